@@ -1,0 +1,1 @@
+"""drimbox: the gateway between an imaging site, the DMP and the DRIM-M network."""

@@ -1,0 +1,69 @@
+"""Who asks, and by what right: peers of the white list, callers, scopes, tokens."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from drimbox.model.consent import InformationEtOppositionConsultation
+from drimbox.model.patient import LocalPatientId, PatientTraits
+from drimbox.model.practice import Professional, Situation
+from drimbox.model.uids import StudyInstanceUid
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A Domaine of the white list: one DRIMbox.
+
+    db_host and vi_host are lower-case FQDNs; operator_dn is DNCertificatOperateur as printed.
+    """
+
+    identifier: str
+    db_host: str
+    vi_host: str
+    name: str
+    operator_dn: str
+
+
+class CallerKind(Enum):
+    """How the caller proved who it is."""
+
+    PROFESSIONAL = "professional"  # a session or a token bound to one context
+    PEER = "peer"  # another DRIMbox: client certificate and a professional's token
+    SYSTEM = "system"  # a FHIR client of the site by client_credentials
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultationContext:
+    """What a contextual call opened, bound to one professional once signed in.
+
+    identifier is random (256 bits, urlsafe). professional is None until the sign-in.
+    """
+
+    identifier: str
+    patient: PatientTraits
+    local_patient_id: LocalPatientId
+    consent: InformationEtOppositionConsultation
+    created_at: datetime
+    expires_at: datetime
+    situation: Situation | None = None
+    professional: Professional | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One authenticated caller of one request.
+
+    scopes are the OAuth scope words; studies, when not None, is all the caller may see.
+    access_token is the professional's own token, to hand to Source boxes; never logged.
+    """
+
+    kind: CallerKind
+    subject: str
+    scopes: frozenset[str] = frozenset()
+    context: ConsultationContext | None = None
+    professional: Professional | None = None
+    peer: Peer | None = None
+    studies: frozenset[StudyInstanceUid] | None = None
+
+    def __repr__(self) -> str:
+        return f"Caller({self.kind.value})"

@@ -1,0 +1,77 @@
+"""What a KOS says: one study, its series and instances, and where to retrieve them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from drimbox.model.patient import PatientTraits
+from drimbox.model.study import AccessionNumber
+from drimbox.model.uids import (
+    Oid,
+    SeriesInstanceUid,
+    SopClassUid,
+    SopInstanceUid,
+    StudyInstanceUid,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedInstance:
+    """One line of Referenced SOP Sequence."""
+
+    sop_instance_uid: SopInstanceUid
+    sop_class_uid: SopClassUid
+    instance_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedSeries:
+    """One line of Referenced Series Sequence; modality and description are read in the text."""
+
+    series_instance_uid: SeriesInstanceUid
+    retrieve_url: str
+    instances: tuple[ReferencedInstance, ...]
+    modality: str = ""
+    series_number: int | None = None
+    series_description: str = ""
+    retrieve_location_uid: Oid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImagingOrder:
+    """The order a study fulfils: accession number, and placer order number where there is one."""
+
+    accession_number: AccessionNumber | None
+    placer_order_number: str | None = None
+    placer_issuer: Oid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A KOS, before it is encoded or after it was read.
+
+    patient is None when what was read names no valid INS; created_at is aware.
+    """
+
+    sop_instance_uid: SopInstanceUid
+    series_instance_uid: SeriesInstanceUid
+    study_instance_uid: StudyInstanceUid
+    patient: PatientTraits | None
+    order: ImagingOrder | None
+    series: tuple[ReferencedSeries, ...]
+    created_at: datetime
+    study_date: date | None = None
+    study_time: time | None = None
+    study_description: str = ""
+    study_id: str = ""
+    referring_physician_name: str = ""
+    institution_name: str = ""
+    institution_identifier: str = ""
+    act_display: str = ""
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(s.modality for s in self.series if s.modality))
+
+    @property
+    def instance_count(self) -> int:
+        return sum(len(s.instances) for s in self.series)

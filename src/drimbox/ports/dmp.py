@@ -1,0 +1,53 @@
+"""The DMP: feeding by the Source, consultation by the Consommatrice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.publication import DmpIdentity, EncodedSubmission
+
+
+@dataclass(frozen=True, slots=True)
+class DmpAccess:
+    """Answer of TD0.2: whether the DMP exists and is open, and whether this user may read it."""
+
+    exists: bool
+    is_open: bool
+    is_authorised: bool
+
+
+class DmpFeeding(Protocol):
+    """Raises Unavailable when it is worth trying again, RejectedByPartner when it is not."""
+
+    async def provide(
+        self, submission: EncodedSubmission, *, replaced_entry_uuid: str | None = None
+    ) -> None:
+        """Provide and register the lot (ITI-41, TD2.1).
+
+        Raises:
+            Conflict: the DMP holds this submission set or document already (uniqueId).
+        """
+
+    async def find_registered(self, unique_id: str, identity: DmpIdentity) -> DocumentEntry | None:
+        """Find a document by its uniqueId (GetDocuments, TD3.1b); newest version, any status."""
+
+    async def withdraw(self, entry: DocumentEntry, identity: DmpIdentity) -> None:
+        """Set the document's status to Deleted (ITI-57, TD3.3c)."""
+
+
+class DmpConsultation(Protocol):
+    """Raises Unavailable, or RejectedByPartner with the DMP's error code."""
+
+    async def check_access(self, identity: DmpIdentity) -> DmpAccess:
+        """Ask whether this user may consult (TD0.2); before any consultation (UX.08)."""
+
+    async def find_documents(
+        self, query: DocumentQuery, identity: DmpIdentity
+    ) -> tuple[DocumentEntry, ...]:
+        """Search the registry (ITI-18, TD3.1a); nothing found is an empty tuple."""
+
+    async def retrieve_documents(
+        self, entries: Sequence[DocumentEntry], identity: DmpIdentity
+    ) -> dict[str, bytes]:
+        """Bring octets by uniqueId (ITI-43, TD3.2), hash and size verified; missing ones left out."""

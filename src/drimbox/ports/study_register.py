@@ -1,0 +1,80 @@
+"""What the Source has received and published: intake, register, alerts. All durable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from drimbox.model.publication import (
+    Alert,
+    EncodedSubmission,
+    Publication,
+    ReceivedMessage,
+)
+from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
+
+
+class Intake(Protocol):
+    """Messages of the RIS, durable before their ACK."""
+
+    async def keep(self, key: str, content: bytes, received_at: datetime) -> bool:
+        """Store for good, then return; False when this key was kept before (nothing changes)."""
+
+    async def claim(self, now: datetime, lease_seconds: float) -> ReceivedMessage | None:
+        """Take the oldest message due, for a lease; one winner whatever the number of workers."""
+
+    async def postpone(self, message_id: int, until: datetime, reason: str) -> None:
+        """Try again later (a partner is away)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPublication:
+    """A publication and the lot that carries it; submission None when nothing needs sending."""
+
+    publication: Publication
+    submission: EncodedSubmission | None
+
+
+class StudyRegister(Protocol):
+    """The register of KOS."""
+
+    async def find_current(self, study_instance_uid: StudyInstanceUid) -> Publication | None:
+        """Find the newest publication of a study (pending or published)."""
+
+    async def find_by_kos(self, kos: SopInstanceUid) -> Publication | None:
+        """Find a publication by the KOS's own SOP Instance UID, whatever its state."""
+
+    async def conclude(
+        self,
+        message_id: int,
+        publications: Sequence[NewPublication],
+        alerts: Sequence[Alert],
+        now: datetime,
+    ) -> None:
+        """End one message in one transaction: publications, outbox rows, alerts, message done.
+
+        The message is STOPPED when alerts came and nothing was published, DONE otherwise. A replaced
+        publication is marked only once the DMP has the new one.
+        """
+
+    async def find_published(
+        self, patient_id: str | None = None, limit: int = 1000
+    ) -> tuple[Publication, ...]:
+        """List current publications, newest first, of one patient (CX) or of all."""
+
+
+class Alerts(Protocol):
+    """What an operator must look at."""
+
+    async def raise_alert(self, alert: Alert) -> None:
+        """Store one, once for the same kind, study and report while it is open."""
+
+    async def find_open(self) -> tuple[Alert, ...]:
+        """List open alerts, newest first."""
+
+    async def close(self, alert_id: int) -> None:
+        """Mark one as dealt with.
+
+        Raises:
+            NotFound: no such alert.
+        """

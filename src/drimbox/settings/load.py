@@ -1,0 +1,128 @@
+"""Read the settings file (TOML) and the environment into one frozen object."""
+
+import tomllib
+from enum import Enum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from drimbox.errors import SettingsError
+from drimbox.settings.partners import (
+    BrowserListenerSettings,
+    ContextualCallSettings,
+    DicomListenerSettings,
+    DmpSettings,
+    Environment,
+    ExportDestination,
+    MllpSettings,
+    OAuthSettings,
+    OpenIdProviderSettings,
+    OperatorListenerSettings,
+    PacsSettings,
+    PeerListenerSettings,
+    PublicationSettings,
+    StorageSettings,
+    TlsFiles,
+    TrustedSpaceSettings,
+)
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Role(Enum):
+    """Which of the two functions this box has."""
+
+    SOURCE = "source"
+    CONSUMER = "consumer"
+    BOTH = "both"
+
+
+class Settings(BaseSettings):
+    """The whole box.
+
+    peer_client is the ORG AUTH_CLI certificate we present to other boxes.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="DRIMBOX_", env_nested_delimiter="__"
+    )
+
+    environment: Environment
+    role: Role = Role.BOTH
+    browser: BrowserListenerSettings
+    peer: PeerListenerSettings | None = None
+    operator: OperatorListenerSettings
+    storage: StorageSettings
+    dmp: DmpSettings
+    pacs: PacsSettings
+    dicom: DicomListenerSettings | None = None
+    mllp: MllpSettings | None = None
+    publication: PublicationSettings | None = None
+    pro_sante_connect: OpenIdProviderSettings
+    trusted_space: TrustedSpaceSettings
+    peer_client: TlsFiles
+    oauth: OAuthSettings
+    contextual_call: ContextualCallSettings = ContextualCallSettings()
+    export_destinations: tuple[ExportDestination, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment override the file; no .env file, no secrets directory."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @property
+    def is_source(self) -> bool:
+        return self.role in {Role.SOURCE, Role.BOTH}
+
+    @property
+    def is_consumer(self) -> bool:
+        return self.role in {Role.CONSUMER, Role.BOTH}
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> "Settings":
+        if self.is_source and None in {self.peer, self.mllp, self.publication}:
+            raise ValueError("a source needs the sections peer, mllp and publication")
+        is_test = self.environment is Environment.TEST
+        is_plain = self.browser.certificate_file is None
+        if is_plain and not (is_test and self.browser.host in _LOOPBACK):
+            raise ValueError("browser: plain HTTP only on loopback with environment = test")
+        if self.trusted_space.addresses and not is_test:
+            raise ValueError("trusted_space.addresses: only with environment = test")
+        if not is_test and urlsplit(self.browser.base_url).scheme != "https":
+            raise ValueError("browser.base_url: https in production")
+        return self
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check the settings.
+
+    Raises:
+        SettingsError: the file cannot be read, or a value is wrong; the first fault is named.
+    """
+    try:
+        values = TomlConfigSettingsSource(Settings, toml_file=path)()
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(str(path), str(error)) from error
+    if not path.is_file():
+        raise SettingsError(str(path), "no such file")
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsError(f"{path}: {name}", first["msg"]) from None

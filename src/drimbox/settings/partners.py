@@ -1,0 +1,224 @@
+"""What an operator may change, one frozen model per partner. Every name is in docs/settings.md.
+
+Paths are files; secrets live in files, never in this file. Times are seconds, sizes octets.
+"""
+
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class Section(BaseModel):
+    """Frozen; an unknown name is a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Environment(Enum):
+    """production refuses test INS authorities, MSH-11 T and D, and everything marked demo."""
+
+    PRODUCTION = "production"
+    TEST = "test"
+
+
+class TlsFiles(Section):
+    """A certificate chain, its key, and the authorities we trust on this side (PEM files)."""
+
+    certificate_file: Path
+    key_file: Path
+    ca_file: Path
+
+
+class PacsSettings(Section):
+    """The site's PACS (CS.05). move_destination_ae_title is our own AE, known to the PACS."""
+
+    host: str
+    port: int
+    ae_title: str
+    calling_ae_title: str = "DRIMBOX"
+    retrieve_mode: Literal["auto", "c-get", "c-move"] = "auto"
+    associations: int = Field(default=2, ge=1, le=8)
+    connect_timeout_seconds: float = 10
+    idle_timeout_seconds: float = 30
+    maximum_pdu: int = 131072
+    issuer_of_patient_id: str | None = None
+
+
+class DicomListenerSettings(Section):
+    """Our own Storage SCP: arrivals of our C-MOVE."""
+
+    host: str = "127.0.0.1"
+    port: int
+    ae_title: str = "DRIMBOX"
+    allowed_calling_ae_titles: tuple[str, ...] = ()
+
+
+class ExportDestination(Section):
+    """A C-STORE destination offered for export (CO.60)."""
+
+    name: str
+    host: str
+    port: int
+    ae_title: str
+    calling_ae_title: str = "DRIMBOX"
+
+
+class MllpSettings(Section):
+    """The listener of the RIS."""
+
+    host: str = "127.0.0.1"
+    port: int
+    max_message_bytes: int = 64 * 1024 * 1024
+    max_connections: int = 50
+    idle_timeout_seconds: float = 60
+    allowed_addresses: tuple[str, ...] = ()
+
+
+class Establishment(Section):
+    """One structure that feeds the DMP, by Struct_IdNat, with its certificates (SO.19, SO.89)."""
+
+    identifier: str
+    name: str
+    authentication: TlsFiles
+    signature: TlsFiles
+
+
+class DmpSettings(Section):
+    """The DMP, and how our VIHF speaks (xds-dmp section 8)."""
+
+    registry_url: str
+    repository_url: str
+    patients_url: str
+    repository_unique_id: str | None = None
+    establishments: tuple[Establishment, ...]
+    vihf_version: str = "4.0"
+    issuer_format: Literal["rfc4514", "rfc4514-spaced", "reversed"] = "rfc4514"
+    signature_algorithm: Literal["rsa-sha256", "rsa-sha1"] = "rsa-sha256"
+    software_name: str = "drimbox"
+    software_version: str = "0.1"
+    homologation_id: SecretStr = SecretStr("")
+    source_id: str = "1.2.250.1.999.1"
+    sector: str = "SA07"
+    modality_code_system: str = "1.2.840.10008.2.16.4"
+    region_code_system: str = "2.16.840.1.113883.6.96"
+    connect_timeout_seconds: float = 10
+    read_timeout_seconds: float = 60
+    max_response_bytes: int = 64 * 1024 * 1024
+
+
+class PublicationSettings(Section):
+    """How the Source publishes."""
+
+    retrieve_url_host: str
+    uid_root: str | None = None
+    retrieve_location_uid: str | None = None
+    institution_name: str = ""
+    is_local_patient_id_required: bool = False
+    first_retry_seconds: float = 30
+    last_retry_seconds: float = 900
+    give_up_after_seconds: float = 7 * 24 * 3600
+    alarm_after_seconds: float = 900
+    lease_seconds: float = 120
+
+
+class OpenIdProviderSettings(Section):
+    """Pro Santé Connect or FranceConnect+ as OpenID provider.
+
+    client_secret_file serves client_secret_basic; without it the client proves itself by tls
+    (RFC 8705).
+    """
+
+    issuer: str
+    discovery_url: str
+    client_id: str
+    client_secret_file: Path | None = None
+    tls: TlsFiles | None = None
+    scope: str = "openid scope_all"
+    acr_values: str = "eidas1"
+    redirect_path: str = "/sign-in/callback"
+    allowed_professions: tuple[str, ...] = ("10", "21", "40", "50", "60", "86")
+
+
+class TrustedSpaceSettings(Section):
+    """White list and its checks; addresses maps an FQDN to host:port (demo and tests only)."""
+
+    white_list_url: str
+    crl_urls: tuple[str, ...]
+    anchors_file: Path
+    peer_anchors_file: Path
+    state_directory: Path
+    signer_common_name: str = "Liste Blanche DRIM-M"
+    signer_organizational_unit: str = "318751275100020"
+    refresh_seconds: float = 24 * 3600
+    maximum_age_seconds: float = 7 * 24 * 3600
+    addresses: dict[str, str] = {}
+
+
+class StorageSettings(Section):
+    """Where the box keeps its state; key_file (32 octets) seals tokens and patients at rest."""
+
+    url: str = "sqlite:///drimbox.sqlite"
+    key_file: Path
+    cache_directory: Path
+    cache_max_bytes: int = 4 * 1024**3
+    cache_max_age_seconds: float = 3600
+
+
+class BrowserListenerSettings(Section):
+    """What a person or a FHIR client of the site uses.
+
+    base_url is the public address. Without certificate_file it speaks plain HTTP: only on a
+    loopback address with environment = test.
+    """
+
+    base_url: str
+    host: str = "127.0.0.1"
+    port: int
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+
+class PeerListenerSettings(Section):
+    """What other boxes use; the client certificate is required."""
+
+    base_url: str
+    host: str = "127.0.0.1"
+    port: int
+    tls: TlsFiles
+
+
+class OperatorListenerSettings(Section):
+    """Metrics and administration, loopback by default."""
+
+    host: str = "127.0.0.1"
+    port: int
+
+
+class ContextualCallSettings(Section):
+    """TRA.04: where it is, who may call it from a browser, how long a context lives."""
+
+    path: str = "/drim"
+    allowed_origins: tuple[str, ...] = ()
+    allow_null_origin: bool = False
+    context_lifetime_seconds: float = 1200
+    session_idle_seconds: float = 1200
+    frame_ancestors: tuple[str, ...] = ()
+
+
+class OAuthClientSettings(Section):
+    """A FHIR client of the site (client_credentials, private_key_jwt); its public JWK set."""
+
+    client_id: str
+    jwks_file: Path
+    scopes: tuple[str, ...]
+
+
+class OAuthSettings(Section):
+    """Our authorization server (IUA)."""
+
+    signing_key_file: Path
+    clients: tuple[OAuthClientSettings, ...] = ()
+    access_token_seconds: float = 300
+    context_token_seconds: float = 1200

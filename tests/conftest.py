@@ -1,0 +1,21 @@
+"""What every test may use: the folder of samples written by others, and no network but loopback."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The official samples beside the project; the test skips where they are absent."""
+    folder = SHARED / "samples"
+    if not folder.is_dir():
+        pytest.skip("../shared/samples is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"

@@ -50,4 +50,4 @@ class DmpConsultation(Protocol):
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity
     ) -> dict[str, bytes]:
-        """Bring octets by uniqueId (ITI-43, TD3.2), hash and size verified; missing ones left out."""
+        """Bring octets by uniqueId (ITI-43, TD3.2); hash and size checked; missing ones absent."""

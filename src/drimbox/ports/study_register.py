@@ -53,7 +53,7 @@ class StudyRegister(Protocol):
     ) -> None:
         """End one message in one transaction: publications, outbox rows, alerts, message done.
 
-        The message is STOPPED when alerts came and nothing was published, DONE otherwise. A replaced
+        The message is STOPPED when alerts came and nothing was published, else DONE. A replaced
         publication is marked only once the DMP has the new one.
         """
 

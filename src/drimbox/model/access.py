@@ -64,6 +64,7 @@ class Caller:
     professional: Professional | None = None
     peer: Peer | None = None
     studies: frozenset[StudyInstanceUid] | None = None
+    access_token: str | None = None
 
     def __repr__(self) -> str:
         return f"Caller({self.kind.value})"

@@ -1,0 +1,85 @@
+"""The browser side's table of errors."""
+
+import json
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from drimbox import errors
+from drimbox.entrypoints.http.problems import (
+    STATUS_OF,
+    TITLES,
+    problem_handler,
+    status_of,
+)
+
+
+def _all_errors(root: type[errors.DrimboxError]) -> list[type[errors.DrimboxError]]:
+    return [root, *(e for child in root.__subclasses__() for e in _all_errors(child))]
+
+
+def test_every_error_has_its_own_row_and_every_status_a_title() -> None:
+    assert {e for e in _all_errors(errors.DrimboxError) if e.__module__ == errors.__name__} == set(
+        STATUS_OF
+    )
+    assert set(STATUS_OF.values()) <= set(TITLES)
+
+
+def test_an_error_of_another_module_takes_the_status_of_its_ancestor() -> None:
+    class AnotherRefusal(errors.ConsentMissing): ...
+
+    assert status_of(AnotherRefusal("opposed")) == 403
+
+
+def _answer_to(error: Exception) -> Response:
+    async def fail(request: Request) -> Response:
+        raise error
+
+    app = Starlette(
+        routes=[Route("/somewhere", fail)],
+        exception_handlers={errors.DrimboxError: problem_handler()},
+    )
+    return TestClient(app).get("/somewhere")  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "header", "value"),
+    [
+        pytest.param(
+            errors.NotAuthenticated("no credential"),
+            401,
+            "www-authenticate",
+            'Bearer realm="drimbox"',
+            id="no credential gets a challenge without a code",
+        ),
+        pytest.param(
+            errors.NotAuthenticated("expired", error="invalid_token"),
+            401,
+            "www-authenticate",
+            'Bearer realm="drimbox", error="invalid_token"',
+            id="a bad token gets the code of RFC 6750",
+        ),
+        pytest.param(
+            errors.Unavailable("DMP"), 503, "retry-after", "10", id="a partner away says when"
+        ),
+        pytest.param(
+            errors.TimedOut("PACS", 10), 504, "cache-control", "no-store", id="never stored"
+        ),
+    ],
+)
+def test_the_answer_carries_its_headers(
+    error: Exception, status: int, header: str, value: str
+) -> None:
+    answer = _answer_to(error)
+    assert (answer.status_code, answer.headers[header]) == (status, value)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_body_never_quotes_the_error() -> None:
+    answer = _answer_to(errors.InvalidValue("Patient.name", "DUPONT is no name"))
+    body = json.loads(answer.content)  # type: ignore[attr-defined]
+    assert body == {"type": "about:blank", "title": TITLES[400], "status": 400}  # type: ignore[index]

@@ -1,0 +1,256 @@
+"""The white list and the CRLs: downloaded, verified each time, kept, checked on each request.
+
+The last list that verified stays in force when a download fails, across restarts too; an older
+one is refused (rollback); one past maximum_age is refused altogether, and so is everything when
+there is none (fail closed).
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import structlog
+from cryptography import x509
+
+from drimbox.errors import DrimboxError, MalformedMessage, NotFound, Refused, TooLarge, Unavailable
+from drimbox.model.access import Peer
+from drimbox.ports.clock import Clock
+from drimbox.ports.trusted_space import Address
+from drimbox.settings.partners import TrustedSpaceSettings
+from drimbox.standards.trusted_space.certificates import (
+    CLIENT_AUTHENTICATION,
+    RevocationLists,
+    check_path,
+    distinguished_name,
+    dns_names,
+    has_extended_key_usage,
+    load_certificates,
+    load_crl,
+    name_attributes,
+)
+from drimbox.standards.trusted_space.list_signature import MAX_BYTES, verify_list_signature
+from drimbox.standards.trusted_space.white_list import WhiteList, parse_white_list
+
+_log = structlog.get_logger("trusted_space")
+_RETRY_SECONDS = 60.0
+_HTTPS_PORT = 443
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What holds at one moment; replaced whole, so that a request sees one list and its CRLs."""
+
+    white_list: WhiteList
+    by_subject: dict[frozenset[tuple[str, str]], Peer]
+    by_host: dict[str, Peer]
+    revocation: RevocationLists
+
+
+class VerifiedTrustedSpace:
+    """Implements ports.trusted_space.TrustedSpace; `refresh` once at start, then `run`."""
+
+    def __init__(self, settings: TrustedSpaceSettings, clock: Clock) -> None:
+        """Read the anchors and the last verified list, where there is one.
+
+        Raises:
+            MalformedMessage: an anchors file holds no certificate.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._anchors = load_certificates(settings.anchors_file.read_bytes())
+        self._peer_anchors = load_certificates(settings.peer_anchors_file.read_bytes())
+        self._directory = settings.state_directory
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._state: _State | None = None
+        self._refreshed_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Refresh daily, and every minute while the last try failed; until cancelled."""
+        while True:
+            try:
+                await self.refresh()
+                pause = self._settings.refresh_seconds
+            except DrimboxError as error:
+                _log.warning("white_list_not_refreshed", reason=str(error))
+                self.restore()
+                pause = _RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    async def refresh(self) -> None:
+        """Download, verify, keep, put in force.
+
+        Raises:
+            Unavailable: a download failed.
+            MalformedMessage: the list or a CRL is not what it should be.
+            NotAuthenticated: the signature does not hold.
+            Refused: the signer is not the one expected, or the list is older than the one in force.
+        """
+        urls = (self._settings.white_list_url, *self._settings.crl_urls)
+        content, *crls = await asyncio.gather(*(_download(url) for url in urls))
+        revocation = _revocation(crls)
+        white_list = self.verify(content, revocation)
+        kept = self._kept_generation()
+        if kept is not None and white_list.generated_at < kept:
+            raise Refused("the white list is older than the one in force")
+        _replace(self._directory / "liste-blanche.xml", content)
+        for number, crl in enumerate(crls):
+            _replace(self._directory / f"{number}.crl", crl)
+        _replace(self._directory / "generation", white_list.generated_at.isoformat().encode())
+        self._put_in_force(white_list, revocation)
+        _log.info("white_list_in_force", peers=len(white_list.peers))
+
+    def restore(self) -> bool:
+        """Put the kept list in force when none is, after verifying it again; tell whether it is.
+
+        Its age counts from when its file was written, so that a box that starts cut off from the
+        world does not trust an old list for longer.
+        """
+        kept = self._directory / "liste-blanche.xml"
+        if self._state is not None or not kept.is_file():
+            return self._state is not None
+        crls = [p.read_bytes() for p in sorted(self._directory.glob("*.crl"))]
+        try:
+            revocation = _revocation(crls)
+            white_list = self.verify(kept.read_bytes(), revocation)
+        except DrimboxError as error:
+            _log.warning("kept_white_list_not_usable", reason=str(error))
+            return False
+        self._put_in_force(white_list, revocation)
+        self._refreshed_at = datetime.fromtimestamp(kept.stat().st_mtime, UTC)
+        return True
+
+    def verify(self, content: bytes, revocation: RevocationLists | None) -> WhiteList:
+        """Verify signature, path, signer and (unless None) revocation; return the list."""
+        signed = verify_list_signature(content)
+        check_path(
+            signed.signer,
+            signed.intermediates,
+            self._anchors,
+            now=self._clock.now(),
+            revocation=revocation,
+        )
+        _check_signer(signed.signer, self._settings)
+        return parse_white_list(signed.content)
+
+    def check_peer_certificate(self, certificate_der: bytes) -> Peer:
+        """See ports.trusted_space."""
+        state = self._current()
+        try:
+            certificate = x509.load_der_x509_certificate(certificate_der)
+        except ValueError as error:
+            raise Refused("not a certificate") from error
+        peer = state.by_subject.get(name_attributes(certificate.subject))
+        if peer is None:
+            raise Refused("this certificate's subject is not on the white list")
+        if not has_extended_key_usage(certificate, CLIENT_AUTHENTICATION):
+            raise Refused("this certificate is not issued for client authentication")
+        names = dns_names(certificate)
+        if names and peer.db_host not in names:
+            raise Refused("this certificate names another host than the white list")
+        check_path(
+            certificate, (), self._peer_anchors, now=self._clock.now(), revocation=state.revocation
+        )
+        return peer
+
+    def get_peer(self, db_host: str) -> Peer:
+        """See ports.trusted_space."""
+        peer = self._current().by_host.get(db_host)
+        if peer is None:
+            raise Refused("this host is not on the white list")
+        return peer
+
+    def address_of(self, peer: Peer) -> Address:
+        """See ports.trusted_space."""
+        mapped = self._settings.addresses.get(peer.db_host)
+        if mapped is None:
+            return Address(peer.db_host, _HTTPS_PORT)
+        host, _, port = mapped.rpartition(":")
+        return Address(host, int(port))
+
+    def generated_at(self) -> datetime:
+        """Return when the list in force was made.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if self._state is None:
+            raise NotFound("no white list is in force")
+        return self._state.white_list.generated_at
+
+    def _current(self) -> _State:
+        state, refreshed_at = self._state, self._refreshed_at
+        if state is None or refreshed_at is None:
+            raise Unavailable("white list", "is not there yet")
+        age = self._clock.now() - refreshed_at
+        if age > timedelta(seconds=self._settings.maximum_age_seconds):
+            raise Unavailable("white list", "was not verified for too long")
+        return state
+
+    def _put_in_force(self, white_list: WhiteList, revocation: RevocationLists) -> None:
+        self._state = _State(
+            white_list,
+            {distinguished_name(p.operator_dn): p for p in white_list.peers},
+            {p.db_host: p for p in white_list.peers},
+            revocation,
+        )
+        self._refreshed_at = self._clock.now()
+
+    def _kept_generation(self) -> datetime | None:
+        try:
+            text = (self._directory / "generation").read_text()
+        except FileNotFoundError:
+            return None
+        return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _revocation(crls: Sequence[bytes]) -> RevocationLists:
+    return RevocationLists(tuple(load_crl(c) for c in crls))
+
+
+def _check_signer(signer: x509.Certificate, settings: TrustedSpaceSettings) -> None:
+    attributes = dict(name_attributes(signer.subject))
+    wanted = {
+        x509.NameOID.COMMON_NAME.dotted_string: settings.signer_common_name,
+        x509.NameOID.ORGANIZATIONAL_UNIT_NAME.dotted_string: settings.signer_organizational_unit,
+    }
+    if any(attributes.get(oid) != value for oid, value in wanted.items()):
+        raise Refused("the white list is not signed by the expected signer")
+
+
+async def _download(url: str) -> bytes:
+    """Fetch at most MAX_BYTES, following nothing, inflating nothing."""
+    timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
+    headers = {"Accept-Encoding": "identity"}
+    try:
+        async with (
+            aiohttp.ClientSession(
+                timeout=timeout, auto_decompress=False, trust_env=False, headers=headers
+            ) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            if answer.status != 200:
+                raise Unavailable("trusted space", f"answered {answer.status}")
+            content = await answer.content.read(MAX_BYTES + 1)
+            while len(content) <= MAX_BYTES and (more := await answer.content.read(MAX_BYTES)):
+                content += more
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise Unavailable("trusted space") from error
+    if len(content) > MAX_BYTES:
+        raise TooLarge("a list or CRL over 8 MiB")
+    if not content:
+        raise MalformedMessage("an empty list or CRL")
+    return content
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside, sync, rename: a reader sees the old file or the new one, whole."""
+    beside = path.with_suffix(".new")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,121 @@
+"""What uvicorn's HTTP protocol lacks: the client certificate in the scope, and limits on headers.
+
+    first octet of a request, then 10 s      -> 408 unless its headers are complete
+    header block over 32 KiB                 -> 431
+
+`scope["extensions"]["tls"]` then holds client_cert_der (bytes or None), tls_version, cipher_suite;
+the key is absent on a plain connection. A header that claims a certificate is never read.
+"""
+
+import asyncio
+import ssl
+from asyncio import TimerHandle
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+HEADER_DEADLINE_SECONDS = 10.0
+MAX_HEADER_BYTES = 32 * 1024
+_CLOSE = b"content-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class HardenedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._header_bytes = 0
+        self._is_in_header = True
+        self._deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        if isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
+            cipher = tls.cipher()
+            facts: dict[str, object] = {
+                "client_cert_der": tls.getpeercert(binary_form=True),
+                "tls_version": tls.version(),
+                "cipher_suite": cipher[0] if cipher else None,
+            }
+            self.app = _TlsScope(self.app, facts)
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_in_header:
+            self._arm()
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if self._is_in_header and self._header_bytes > MAX_HEADER_BYTES:
+            self._refuse(b"431 Request Header Fields Too Large")
+
+    def on_headers_complete(self) -> None:
+        self._disarm()
+        self._is_in_header = False
+        # The whole block may have arrived at once, with more than the limit.
+        if sum(len(n) + len(v) + 4 for n, v in self.headers) + len(self.url) > MAX_HEADER_BYTES:
+            self._refuse(b"431 Request Header Fields Too Large")
+        # llhttp objects to an unknown transfer coding once the application runs (RFC 9112 6.1).
+        elif any(n == b"transfer-encoding" and v.lower() != b"chunked" for n, v in self.headers):
+            self._refuse(b"400 Bad Request")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._is_in_header = True
+        self._header_bytes = 0
+
+    def _arm(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEADER_DEADLINE_SECONDS, self._expire)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        self._refuse(b"408 Request Timeout")
+
+    def _refuse(self, status: bytes) -> None:
+        self._disarm()
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + _CLOSE)
+            self.transport.close()
+            self.app = _refused
+
+
+class _TlsScope:
+    """Adds the facts of the handshake to every scope of one connection."""
+
+    def __init__(self, app: ASGIApp, facts: dict[str, object]) -> None:
+        self._app = app
+        self._facts = facts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("extensions", {})["tls"] = self._facts
+        await self._app(scope, receive, send)
+
+
+async def _refused(scope: Scope, receive: Receive, send: Send) -> None:
+    """Run in place of the application once the connection was refused."""
+    del scope, receive, send
+
+
+def client_certificate(scope: Scope) -> bytes | None:
+    """Return the peer's certificate (DER) as the handshake verified it, or None."""
+    der = scope.get("extensions", {}).get("tls", {}).get("client_cert_der")
+    return der if isinstance(der, bytes) else None

@@ -1,0 +1,118 @@
+"""One HTTP listener: uvicorn with our protocol, on a socket bound before anything starts."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from drimbox.entrypoints.http.hardened import HardenedProtocol
+
+_GRACE_SECONDS = 30
+_MAX_CONNECTIONS = 1000
+
+
+class HttpListener:
+    """`start` returns once it listens; `port` is then the real one; `stop` drains."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        is_shared: bool = False,
+    ) -> None:
+        """Bind nothing yet; is_shared lets several worker processes listen on the same port."""
+        self._host = host
+        self._port = port
+        self._is_shared = is_shared
+        config = uvicorn.Config(
+            app,
+            http=HardenedProtocol,
+            ws="none",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=_MAX_CONNECTIONS,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        if tls is not None:
+            config.load()
+            config.ssl = tls
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    async def start(self) -> None:
+        """Bind and listen.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        bound = _bind(self._host, self._port, is_shared=self._is_shared)
+        self._port = bound.getsockname()[1]
+        self._task = asyncio.create_task(self._server.serve(sockets=[bound]))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise OSError(f"{self._host}:{self._port} does not start")
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Accept nothing more, let requests under way end, then close."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the process that runs several listeners, not to one of them."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def peer_tls_context(certificate: Path, key: Path, client_authorities: Path) -> ssl.SSLContext:
+    """Return the context of the peer listener: TLS 1.2 or 1.3, client certificate required."""
+    context = _tls_context(certificate, key)
+    context.load_verify_locations(client_authorities)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def browser_tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Return the context of the browser listener: no client certificate is asked for."""
+    return _tls_context(certificate, key)
+
+
+def _tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def _bind(host: str, port: int, *, is_shared: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind((host, port))
+    bound.setblocking(False)  # noqa: FBT003  # the socket module's own signature
+    return bound

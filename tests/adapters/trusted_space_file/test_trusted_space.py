@@ -1,0 +1,304 @@
+"""The white list: what verifies comes into force, what does not leaves the last one in place."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from lxml import etree
+
+from drimbox.adapters.trusted_space_file.trusted_space import VerifiedTrustedSpace
+from drimbox.errors import DrimboxError, Refused, Unavailable
+from drimbox.model.access import Peer
+from drimbox.sandbox.trusted_space.pki import Issued, TestPki, organisation_name
+from drimbox.sandbox.trusted_space.server import SandboxTrustedSpace
+from drimbox.settings.partners import TrustedSpaceSettings
+
+DB1, DB2 = "db1.test.mesimagesmedicales.fr", "db2.test.mesimagesmedicales.fr"
+SIGNER = organisation_name(
+    "Liste Blanche DRIM-M", structure="318751275100020", organisation="AGENCE DU NUMERIQUE EN SANTE"
+)
+
+
+@dataclass
+class MovableClock:
+    offset: timedelta = field(default_factory=timedelta)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+
+@dataclass
+class World:
+    """One PKI, its white list server, and how to build a box that reads it."""
+
+    pki: TestPki
+    space: SandboxTrustedSpace
+    directory: Path
+    clock: MovableClock
+
+    def box(self) -> VerifiedTrustedSpace:
+        anchors = self.directory / "anchors.pem"
+        anchors.write_bytes(self.pki.ca_file.read_bytes() + self.pki.intermediate_file.read_bytes())
+        settings = TrustedSpaceSettings(
+            white_list_url=self.space.white_list_url,
+            crl_urls=(self.space.crl_url,),
+            anchors_file=self.pki.ca_file,
+            peer_anchors_file=anchors,
+            state_directory=self.directory / "state",
+            addresses={DB1: "127.0.0.1:4431"},
+        )
+        return VerifiedTrustedSpace(settings, self.clock)
+
+    def client(self, name: str, common_name: str, **options: object) -> bytes:
+        subject = organisation_name(common_name, structure="311111111100011", organisation="SITE")
+        issued = self.pki.issue_client(name, subject, **options)  # type: ignore[arg-type]
+        return der(issued)
+
+
+def der(issued: Issued) -> bytes:
+    return issued.certificate.public_bytes(Encoding.DER)
+
+
+def peer(host: str, number: str = "1", operator_dn: str | None = None) -> Peer:
+    dn = operator_dn or f"CN={host},OU=311111111100011,O=SITE,C=FR"
+    return Peer(number, host, host.replace("db", "vi"), f"Boîte {number}", dn)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    pki = TestPki(tmp_path / "pki")
+    signer = pki.issue_signing("liste-blanche", SIGNER)
+    space = SandboxTrustedSpace(pki, signer, [peer(DB1), peer(DB2, "2")])
+    await space.start("127.0.0.1", 0)
+    yield World(pki, space, tmp_path, MovableClock())
+    await space.stop()
+
+
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("EC-2")]
+
+
+async def test_a_listed_subject_with_a_client_certificate_is_a_peer(world: World) -> None:
+    box = world.box()
+    await box.refresh()
+    assert box.check_peer_certificate(world.client("good", DB1)) == peer(DB1)
+    assert box.get_peer(DB2).identifier == "2"
+    assert box.address_of(peer(DB1)).port == 4431
+    assert box.address_of(peer(DB2, "2")).host == DB2
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        pytest.param(f"C=FR,O=SITE,OU=311111111100011,CN={DB1}", id="in the reverse order"),
+        pytest.param(f"CN={DB1}, OU=311111111100011 , O=SITE, C=FR", id="with spaces"),
+        pytest.param(f"CN={DB1},OU=311111111100011,O=SI\\54E,C=FR", id="with an escape"),
+    ],
+)
+async def test_the_printed_dn_matches_however_it_is_written(world: World, printed: str) -> None:
+    world.space.publish([peer(DB1, operator_dn=printed)])
+    box = world.box()
+    await box.refresh()
+    assert box.check_peer_certificate(world.client("good", DB1)).db_host == DB1
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.mesimagesmedicales.fr.attacker.tld",
+        "xdb1.test.mesimagesmedicales.fr",
+        "db1.test.mesimagesmedicales.fr.",
+        "*.test.mesimagesmedicales.fr",
+        "db9.test.mesimagesmedicales.fr",
+    ],
+)
+async def test_a_valid_certificate_of_someone_unlisted_is_refused(world: World, host: str) -> None:
+    box = world.box()
+    await box.refresh()
+    with pytest.raises(Refused):
+        box.check_peer_certificate(world.client("other", host))
+    with pytest.raises(Refused):
+        box.get_peer(host)
+
+
+async def test_a_listed_subject_from_another_authority_is_refused(
+    world: World, tmp_path: Path
+) -> None:
+    box = world.box()
+    await box.refresh()
+    foreign = TestPki(tmp_path / "foreign")
+    subject = organisation_name(DB1, structure="311111111100011", organisation="SITE")
+    with pytest.raises(Refused):
+        box.check_peer_certificate(der(foreign.issue_client("good", subject)))
+
+
+async def test_a_server_certificate_does_not_authenticate_a_client(world: World) -> None:
+    box = world.box()
+    await box.refresh()
+    subject = organisation_name(DB1, structure="311111111100011", organisation="SITE")
+    with pytest.raises(Refused):
+        box.check_peer_certificate(der(world.pki.issue_server("server", [DB1], subject)))
+
+
+async def test_an_expired_certificate_is_refused(world: World) -> None:
+    box = world.box()
+    await box.refresh()
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    with pytest.raises(Refused):
+        box.check_peer_certificate(world.client("expired", DB1, not_after=yesterday))
+
+
+@pytest.mark.requirement("SSI/IE.42 / .43")
+async def test_a_revoked_certificate_is_refused_after_the_next_refresh(world: World) -> None:
+    box = world.box()
+    await box.refresh()
+    subject = organisation_name(DB1, structure="311111111100011", organisation="SITE")
+    issued = world.pki.issue_client("soon-revoked", subject)
+    box.check_peer_certificate(der(issued))
+    world.pki.revoke(issued)
+    await box.refresh()
+    with pytest.raises(Refused):
+        box.check_peer_certificate(der(issued))
+
+
+async def test_before_any_list_everything_is_refused(world: World) -> None:
+    box = world.box()
+    with pytest.raises(Unavailable):
+        box.check_peer_certificate(world.client("good", DB1))
+    with pytest.raises(Unavailable):
+        box.get_peer(DB1)
+
+
+async def test_an_older_list_is_refused_and_the_newer_one_stays(world: World) -> None:
+    box = world.box()
+    await box.refresh()
+    world.space.publish([], generated_at=datetime.now(UTC) - timedelta(days=2))
+    with pytest.raises(Refused):
+        await box.refresh()
+    assert box.get_peer(DB1)
+
+
+async def test_a_list_that_was_not_verified_for_too_long_is_refused(world: World) -> None:
+    box = world.box()
+    await box.refresh()
+    world.clock.offset = timedelta(days=8)
+    with pytest.raises(Unavailable):
+        box.get_peer(DB1)
+
+
+async def test_the_last_list_survives_a_restart_without_network(world: World) -> None:
+    await world.box().refresh()
+    await world.space.stop()
+    reborn = world.box()
+    with pytest.raises(Unavailable):
+        await reborn.refresh()
+    assert reborn.restore()
+    assert reborn.get_peer(DB2).db_host == DB2
+
+
+async def test_a_list_signed_by_someone_else_of_the_same_authority_is_refused(
+    world: World,
+) -> None:
+    subject = organisation_name("Autre liste", structure="318751275100020", organisation="ANS")
+    other = SandboxTrustedSpace(
+        world.pki, world.pki.issue_signing("other-signer", subject), [peer(DB1)]
+    )
+    await other.start("127.0.0.1", 0)
+    world.space = other
+    try:
+        with pytest.raises(Refused):
+            await world.box().refresh()
+    finally:
+        await other.stop()
+
+
+def _unsigned(root: etree._Element) -> None:
+    signature = root.find("{http://www.w3.org/2000/09/xmldsig#}Signature")
+    assert signature is not None
+    root.remove(signature)
+
+
+def _other_host(root: etree._Element) -> None:
+    host = root.find(".//{https://github.com/ansforge/DRIM-M_DATA}db")
+    assert host is not None
+    host.text = "db6.test.mesimagesmedicales.fr"
+
+
+def _signature_twice(root: etree._Element) -> None:
+    root.append(etree.fromstring(etree.tostring(root[-1])))
+
+
+def _wrapped(root: etree._Element) -> None:
+    inner = etree.fromstring(etree.tostring(root))
+    _other_host(root)
+    root[-1].append(inner)
+
+
+def _xslt(root: etree._Element) -> None:
+    transform = root.find(".//{http://www.w3.org/2000/09/xmldsig#}Transform")
+    assert transform is not None
+    transform.set("Algorithm", "http://www.w3.org/TR/1999/REC-xslt-19991116")
+
+
+def _sha1(root: etree._Element) -> None:
+    method = root.find(".//{http://www.w3.org/2000/09/xmldsig#}SignatureMethod")
+    assert method is not None
+    method.set("Algorithm", "http://www.w3.org/2000/09/xmldsig#rsa-sha1")
+
+
+def _hmac(root: etree._Element) -> None:
+    method = root.find(".//{http://www.w3.org/2000/09/xmldsig#}SignatureMethod")
+    assert method is not None
+    method.set("Algorithm", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256")
+
+
+def _narrower_subtraction(root: etree._Element) -> None:
+    xpath = root.find(".//{http://www.w3.org/2002/06/xmldsig-filter2}XPath")
+    assert xpath is not None
+    xpath.text = "/descendant::*"
+
+
+def _other_reference(root: etree._Element) -> None:
+    reference = root.find(".//{http://www.w3.org/2000/09/xmldsig#}Reference")
+    assert reference is not None
+    reference.set("URI", "#other")
+
+
+def _comment_in_host(root: etree._Element) -> None:
+    host = root.find(".//{https://github.com/ansforge/DRIM-M_DATA}db")
+    assert host is not None
+    text = host.text or ""
+    host.text = text[:3]
+    comment = etree.Comment("x")
+    comment.tail = text[3:] + ".attacker.tld"
+    host.append(comment)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        _unsigned,
+        _other_host,
+        _signature_twice,
+        _wrapped,
+        _xslt,
+        _sha1,
+        _hmac,
+        _narrower_subtraction,
+        _other_reference,
+        _comment_in_host,
+    ],
+)
+async def test_a_list_altered_after_its_signature_never_comes_into_force(
+    world: World, attack: Callable[[etree._Element], None]
+) -> None:
+    box = world.box()
+    root = etree.fromstring(world.space._list)
+    attack(root)
+    world.space._list = etree.tostring(root)
+    with pytest.raises(DrimboxError):
+        await box.refresh()
+    with pytest.raises(Unavailable):
+        box.get_peer(DB1)

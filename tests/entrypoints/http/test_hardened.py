@@ -1,0 +1,175 @@
+"""The listener against hostile connections: N1, N3, N4, N5, N6 of the security page."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from starlette.types import Receive, Scope, Send
+
+from drimbox.entrypoints.http import hardened
+from drimbox.entrypoints.http.hardened import client_certificate
+from drimbox.entrypoints.http.listener import HttpListener, peer_tls_context
+from drimbox.sandbox.trusted_space.pki import Issued, TestPki, organisation_name
+
+pytestmark = pytest.mark.anyio
+NAME = organisation_name("db1.test.mesimagesmedicales.fr", structure="31", organisation="SITE")
+
+
+class Recorder:
+    """An application that notes what reached it."""
+
+    def __init__(self) -> None:
+        self.certificates: list[bytes | None] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        self.certificates.append(client_certificate(scope))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+async def plain(recorder: Recorder) -> AsyncIterator[HttpListener]:
+    listener = HttpListener(recorder, "127.0.0.1", 0)
+    await listener.start()
+    yield listener
+    await listener.stop()
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> TestPki:
+    return TestPki(tmp_path / "pki")
+
+
+@pytest.fixture
+async def mutual(pki: TestPki, recorder: Recorder) -> AsyncIterator[HttpListener]:
+    server = pki.issue_server("server", ["db1.test.mesimagesmedicales.fr"], NAME)
+    context = peer_tls_context(server.certificate_file, server.key_file, pki.ca_file)
+    listener = HttpListener(recorder, "127.0.0.1", 0, tls=context)
+    await listener.start()
+    yield listener
+    await listener.stop()
+
+
+async def exchange(port: int, request: bytes, tls: ssl.SSLContext | None = None) -> bytes:
+    """Send, then read until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+    writer.write(request)
+    try:
+        return await asyncio.wait_for(reader.read(), 15)
+    finally:
+        writer.close()
+
+
+def client_context(pki: TestPki, issued: Issued | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(pki.ca_file))
+    if issued is not None:
+        context.load_cert_chain(issued.certificate_file, issued.key_file)
+    return context
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+
+
+async def test_the_application_sees_the_certificate_of_the_handshake(
+    mutual: HttpListener, pki: TestPki, recorder: Recorder
+) -> None:
+    client = pki.issue_client("client", NAME)
+    answer = await exchange(mutual.port, GET + b"\r\n", client_context(pki, client))
+    assert answer.startswith(b"HTTP/1.1 200")
+    seen = recorder.certificates[0]
+    assert seen is not None
+    assert x509.load_der_x509_certificate(seen) == client.certificate
+
+
+async def test_a_forged_certificate_header_is_not_a_certificate(
+    plain: HttpListener, recorder: Recorder
+) -> None:
+    forged = b"Client-Cert: :MIIB:\r\nX-SSL-Client-Verify: SUCCESS\r\nX_SSL_Client: 1\r\n\r\n"
+    await exchange(plain.port, GET + forged)
+    assert recorder.certificates == [None]
+
+
+async def test_hostile_certificates_never_reach_the_application(
+    mutual: HttpListener, pki: TestPki, recorder: Recorder, tmp_path: Path
+) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    foreign = TestPki(tmp_path / "foreign")
+    hostile = {
+        "no certificate": None,
+        "of another authority": foreign.issue_client("foreign", NAME),
+        "expired": pki.issue_client("expired", NAME, not_after=yesterday),
+        "for servers only": pki.issue_server("other", ["x.test"], NAME),
+        "for signing only": pki.issue_signing("signing", NAME),
+    }
+    for label, issued in hostile.items():
+        try:
+            answer = await exchange(mutual.port, GET + b"\r\n", client_context(pki, issued))
+        except (ssl.SSLError, ConnectionError):
+            answer = b""
+        assert answer == b"", label
+    assert recorder.certificates == []
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        pytest.param(GET + b"A: " + b"a" * 40_000 + b"\r\n\r\n", b"431", id="one header of 40 kB"),
+        pytest.param(GET + b"A: b\r\n" * 20_000 + b"\r\n", b"431", id="20 000 headers"),
+        pytest.param(b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"431", id="URL"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"400",
+            id="Content-Length with Transfer-Encoding",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+            b"400",
+            id="two lengths",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+            b"400",
+            id="unknown transfer coding",
+        ),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00", b"400", id="TLS on a plain port"),
+    ],
+)
+async def test_a_request_over_the_limits_or_ambiguous_is_refused_once(
+    plain: HttpListener, recorder: Recorder, request_bytes: bytes, status: bytes
+) -> None:
+    answer = await exchange(plain.port, request_bytes)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert answer.count(b"HTTP/1.1") == 1
+    assert recorder.certificates == []
+
+
+async def test_half_a_header_is_answered_408_at_its_deadline(
+    plain: HttpListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardened, "HEADER_DEADLINE_SECONDS", 0.3)
+    answer = await exchange(plain.port, b"GET / HTTP/1.1\r\nHost: x\r\nA: b")
+    assert answer.startswith(b"HTTP/1.1 408")
+
+
+async def test_a_second_request_on_the_connection_has_its_own_deadline(
+    plain: HttpListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardened, "HEADER_DEADLINE_SECONDS", 0.3)
+    reader, writer = await asyncio.open_connection("127.0.0.1", plain.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readuntil(b"0\r\n\r\n")
+    await asyncio.sleep(0.5)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200")
+    writer.close()

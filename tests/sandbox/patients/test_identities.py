@@ -15,7 +15,6 @@ each_patient = pytest.mark.parametrize(
 
 
 @each_patient
-@pytest.mark.requirement("INS")
 def test_the_ins_is_of_the_test_authority_and_its_key_holds(patient: SandboxPatient) -> None:
     ins = patient.traits.ins
     assert ins.authority is InsAuthority.NIR_TEST

@@ -1,0 +1,135 @@
+"""JSON Web Keys: the public keys of others by kid, and the key that we sign with (RFC 7517).
+
+Symmetric keys are never taken: a verifier of ours knows public keys only.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, OctKey, RSAKey, import_key
+
+from drimbox.errors import MalformedMessage
+
+MAX_JWKS_BYTES = 256 * 1024
+MIN_RSA_BITS = 2048
+_ALGORITHM_OF_CURVE = {"P-256": "ES256", "P-384": "ES384"}
+
+
+class PublicKeys:
+    """What may verify a signature of one issuer; a key is chosen by kid and never by the token."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: Iterable[Key] = ()) -> None:
+        self._keys: dict[str, Key] = {}
+        for key in keys:
+            # A key without kid gets its thumbprint (RFC 7638).
+            key.ensure_kid()
+            self._keys[str(key.kid)] = key
+
+    def find(self, kid: str | None) -> Key | None:
+        """Return the key of this kid; without kid, the only key of a set of one."""
+        if kid is None:
+            return next(iter(self._keys.values())) if len(self._keys) == 1 else None
+        return self._keys.get(kid)
+
+    @property
+    def kids(self) -> frozenset[str]:
+        return frozenset(self._keys)
+
+    def encode(self) -> dict[str, object]:
+        """Return the JWK set, public members only."""
+        return {"keys": [key.as_dict(private=False) for key in self._keys.values()]}
+
+
+class SigningKey:
+    """Our private key (EC P-256 or P-384); its algorithm follows from its curve."""
+
+    __slots__ = ("_key", "algorithm", "kid")
+
+    def __init__(self, key: ECKey) -> None:
+        """Take the key.
+
+        Raises:
+            MalformedMessage: a public key, or another curve.
+        """
+        algorithm = _ALGORITHM_OF_CURVE.get(key.curve_name)
+        if algorithm is None or not key.is_private:
+            raise MalformedMessage("a private EC key on P-256 or P-384", where="signing key")
+        key.ensure_kid()
+        self._key = key
+        self.algorithm = algorithm
+        self.kid = str(key.kid)
+
+    @property
+    def private(self) -> ECKey:
+        """The key itself, for standards.iua alone."""
+        return self._key
+
+    @property
+    def public(self) -> PublicKeys:
+        members = self._key.as_dict(private=False)
+        members |= {"use": "sig", "alg": self.algorithm, "kid": self.kid}
+        return PublicKeys([ECKey.import_key(members)])
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.algorithm})"
+
+
+def parse_jwks(octets: bytes) -> PublicKeys:
+    """Read a JWK set; keys for encryption or of a kind we do not use are left out.
+
+    Raises:
+        MalformedMessage: not a JWK set, too large, or nothing usable in it.
+    """
+    if len(octets) > MAX_JWKS_BYTES:
+        raise MalformedMessage("larger than 256 KiB", where="JWKS")
+    members = _parse_object(octets, "JWKS").get("keys")
+    if not isinstance(members, list):
+        raise MalformedMessage('an object with an array "keys"', where="JWKS")
+    keys = PublicKeys(key for member in members if (key := _verification_key(member)) is not None)
+    if not keys.kids:
+        raise MalformedMessage("no key that can verify a signature", where="JWKS")
+    return keys
+
+
+def parse_signing_key(octets: bytes) -> SigningKey:
+    """Read our private JWK.
+
+    Raises:
+        MalformedMessage: not a private EC JWK on P-256 or P-384.
+    """
+    try:
+        key = import_key(_parse_object(octets, "signing key"))
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise MalformedMessage("a private JWK", where="signing key") from error
+    if not isinstance(key, ECKey):
+        raise MalformedMessage("a private EC key on P-256 or P-384", where="signing key")
+    return SigningKey(key)
+
+
+def _parse_object(octets: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(octets)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessage("JSON", where=where) from error
+    if not isinstance(value, dict):
+        raise MalformedMessage("a JSON object", where=where)
+    return value
+
+
+def _verification_key(member: object) -> Key | None:
+    if not isinstance(member, dict) or member.get("use", "sig") != "sig":
+        return None
+    try:
+        key = import_key(member)
+    # RFC 7517 5: a key that is not understood is left out, the others hold.
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+    if isinstance(key, OctKey):
+        return None
+    if isinstance(key, RSAKey) and key.raw_value.key_size < MIN_RSA_BITS:
+        return None
+    return key

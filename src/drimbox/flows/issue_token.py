@@ -264,9 +264,10 @@ def _granted(request: TokenRequest, client: RegisteredClient) -> frozenset[str]:
 
 def _ihe_iua(professional: Professional) -> IheIua:
     place = professional.activities[0].structure if professional.activities else None
+    profession = professional.profession_code
     return IheIua(
         subject_name=f"{professional.given_name} {professional.family_name}",
         subject_organization=place.name or None if place else None,
         subject_organization_id=place.identifier if place else None,
-        subject_role=(Code(professional.profession_code, _PROFESSIONS),),
+        subject_role=(Code(profession, _PROFESSIONS),) if profession else (),
     )

@@ -47,7 +47,7 @@ class PublicKeys:
 class SigningKey:
     """Our private key (EC P-256 or P-384); its algorithm follows from its curve."""
 
-    __slots__ = ("_key", "algorithm", "kid")
+    __slots__ = ("_key", "algorithm", "kid", "public")
 
     def __init__(self, key: ECKey) -> None:
         """Take the key.
@@ -62,17 +62,14 @@ class SigningKey:
         self._key = key
         self.algorithm = algorithm
         self.kid = str(key.kid)
+        members = key.as_dict(private=False)
+        members |= {"use": "sig", "alg": self.algorithm, "kid": self.kid}
+        self.public = PublicKeys([ECKey.import_key(members)])
 
     @property
     def private(self) -> ECKey:
         """The key itself, for standards.iua alone."""
         return self._key
-
-    @property
-    def public(self) -> PublicKeys:
-        members = self._key.as_dict(private=False)
-        members |= {"use": "sig", "alg": self.algorithm, "kid": self.kid}
-        return PublicKeys([ECKey.import_key(members)])
 
     def __repr__(self) -> str:
         return f"SigningKey({self.algorithm})"

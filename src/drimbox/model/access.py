@@ -36,7 +36,9 @@ class CallerKind(Enum):
 class ConsultationContext:
     """What a contextual call opened, bound to one professional once signed in.
 
-    identifier is random (256 bits, urlsafe). professional is None until the sign-in.
+    identifier is random (256 bits, urlsafe). professional is None until the sign-in; access_token
+    is the professional's own Pro Santé Connect token where a program made the call with one (a
+    browser's is in its session), to hand to Source boxes.
     """
 
     identifier: str
@@ -47,6 +49,10 @@ class ConsultationContext:
     expires_at: datetime
     situation: Situation | None = None
     professional: Professional | None = None
+    access_token: str | None = None
+
+    def __repr__(self) -> str:
+        return "ConsultationContext()"
 
 
 @dataclass(frozen=True, slots=True)

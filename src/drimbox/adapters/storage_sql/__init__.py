@@ -1,0 +1,1 @@
+"""The durable ports on SQLAlchemy Core: SQLite embedded, or one PostgreSQL shared."""

@@ -7,6 +7,7 @@ from enum import Enum
 from drimbox.model.consent import InformationEtOppositionConsultation
 from drimbox.model.patient import LocalPatientId, PatientTraits
 from drimbox.model.practice import Professional, Situation
+from drimbox.model.search_criteria import EVERY_EXAM, SearchCriteria
 from drimbox.model.uids import StudyInstanceUid
 
 
@@ -38,7 +39,8 @@ class ConsultationContext:
 
     identifier is random (256 bits, urlsafe). professional is None until the sign-in; access_token
     is the professional's own Pro Santé Connect token where a program made the call with one (a
-    browser's is in its session), to hand to Source boxes.
+    browser's is in its session), to hand to Source boxes. criteria are those of the call, until
+    the user changes them on the page.
     """
 
     identifier: str
@@ -50,6 +52,7 @@ class ConsultationContext:
     situation: Situation | None = None
     professional: Professional | None = None
     access_token: str | None = None
+    criteria: SearchCriteria = EVERY_EXAM
 
     def __repr__(self) -> str:
         return "ConsultationContext()"

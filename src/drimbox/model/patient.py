@@ -3,6 +3,7 @@
 INS: Référentiel Identifiant National de Santé; OIDs and rules in the contextual call (TRA.04).
 """
 
+import calendar
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -92,7 +93,9 @@ class BirthDate:
         if not _BIRTH_DATE.match(self.value):
             raise InvalidValue("birth date", rule)
         month, day = int(self.value[4:6]), int(self.value[6:])
-        if day > _DAYS_IN_MONTH[month] or self.value[:4] < "1800":
+        year = int(self.value[:4])
+        is_no_leap_day = (month, day) == (2, 29) and not calendar.isleap(year)
+        if day > _DAYS_IN_MONTH[month] or year < 1800 or is_no_leap_day:
             raise InvalidValue("birth date", rule)
 
     def __repr__(self) -> str:

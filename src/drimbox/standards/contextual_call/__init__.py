@@ -1,0 +1,1 @@
+"""The contextual call (TRA.04) as octets."""

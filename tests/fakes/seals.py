@@ -1,0 +1,44 @@
+"""Keys and self-signed certificates made on the spot, as IGC-Santé names them."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from drimbox.standards.saml.signing_key import SigningKey
+
+STRUCTURE = "499700367909006"
+
+
+@cache
+def signing_key(common_name: str = "DRIMbox", structure: str = STRUCTURE) -> SigningKey:
+    """Return the same key for the same name, so that tests stay fast."""
+    private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "FR"),
+            x509.NameAttribute(NameOID.STATE_OR_PROVINCE_NAME, "Côte-d'Or (21)"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Clinique des Bains, SA"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, structure),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private_key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .sign(private_key, hashes.SHA256())
+    )
+    return SigningKey(private_key, certificate)
+
+
+def certificate_pem(key: SigningKey) -> bytes:
+    return key.certificate.public_bytes(serialization.Encoding.PEM)

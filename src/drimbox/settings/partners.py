@@ -86,7 +86,12 @@ class Establishment(Section):
 
 
 class DmpSettings(Section):
-    """The DMP, and how our VIHF speaks (xds-dmp section 8)."""
+    """The DMP, and how our VIHF speaks (xds-dmp section 8).
+
+    signature_algorithm is the VIHF's, lot_signature_algorithm the XAdES's. authn_context_class is
+    the SAML class of the local authentication; air_authn_context_declaration stands beside it when
+    a professional is signed in (AIR), empty for none. processing_code is that of HL7 v3 messages.
+    """
 
     registry_url: str
     repository_url: str
@@ -96,6 +101,10 @@ class DmpSettings(Section):
     vihf_version: str = "4.0"
     issuer_format: Literal["rfc4514", "rfc4514-spaced", "reversed"] = "rfc4514"
     signature_algorithm: Literal["rsa-sha256", "rsa-sha1"] = "rsa-sha256"
+    lot_signature_algorithm: Literal["rsa-sha256", "rsa-sha1"] = "rsa-sha256"
+    authn_context_class: str = "urn:oasis:names:tc:SAML:2.0:ac:classes:TLSClient"
+    air_authn_context_declaration: str = "APP_BROWSER_AUTH"
+    processing_code: Literal["P", "T", "D"] = "P"
     software_name: str = "drimbox"
     software_version: str = "0.1"
     homologation_id: SecretStr = SecretStr("")

@@ -29,6 +29,16 @@ class Visibility(Enum):
     INVISIBLE_TO_LEGAL_REPRESENTATIVES = "INVISIBLE_REPRESENTANTS_LEGAUX"
 
 
+class PatientClass(Enum):
+    """Why the patient was there: PV1-2, HL7 table 0004 as the French profile uses it."""
+
+    INPATIENT = "I"
+    OUTPATIENT = "O"
+    RECURRING = "R"
+    NOT_APPLICABLE = "N"
+    EMERGENCY = "E"
+
+
 @dataclass(frozen=True, slots=True)
 class ImagingAct:
     """One documentationOf/serviceEvent that names a study."""
@@ -48,7 +58,8 @@ class ImagingAct:
 class ImagingReport:
     """A CDA imaging report's header.
 
-    document_id is id/@root (root.extension where an extension came); instants are aware.
+    document_id is id/@root (root.extension where an extension came); instants are aware. The roles
+    are assignedAuthor/code and assignedEntity/code, like G15_10/SM44 of 1.2.250.1.213.1.1.4.5.
     """
 
     document_id: str
@@ -68,6 +79,8 @@ class ImagingReport:
     facility_type: Code | None
     practice_setting: Code | None
     confidentiality: Code | None
+    author_role: Code | None = None
+    legal_authenticator_role: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,8 @@ class ReportMessage:
     """One HL7 v2 message with its report.
 
     control_id is MSH-10, sender MSH-3^MSH-4; sent_by and sent_by_structure come from PRT (Send By);
-    visibility from the MetaDMPMSS OBX; local_patient_ids from PID-3 (type PI).
+    visibility from the MetaDMPMSS OBX; local_patient_ids from PID-3 (type PI); patient_class is
+    None where PV1-2 is silent.
     """
 
     control_id: str
@@ -89,3 +103,5 @@ class ReportMessage:
     is_for_dmp: bool
     sent_by: Practitioner | None
     sent_by_structure: Structure | None
+    is_secret_connection: bool = False
+    patient_class: PatientClass | None = None

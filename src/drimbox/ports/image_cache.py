@@ -1,0 +1,58 @@
+"""Copies of series on this host's disk: fetched once however many ask, served as they arrive."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from drimbox.model.retrieval import InstanceStream
+from drimbox.model.uids import (
+    SeriesInstanceUid,
+    SopClassUid,
+    SopInstanceUid,
+    StudyInstanceUid,
+    TransferSyntaxUid,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKey:
+    """Which series; whether the caller may see it is checked before."""
+
+    study_instance_uid: StudyInstanceUid
+    series_instance_uid: SeriesInstanceUid
+
+
+@dataclass(frozen=True, slots=True)
+class CachedInstance:
+    """One Part 10 file, whole; data_set_offset is where its data set begins."""
+
+    sop_instance_uid: SopInstanceUid
+    sop_class_uid: SopClassUid
+    transfer_syntax_uid: TransferSyntaxUid
+    path: Path
+    data_set_offset: int
+
+
+class SeriesCopy(Protocol):
+    """A series that is there, or on its way.
+
+    Every method raises what the retrieval raised, once it is known to have failed.
+    """
+
+    async def get_instance(self, uid: SopInstanceUid) -> CachedInstance:
+        """Wait until this instance has arrived.
+
+        Raises:
+            NotFound: the whole series came without it.
+        """
+
+    def instances(self) -> AsyncIterator[CachedInstance]:
+        """Yield every instance, in the order of arrival, until the series is whole."""
+
+
+class ImageCache(Protocol):
+    def open_series(
+        self, key: SeriesKey, retrieve: Callable[[], AsyncIterator[InstanceStream]]
+    ) -> SeriesCopy:
+        """Return the copy; retrieve is called only when there is none, whole or under way."""

@@ -39,8 +39,7 @@ class ConsultationContext:
 
     identifier is random (256 bits, urlsafe). professional is None until the sign-in; access_token
     is the professional's own Pro Santé Connect token where a program made the call with one (a
-    browser's is in its session), to hand to Source boxes. criteria are those of the call, until
-    the user changes them on the page.
+    browser's is in its session), to hand to Source boxes. criteria are those of the call.
     """
 
     identifier: str

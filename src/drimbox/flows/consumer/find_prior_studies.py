@@ -1,0 +1,260 @@
+"""A consultation context -> the patient's exams, out of the DMP (TRA.04, CO.54, CO.55, UX.27).
+
+    consent, by name -> situation -> TD0.2 access -> ITI-18 KOS of the patient -> ITI-43 in parallel
+    -> parse_kos -> exams; what cannot be read is told, exam by exam, and stops nothing
+
+Nothing leaves the box for a patient who is opposed or was not asked (CO.93, CO.94), and no document
+is asked for before the DMP said that this professional may read (UX.08).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+
+import anyio
+
+from drimbox.errors import (
+    ConsentMissing,
+    DrimboxError,
+    NotFound,
+    Refused,
+)
+from drimbox.flows.consumer.consultation_audit import ConsultationAudit, Trace
+from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
+from drimbox.flows.consumer.situation import Situations
+from drimbox.model.access import ConsultationContext
+from drimbox.model.audit import AuditAction, AuditOutcome
+from drimbox.model.consent import check_may_consult
+from drimbox.model.document_entry import (
+    DocumentEntry,
+    DocumentQuery,
+    ReferenceId,
+    ReferenceIdKind,
+)
+from drimbox.model.practice import Code
+from drimbox.model.prior_study import (
+    PriorStudies,
+    PriorStudy,
+    UnreadableReason,
+    UnreadableStudy,
+)
+from drimbox.model.publication import DmpIdentity
+from drimbox.model.search_criteria import EVERY_EXAM, SearchCriteria
+from drimbox.model.uids import StudyInstanceUid
+from drimbox.ports.dmp import DmpAccess, DmpConsultation
+from drimbox.standards.dicom.kos import parse_kos
+
+# 1.2.250.1.213.1.1.4.12, the type of the manifest of an exam.
+KOS_TYPE = Code("IMG-KOS", "1.2.250.1.213.1.1.4.12")
+_DOCUMENTS_A_REQUEST = 5
+_PARALLEL_REQUESTS = 4
+
+
+class DmpState(Enum):
+    """Why a DMP cannot be read (TD0.2)."""
+
+    ABSENT = "absent"
+    CLOSED = "closed"
+    NOT_AUTHORISED = "not-authorised"
+
+
+class DmpNotReadable(Refused):
+    """TD0.2 says no; nothing was asked for."""
+
+    def __init__(self, state: DmpState) -> None:
+        super().__init__(f"the DMP cannot be read: {state.value}")
+        self.state = state
+
+
+@dataclass(frozen=True, slots=True)
+class FindPriorStudies:
+    """modality_system and region_system are the code systems of the DMP's eventCodeList."""
+
+    dmp: DmpConsultation
+    situations: Situations
+    retrieved: RetrievedStudies
+    audit: ConsultationAudit
+    modality_system: str
+    region_system: str
+
+    async def __call__(
+        self, context: ConsultationContext, criteria: SearchCriteria | None = None
+    ) -> PriorStudies:
+        """Find the exams that answer the criteria (those of the call when None), newest first.
+
+        Raises:
+            ConsentMissing: opposed, or nobody asked.
+            NotAuthenticated: nobody has signed in to this context.
+            SituationNeeded: the professional must choose a situation first.
+            DmpNotReadable: no DMP, a closed one, or no authorisation.
+            Unavailable, RejectedByPartner: the DMP gave no list.
+        """
+        await self._check_consent(context)
+        criteria = context.criteria if criteria is None else criteria
+        identity = self.situations.identity_of(context)
+        await self._check_access(context, identity)
+        entries = await self.audit.traced(
+            AuditAction.DMP_QUERIED,
+            context,
+            self.dmp.find_documents(self._query(context, criteria), identity),
+        )
+        studies, unreadable = await self._read(context, entries, identity)
+        matching = [s for s in _newest_of_each(studies) if s.matches(criteria)]
+        matching.sort(key=lambda s: s.study_date or date.min, reverse=True)
+        return PriorStudies(tuple(matching), tuple(unreadable))
+
+    async def get(
+        self, context: ConsultationContext, study_instance_uid: StudyInstanceUid
+    ) -> PriorStudy:
+        """Return one exam of the patient, from what was read for this context, else the DMP.
+
+        Raises:
+            NotFound: the patient's DMP holds no KOS of it: the same as for no such exam (O11).
+            Others: as when finding.
+        """
+        await self._check_consent(context)
+        kept = self.retrieved.find_study(context, study_instance_uid)
+        if kept is not None:
+            return kept
+        found = await self(context, EVERY_EXAM)
+        for study in found.studies:
+            if study.study_instance_uid == study_instance_uid:
+                return study
+        raise NotFound("no such exam for this patient")
+
+    async def _check_consent(self, context: ConsultationContext) -> None:
+        try:
+            check_may_consult(context.consent)
+        except ConsentMissing as error:
+            refused = Trace(description=str(error))
+            await self.audit.record(
+                AuditAction.ACCESS_REFUSED, context, AuditOutcome.MINOR_FAILURE, refused
+            )
+            raise
+
+    async def _check_access(self, context: ConsultationContext, identity: DmpIdentity) -> None:
+        """TD0.2, before anything is asked for (UX.08)."""
+        access = await self.audit.traced(
+            AuditAction.DMP_ACCESS_CHECKED, context, self.dmp.check_access(identity)
+        )
+        state = _obstacle(access)
+        if state is not None:
+            raise DmpNotReadable(state)
+
+    def _query(self, context: ConsultationContext, criteria: SearchCriteria) -> DocumentQuery:
+        """Ask by what the DMP compares exactly; `matches` then decides on the KOS itself.
+
+        An accession number without its issuer is no XDS reference id, so it is compared here. The
+        DMP's instants are UTC and the KOS's days local: a day more on each side.
+        """
+        days = criteria.study_dates
+        return DocumentQuery(
+            patient_id=context.patient.ins.xds_patient_id,
+            type_codes=(KOS_TYPE,),
+            modalities=tuple(Code(code, self.modality_system) for code in criteria.modalities),
+            anatomic_regions=tuple(
+                Code(code, self.region_system) for code in criteria.anatomic_regions
+            ),
+            reference_ids=_reference_ids(criteria),
+            service_start_from=_midnight(days.first, -1) if days and days.first else None,
+            service_start_to=_midnight(days.last, +2) if days and days.last else None,
+        )
+
+    async def _read(
+        self, context: ConsultationContext, entries: Sequence[DocumentEntry], identity: DmpIdentity
+    ) -> tuple[list[PriorStudy], list[UnreadableStudy]]:
+        """Take what this context has read already, retrieve the rest."""
+        studies = [kept for e in entries if (kept := self._kept(context, e)) is not None]
+        missing = [entry for entry in entries if self._kept(context, entry) is None]
+        batches = [
+            missing[start : start + _DOCUMENTS_A_REQUEST]
+            for start in range(0, len(missing), _DOCUMENTS_A_REQUEST)
+        ]
+        limiter = anyio.CapacityLimiter(_PARALLEL_REQUESTS)
+        contents: dict[str, bytes] = {}
+
+        async def retrieve(batch: Sequence[DocumentEntry]) -> None:
+            async with limiter:
+                contents.update(await self._retrieve(context, batch, identity))
+
+        async with anyio.create_task_group() as tasks:
+            for batch in batches:
+                tasks.start_soon(retrieve, batch)
+        unreadable: list[UnreadableStudy] = []
+        for entry in missing:
+            read = _read_kos(context, entry, contents.get(entry.unique_id))
+            if isinstance(read, PriorStudy):
+                self.retrieved.keep(context, read)
+                studies.append(read)
+            else:
+                unreadable.append(UnreadableStudy(entry, read))
+        return studies, unreadable
+
+    async def _retrieve(
+        self, context: ConsultationContext, batch: Sequence[DocumentEntry], identity: DmpIdentity
+    ) -> dict[str, bytes]:
+        """Bring a batch, and trace each document (CO.81); a failure costs that batch only."""
+        reason = "not in the answer"
+        try:
+            contents = await self.dmp.retrieve_documents(batch, identity)
+        except DrimboxError as error:
+            contents, reason = {}, str(error)
+        for entry in batch:
+            has_come = entry.unique_id in contents
+            await self.audit.record(
+                AuditAction.DMP_DOCUMENT_RETRIEVED,
+                context,
+                AuditOutcome.SUCCESS if has_come else AuditOutcome.MINOR_FAILURE,
+                Trace(document=entry.unique_id, description="" if has_come else reason),
+            )
+        return contents
+
+    def _kept(self, context: ConsultationContext, entry: DocumentEntry) -> PriorStudy | None:
+        kept = self.retrieved.find(context, entry.unique_id)
+        return kept if kept is not None and kept.document.hash_hex == entry.hash_hex else None
+
+
+def _read_kos(
+    context: ConsultationContext, entry: DocumentEntry, content: bytes | None
+) -> PriorStudy | UnreadableReason:
+    """Read a KOS, and let only this patient's through (D6)."""
+    if content is None:
+        return UnreadableReason.NOT_RETRIEVED
+    try:
+        manifest = parse_kos(content)
+    except DrimboxError:
+        return UnreadableReason.MALFORMED
+    if manifest.patient is not None and manifest.patient.ins.value != context.patient.ins.value:
+        return UnreadableReason.OTHER_PATIENT
+    return PriorStudy(manifest, entry, content)
+
+
+def _newest_of_each(studies: Sequence[PriorStudy]) -> list[PriorStudy]:
+    """Keep one KOS a study: a replaced one may still be listed for a moment."""
+    newest: dict[StudyInstanceUid, PriorStudy] = {}
+    for study in sorted(studies, key=lambda s: s.document.creation_time):
+        newest[study.study_instance_uid] = study
+    return list(newest.values())
+
+
+def _obstacle(access: DmpAccess) -> DmpState | None:
+    if not access.exists:
+        return DmpState.ABSENT
+    if not access.is_open:
+        return DmpState.CLOSED
+    return None if access.is_authorised else DmpState.NOT_AUTHORISED
+
+
+def _reference_ids(criteria: SearchCriteria) -> tuple[ReferenceId, ...]:
+    number, issuer = criteria.accession_number, criteria.accession_number_issuer
+    if number is None or issuer is None or issuer.universal_id is None:
+        return ()
+    return (ReferenceId(number, ReferenceIdKind.ACCESSION.value, issuer),)
+
+
+def _midnight(day: date, days_after: int) -> datetime:
+    try:
+        return datetime.combine(day + timedelta(days=days_after), time.min, UTC)
+    except OverflowError:
+        return datetime.combine(day, time.min, UTC)

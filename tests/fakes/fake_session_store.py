@@ -15,6 +15,8 @@ class FakeContextStore:
     contexts: dict[str, ConsultationContext] = field(default_factory=dict)
 
     async def add(self, context: ConsultationContext) -> None:
+        if context.identifier in self.contexts:
+            raise Conflict("this context identifier is taken")
         self.contexts[context.identifier] = context
 
     async def get(self, identifier: str, now: datetime) -> ConsultationContext:
@@ -37,9 +39,12 @@ class FakeContextStore:
 class FakeSessionStore:
     idle_limit: timedelta = timedelta(minutes=20)
     sessions: dict[str, Session] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
 
     async def save(self, session: Session) -> None:
-        self.sessions[session.identifier] = session
+        # A request still running at sign-out must not bring the session back.
+        if session.identifier not in self.removed:
+            self.sessions[session.identifier] = session
 
     async def get(self, identifier: str, now: datetime) -> Session:
         session = self.sessions.get(identifier)
@@ -49,6 +54,7 @@ class FakeSessionStore:
 
     async def remove(self, identifier: str) -> None:
         self.sessions.pop(identifier, None)
+        self.removed.add(identifier)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from drimbox.model.patient import PatientTraits
+from drimbox.model.patient import Ins, PatientTraits
 from drimbox.model.study import AccessionNumber
 from drimbox.model.uids import (
     Oid,
@@ -49,7 +49,8 @@ class ImagingOrder:
 class Manifest:
     """A KOS, before it is encoded or after it was read.
 
-    patient is None when what was read names no valid INS; created_at is aware.
+    patient is None when what was read makes no qualified identity; ins is what it names even
+    where the other traits are incomplete (None before encoding). created_at is aware.
     """
 
     sop_instance_uid: SopInstanceUid
@@ -67,6 +68,7 @@ class Manifest:
     institution_name: str = ""
     institution_identifier: str = ""
     act_display: str = ""
+    ins: Ins | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -1,0 +1,316 @@
+"""Elements of a data set as octets: read and written, not interpreted (PS3.5 section 7).
+
+    explicit VR  | group 2 | element 2 | VR 2 | length 2                | value |
+                 | group 2 | element 2 | VR 2 | reserved 2 | length 4   | value |   LONG_VRS
+    implicit VR  | group 2 | element 2 | length 4                       | value |
+
+Values are kept as little endian octets whatever the transfer syntax, padding included.
+"""
+
+import struct
+from enum import Enum
+from typing import NamedTuple, TypeAlias
+
+from drimbox.errors import MalformedMessage
+from drimbox.standards.dicom.value_representations import (
+    LONG_VRS,
+    PIXEL_REPRESENTATION,
+    WORD_SIZES,
+    settle_vr,
+    vr_of,
+)
+
+DataSet: TypeAlias = dict[int, "RawElement"]
+"""Tag (group in the high 16 bits) -> element, in the order of the octets."""
+
+RawElement: TypeAlias = tuple[str, "bytes | list[DataSet]"]
+"""VR, and the value or, for SQ, the items."""
+
+UNDEFINED_LENGTH = 0xFFFFFFFF
+ITEM = 0xFFFEE000
+ITEM_DELIMITATION = 0xFFFEE00D
+SEQUENCE_DELIMITATION = 0xFFFEE0DD
+PIXEL_DATA_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+MAX_DEPTH = 60
+
+
+class Fragments(bytes):
+    """The items of an encapsulated value, as encoded, without their sequence delimiter."""
+
+    __slots__ = ()
+
+
+class Incomplete(MalformedMessage):
+    """The octets end inside an element; more of them may complete it."""
+
+    def __init__(self) -> None:
+        super().__init__("an element runs past the end of what holds it (PS3.5 7.1)")
+
+
+class Encoding(Enum):
+    """How the elements of one transfer syntax are laid out."""
+
+    IMPLICIT_LITTLE = ("<", True)
+    EXPLICIT_LITTLE = ("<", False)
+    EXPLICIT_BIG = (">", False)
+
+    def __init__(self, byte_order: str, is_implicit: bool) -> None:  # noqa: FBT001 - wire facts
+        self.is_implicit = is_implicit
+        self.is_big_endian = byte_order == ">"
+        self.tag = struct.Struct(byte_order + "HH")
+        self.tag_and_length = struct.Struct(byte_order + "HHI")
+        self.tag_vr_and_length = struct.Struct(byte_order + "HH2sH")
+        self.long_length = struct.Struct(byte_order + "I")
+
+
+class ElementHeader(NamedTuple):
+    """One element before its value; value_offset counts from where the reading began."""
+
+    tag: int
+    vr: str
+    length: int
+    value_offset: int
+
+
+class DataSetReader:
+    """Reads elements out of one buffer; nothing is copied but the values.
+
+    Args:
+        buffer: the octets.
+        encoding: their layout.
+        is_signed: Pixel Representation, where an outer data set has told it.
+    """
+
+    def __init__(
+        self, buffer: bytes | bytearray | memoryview, encoding: Encoding, *, is_signed: bool = False
+    ) -> None:
+        self._buffer = buffer
+        self._encoding = encoding
+        self._is_signed = is_signed
+        self._stop_tags: frozenset[int] = frozenset()
+
+    def read(self, start: int, end: int, *, stop_tags: frozenset[int] = frozenset()) -> DataSet:
+        """Read elements from start to end, or to one of stop_tags at this level.
+
+        Raises:
+            Incomplete: an element runs past the end.
+            MalformedMessage: not a data set.
+        """
+        self._stop_tags = stop_tags
+        return self._elements(start, end, 0)[0]
+
+    def read_header(self, offset: int, end: int) -> ElementHeader:
+        """Read tag, VR and length at this offset.
+
+        The VR of an implicit element is the dictionary's, private attributes being UN.
+        """
+        encoding = self._encoding
+        if end - offset < 8:
+            raise Incomplete
+        if encoding.is_implicit:
+            group, element, length = encoding.tag_and_length.unpack_from(self._buffer, offset)
+            tag = group << 16 | element
+            return ElementHeader(tag, vr_of(tag), length, offset + 8)
+        group, element, letters, length = encoding.tag_vr_and_length.unpack_from(
+            self._buffer, offset
+        )
+        tag = group << 16 | element
+        if group == 0xFFFE:
+            return ElementHeader(tag, "", *self._item_length(offset))
+        vr = _vr_letters(letters)
+        if vr not in LONG_VRS:
+            return ElementHeader(tag, vr, length, offset + 8)
+        if end - offset < 12:
+            raise Incomplete
+        (length,) = encoding.long_length.unpack_from(self._buffer, offset + 8)
+        return ElementHeader(tag, vr, length, offset + 12)
+
+    def _item_length(self, offset: int) -> tuple[int, int]:
+        (length,) = self._encoding.long_length.unpack_from(self._buffer, offset + 4)
+        return length, offset + 8
+
+    def read_element(self, header: ElementHeader, end: int) -> tuple[RawElement, int]:
+        """Read the value of one top-level element; returns it and the offset behind it."""
+        return self._value(header, end, 0, {})
+
+    def _elements(
+        self, offset: int, end: int, depth: int, *, is_open: bool = False
+    ) -> tuple[DataSet, int]:
+        """Read up to end or, in an open item, to its delimiter."""
+        data_set: DataSet = {}
+        while offset < end:
+            header = self.read_header(offset, end)
+            if header.tag >> 16 == 0xFFFE:
+                if is_open and header.tag == ITEM_DELIMITATION:
+                    return data_set, header.value_offset
+                raise MalformedMessage("an item stands outside any sequence (PS3.5 7.5)")
+            if depth == 0 and header.tag in self._stop_tags:
+                break
+            data_set[header.tag], offset = self._value(header, end, depth, data_set)
+        if is_open:
+            raise Incomplete
+        return data_set, offset
+
+    def _value(
+        self, header: ElementHeader, end: int, depth: int, siblings: DataSet
+    ) -> tuple[RawElement, int]:
+        vr, length, start = header.vr, header.length, header.value_offset
+        if self._encoding.is_implicit:
+            vr = self._implicit_vr(header, siblings)
+        if length == UNDEFINED_LENGTH:
+            return self._undefined_length(vr, start, end, depth)
+        stop = start + length
+        if stop > end:
+            raise Incomplete
+        if vr == "SQ":
+            return ("SQ", self._items(start, stop, depth)[0]), stop
+        value = bytes(self._buffer[start:stop])
+        if header.tag == PIXEL_REPRESENTATION:
+            self._is_signed = any(value[:2])
+        if self._encoding.is_big_endian:
+            value = swap_words(value, WORD_SIZES.get(vr, 1))
+        return (vr, value), stop
+
+    def _implicit_vr(self, header: ElementHeader, siblings: DataSet) -> str:
+        vr, tag = header.vr, header.tag
+        if tag >> 16 & 1 and vr == "UN":
+            creator = siblings.get((tag & 0xFFFF0000) | (tag >> 8 & 0xFF))
+            if creator is not None and isinstance(creator[1], bytes):
+                vr = vr_of(tag, creator[1].decode("latin-1").strip(" \0"))
+        descriptor = siblings.get(0x00283002)
+        entries = None
+        if descriptor is not None and isinstance(descriptor[1], bytes) and len(descriptor[1]) >= 2:
+            entries = int.from_bytes(descriptor[1][:2], "little")
+        return settle_vr(tag, vr, is_signed=self._is_signed, lut_entries=entries)
+
+    def _undefined_length(
+        self, vr: str, start: int, end: int, depth: int
+    ) -> tuple[RawElement, int]:
+        if vr in {"OB", "OW"}:
+            return self._fragments(vr, start, end)
+        if vr == "UN" and not self._encoding.is_implicit:
+            # PS3.5 6.2.2 note 2: UN of undefined length holds an Implicit VR sequence.
+            nested = DataSetReader(
+                self._buffer, Encoding.IMPLICIT_LITTLE, is_signed=self._is_signed
+            )
+            items, offset = nested._items(start, end, depth, is_delimited=True)
+            return ("SQ", items), offset
+        if vr not in {"SQ", "UN"}:
+            raise MalformedMessage(f"{vr} of undefined length (PS3.5 7.1)")
+        items, offset = self._items(start, end, depth, is_delimited=True)
+        return ("SQ", items), offset
+
+    def _items(
+        self, offset: int, end: int, depth: int, *, is_delimited: bool = False
+    ) -> tuple[list[DataSet], int]:
+        if depth >= MAX_DEPTH:
+            raise MalformedMessage(f"sequences nested deeper than {MAX_DEPTH}")
+        items: list[DataSet] = []
+        outer_is_signed = self._is_signed
+        while offset < end:
+            if end - offset < 8:
+                raise Incomplete
+            group, element, length = self._encoding.tag_and_length.unpack_from(self._buffer, offset)
+            tag = group << 16 | element
+            offset += 8
+            if tag == SEQUENCE_DELIMITATION:
+                return items, offset
+            if tag != ITEM:
+                raise MalformedMessage("a sequence holds something else than items (PS3.5 7.5)")
+            stop = end if length == UNDEFINED_LENGTH else offset + length
+            if stop > end:
+                raise Incomplete
+            is_open = length == UNDEFINED_LENGTH
+            item, offset = self._elements(offset, stop, depth + 1, is_open=is_open)
+            items.append(item)
+            self._is_signed = outer_is_signed
+        if is_delimited:
+            raise Incomplete
+        return items, offset
+
+    def _fragments(self, vr: str, start: int, end: int) -> tuple[RawElement, int]:
+        offset = start
+        while True:
+            if end - offset < 8:
+                raise Incomplete
+            group, element, length = self._encoding.tag_and_length.unpack_from(self._buffer, offset)
+            if group << 16 | element == SEQUENCE_DELIMITATION:
+                return (vr, Fragments(self._buffer[start:offset])), offset + 8
+            if group << 16 | element != ITEM or length == UNDEFINED_LENGTH:
+                raise MalformedMessage("fragments are not items of known length (PS3.5 A.4)")
+            offset += 8 + length
+
+
+def read_data_set(octets: bytes | memoryview, encoding: Encoding) -> DataSet:
+    """Read a whole data set.
+
+    Raises:
+        MalformedMessage: not a data set in that encoding.
+    """
+    return DataSetReader(octets, encoding).read(0, len(octets))
+
+
+def _vr_letters(letters: bytes) -> str:
+    if not (65 <= letters[0] <= 90 and 65 <= letters[1] <= 90):
+        raise MalformedMessage("a VR is not two capital letters (PS3.5 7.1.2)")
+    return letters.decode("ascii")
+
+
+def swap_words(value: bytes, size: int) -> bytes:
+    """Reverse the octets of each number; a rest shorter than a number stays as it is."""
+    if size == 1:
+        return value
+    whole = len(value) // size * size
+    swapped = bytearray(value)
+    for index in range(size):
+        swapped[index:whole:size] = value[size - 1 - index : whole : size]
+    return bytes(swapped)
+
+
+_EXPLICIT_SHORT = struct.Struct("<HH2sH")
+_EXPLICIT_LONG = struct.Struct("<HH2s2xI")
+_TAG_AND_LENGTH = struct.Struct("<HHI")
+_ITEM_TAG = (0xFFFE, 0xE000)
+
+
+def encode_data_set(data_set: DataSet, *, is_implicit: bool = False) -> bytes:
+    """Write little endian, in the order of tags, sequences and items of defined length."""
+    return b"".join(
+        encode_element(tag, data_set[tag], is_implicit=is_implicit) for tag in sorted(data_set)
+    )
+
+
+def encode_element(tag: int, element: RawElement, *, is_implicit: bool = False) -> bytes:
+    """Write one element; a value of odd length gets the padding of its VR (PS3.5 6.2)."""
+    vr, value = element
+    if isinstance(value, list):
+        value = b"".join(_encode_item(item, is_implicit=is_implicit) for item in value)
+    elif isinstance(value, Fragments):
+        delimiter = _TAG_AND_LENGTH.pack(0xFFFE, 0xE0DD, 0)
+        return encode_header(tag, vr, UNDEFINED_LENGTH, is_implicit=is_implicit) + value + delimiter
+    elif len(value) & 1:
+        value += b" " if vr in _SPACE_PADDED else b"\0"
+    return encode_header(tag, vr, len(value), is_implicit=is_implicit) + value
+
+
+_SPACE_PADDED = frozenset(
+    {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UR", "UT"}
+)
+
+
+def encode_header(tag: int, vr: str, length: int, *, is_implicit: bool = False) -> bytes:
+    """Write what stands before the value."""
+    group, element = tag >> 16, tag & 0xFFFF
+    if is_implicit:
+        return _TAG_AND_LENGTH.pack(group, element, length)
+    if vr in LONG_VRS:
+        return _EXPLICIT_LONG.pack(group, element, vr.encode("ascii"), length)
+    if length > 0xFFFF:
+        # PS3.5 6.2.2: a value too long for its VR's length field is written as UN.
+        return _EXPLICIT_LONG.pack(group, element, b"UN", length)
+    return _EXPLICIT_SHORT.pack(group, element, vr.encode("ascii"), length)
+
+
+def _encode_item(item: DataSet, *, is_implicit: bool) -> bytes:
+    content = encode_data_set(item, is_implicit=is_implicit)
+    return _TAG_AND_LENGTH.pack(*_ITEM_TAG, len(content)) + content

@@ -1,0 +1,59 @@
+"""The VR of an attribute where the octets do not carry it (PS3.5 annex A.1, PS3.6)."""
+
+from pydicom.datadict import dictionary_VR, private_dictionary_VR
+
+# VRs whose length field has four octets (PS3.5 table 7.1-1).
+LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+"""VRs that Specific Character Set governs (PS3.5 6.1.2.3)."""
+
+# Octets of one number, for those VRs whose order of octets depends on the transfer syntax.
+WORD_SIZES = {
+    "AT": 2, "OW": 2, "SS": 2, "US": 2,
+    "FL": 4, "OF": 4, "OL": 4, "SL": 4, "UL": 4,
+    "FD": 8, "OD": 8, "OV": 8, "SV": 8, "UV": 8,
+}  # fmt: skip
+
+PIXEL_REPRESENTATION = 0x00280103
+_LUT_DATA = 0x00283006
+
+
+def vr_of(tag: int, private_creator: str | None = None) -> str:
+    """Return the dictionary's VR; may be one of `US or SS`, `OB or OW`, `US or OW`; else UN."""
+    group, element = tag >> 16, tag & 0xFFFF
+    if element == 0:
+        return "UL"
+    if not group & 1:
+        return _standard_vr(tag)
+    if 0x10 <= element <= 0xFF:
+        return "LO"
+    if private_creator is None:
+        return "UN"
+    try:
+        return private_dictionary_VR(tag, private_creator)
+    except (KeyError, ValueError):
+        return "UN"
+
+
+def _standard_vr(tag: int) -> str:
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return "UN"
+
+
+def settle_vr(tag: int, vr: str, *, is_signed: bool, lut_entries: int | None) -> str:
+    """Choose among the VRs of an ambiguous attribute that comes from Implicit VR.
+
+    is_signed is Pixel Representation of the data set or of the one around it; lut_entries the first
+    value of LUT Descriptor beside the attribute.
+    """
+    if " or " not in vr:
+        return vr
+    # PS3.3 C.11.1.1.1: a table of one entry is US, any other OW.
+    if tag == _LUT_DATA:
+        return "US" if lut_entries == 1 else "OW"
+    if vr.startswith("US or SS"):
+        return "SS" if is_signed else "US"
+    # PS3.5 A.1: Pixel, Overlay and Waveform Data are OW in Implicit VR.
+    return "OW"

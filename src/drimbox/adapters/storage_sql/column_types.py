@@ -35,7 +35,12 @@ class CleanText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         del dialect
-        if value is None:
-            return None
-        cleaned = str(value).replace("\x00", "\ufffd")
-        return cleaned.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return clean_text(value)
+
+
+def clean_text(text: str | None) -> str | None:
+    """Return the text as CleanText stores it."""
+    if text is None:
+        return None
+    cleaned = str(text).replace("\x00", "\ufffd")
+    return cleaned.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

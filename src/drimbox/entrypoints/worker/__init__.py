@@ -1,0 +1,1 @@
+"""What drives the Source: messages to publications, publications to the DMP."""

@@ -1,0 +1,1 @@
+"""Pro Santé Connect; the only home of authlib."""

@@ -247,6 +247,9 @@ class UseSession:
             if session.access_token_expires_at <= self.clock.now():
                 raise
             return session
+        if signed_in.professional.national_id != session.professional.national_id:
+            await self.sessions.remove(session.identifier)
+            raise NotAuthenticated("the provider renewed another professional")
         # Read again: contexts may have been confirmed while the provider answered.
         fresh = replace(
             await self._get(session.identifier),

@@ -225,7 +225,7 @@ def _read_kos(
         manifest = parse_kos(content)
     except DrimboxError:
         return UnreadableReason.MALFORMED
-    if manifest.patient is not None and manifest.patient.ins.value != context.patient.ins.value:
+    if manifest.ins is not None and manifest.ins.value != context.patient.ins.value:
         return UnreadableReason.OTHER_PATIENT
     return PriorStudy(manifest, entry, content)
 

@@ -22,6 +22,7 @@ class DmpIdentity:
 
     patient_id is the CX of the INS (type NH); authenticated_at the user's login (aware).
     structure_identifier is Struct_IdNat, and chooses the certificates (SO.19, CO.91).
+    is_secret_connection asks for the confidentiality-code of a minor's "connexion secrète".
     """
 
     mode: AuthenticationMode
@@ -31,6 +32,7 @@ class DmpIdentity:
     sector: str
     roles: tuple[Code, ...]
     authenticated_at: datetime
+    is_secret_connection: bool = False
 
     def __repr__(self) -> str:
         return f"DmpIdentity({self.mode.value})"
@@ -159,6 +161,8 @@ class AlertKind(Enum):
     DMP_UNAVAILABLE = "dmp-unavailable"
     DMP_REFUSED = "dmp-refused"
     EVENT_NOT_HANDLED = "event-not-handled"
+    STRUCTURE_NOT_INSTALLED = "structure-not-installed"  # no certificate for it (SO.19)
+    REPORT_NOT_PUBLISHABLE = "report-not-publishable"  # something the DMP wants is not in it
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,12 +118,18 @@ class DmpSettings(Section):
 
 
 class PublicationSettings(Section):
-    """How the Source publishes."""
+    """How the Source publishes.
+
+    time_zone is the site's, for times without an offset and those of the KOS; practice_setting
+    (JDV_J04) is said of reports that name none.
+    """
 
     retrieve_url_host: str
     uid_root: str | None = None
     retrieve_location_uid: str | None = None
     institution_name: str = ""
+    time_zone: str = "Europe/Paris"
+    practice_setting: str = "AMBULATOIRE"
     is_local_patient_id_required: bool = False
     first_retry_seconds: float = 30
     last_retry_seconds: float = 900

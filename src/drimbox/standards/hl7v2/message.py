@@ -168,6 +168,12 @@ def _name(line: bytes) -> str:
 
 
 def _nth(octets: bytes, separator: bytes, number: int) -> bytes:
-    """Return the part of that number (from 1), or nothing; what follows it is not split."""
-    parts = octets.split(separator, number)
-    return parts[number - 1] if number <= len(parts) else b""
+    """Return the part of that number (from 1), or nothing; what follows it is not copied."""
+    start = 0
+    for _ in range(number - 1):
+        at = octets.find(separator, start)
+        if at < 0:
+            return b""
+        start = at + len(separator)
+    end = octets.find(separator, start)
+    return octets[start:] if end < 0 else octets[start:end]

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from drimbox.settings.partners import TlsFiles
 from drimbox.standards.saml.signing_key import SigningKey
 
 STRUCTURE = "499700367909006"
@@ -42,3 +44,17 @@ def signing_key(common_name: str = "DRIMbox", structure: str = STRUCTURE) -> Sig
 
 def certificate_pem(key: SigningKey) -> bytes:
     return key.certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def write_tls_files(folder: Path, structure: str = STRUCTURE, *, ca: bytes = b"") -> TlsFiles:
+    """Write the key and certificate of a structure; it trusts itself unless told otherwise."""
+    key = signing_key(structure=structure)
+    files = TlsFiles(
+        certificate_file=folder / f"{structure}.crt",
+        key_file=folder / f"{structure}.key",
+        ca_file=folder / f"{structure}.ca",
+    )
+    files.certificate_file.write_bytes(certificate_pem(key))
+    files.key_file.write_bytes(key.private_key_pem)
+    files.ca_file.write_bytes(ca or certificate_pem(key))
+    return files

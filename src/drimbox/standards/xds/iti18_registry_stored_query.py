@@ -74,7 +74,9 @@ class QueryResponse:
     unreadable: tuple[str, ...] = ()
 
 
-def encode_find_documents(query: DocumentQuery) -> etree._Element:
+def encode_find_documents(
+    query: DocumentQuery, *, return_type: ReturnType = ReturnType.LEAF_CLASS
+) -> etree._Element:
     """Build FindDocuments, or FindDocumentsByReferenceId when there are reference ids.
 
     Raises:
@@ -104,7 +106,7 @@ def encode_find_documents(query: DocumentQuery) -> etree._Element:
         kind = StoredQuery.FIND_DOCUMENTS_BY_REFERENCE_ID
         references = [encode_reference_id(reference) for reference in query.reference_ids]
         parameters.append(_list_slot("$XDSDocumentEntryReferenceIdList", references))
-    return _request(kind, ReturnType.LEAF_CLASS, parameters)
+    return _request(kind, return_type, parameters)
 
 
 def encode_get_documents(

@@ -1,0 +1,134 @@
+"""Questions to the DMP's registry (ITI-18), and which entries of its answers are ours to use."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+from lxml import etree
+
+from drimbox.adapters.dmp_soap.answers import check_success, raise_failure
+from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient, SoapCall
+from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.practice import Code
+from drimbox.model.publication import DmpIdentity
+from drimbox.settings.partners import DmpSettings
+from drimbox.standards.xds.data_types import parse_ins
+from drimbox.standards.xds.iti18_registry_stored_query import (
+    QueryResponse,
+    ReturnType,
+    encode_find_documents,
+    encode_get_documents,
+    encode_get_documents_by_entry_uuid,
+    parse_query_response,
+)
+from drimbox.standards.xds.names import MODALITY_CODE_SYSTEMS, REGION_CODE_SYSTEMS, Action
+from drimbox.standards.xds.registry_errors import ErrorCode, ResponseStatus, describe
+
+_BATCH = 20
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DmpRegistry:
+    """The registry service, asked in somebody's identity."""
+
+    client: DmpSoapClient
+    settings: DmpSettings
+
+    async def get_documents(
+        self, unique_ids: Sequence[str], identity: DmpIdentity
+    ) -> tuple[DocumentEntry, ...]:
+        """Return every version of these documents (GetDocuments)."""
+        found: list[DocumentEntry] = []
+        for batch in _batches(unique_ids):
+            answer = await self._ask(encode_get_documents(batch), identity)
+            entries = _usable(answer, identity.patient_id)
+            found += [entry for entry in entries if entry.unique_id in batch]
+        return tuple(found)
+
+    async def find_documents(
+        self, query: DocumentQuery, identity: DmpIdentity
+    ) -> tuple[DocumentEntry, ...]:
+        """Search by criteria (FindDocuments); nothing found is an empty tuple."""
+        widened = self._with_all_code_systems(query)
+        answer = await self._ask(encode_find_documents(widened), identity)
+        if ErrorCode.TOO_MANY_RESULTS in {e.known_code for e in answer.response.failures}:
+            return await self._find_in_batches(widened, identity)
+        return _usable(answer, identity.patient_id)
+
+    async def _find_in_batches(
+        self, query: DocumentQuery, identity: DmpIdentity
+    ) -> tuple[DocumentEntry, ...]:
+        """Ask for the ids first, then for the entries by batches (3.18.4.1.2.6)."""
+        request = encode_find_documents(query, return_type=ReturnType.OBJECT_REF)
+        references = await self._ask(request, identity)
+        check_success(references.response)
+        found: list[DocumentEntry] = []
+        for batch in _batches(references.object_ids):
+            answer = await self._ask(encode_get_documents_by_entry_uuid(batch), identity)
+            found += _usable(answer, identity.patient_id)
+        return tuple(found)
+
+    async def _ask(self, body: etree._Element, identity: DmpIdentity) -> QueryResponse:
+        call = SoapCall(self.settings.registry_url, Action.REGISTRY_STORED_QUERY.value, body)
+        return await self.client.call(
+            call, identity, lambda answer: parse_query_response(answer.body)
+        )
+
+    def _with_all_code_systems(self, query: DocumentQuery) -> DocumentQuery:
+        """Ask for each modality and region under every code system it was published with."""
+        modality_systems = (self.settings.modality_code_system, *MODALITY_CODE_SYSTEMS)
+        region_systems = (self.settings.region_code_system, *REGION_CODE_SYSTEMS)
+        return replace(
+            query,
+            modalities=_in_systems(query.modalities, modality_systems),
+            anatomic_regions=_in_systems(query.anatomic_regions, region_systems),
+        )
+
+
+def _in_systems(codes: Sequence[Code], systems: Sequence[str]) -> tuple[Code, ...]:
+    distinct = dict.fromkeys(
+        (code.value, str(system)) for code in codes for system in (code.system, *systems)
+    )
+    return tuple(Code(value, system) for value, system in distinct)
+
+
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(texts), _BATCH):
+        yield texts[start : start + _BATCH]
+
+
+def _usable(answer: QueryResponse, patient_id: str) -> tuple[DocumentEntry, ...]:
+    """Return the entries of an answer, less those of another patient.
+
+    Raises what answers.raise_failure raises, on failure.
+    """
+    response = answer.response
+    if response.status is ResponseStatus.FAILURE:
+        codes = {error.known_code for error in response.failures}
+        # By its policy a domain may say so instead of an empty list (TF-3 4.2.4.1).
+        if codes == {ErrorCode.UNKNOWN_PATIENT_ID}:
+            return ()
+        raise_failure(response)
+    if response.errors:
+        _log.warning("dmp_answered_in_part", codes=describe(response.errors))
+    if answer.unreadable:
+        _log.warning("dmp_entries_unreadable", count=len(answer.unreadable))
+    usable = tuple(e for e in answer.entries if not is_other_patient(e.patient_id, patient_id))
+    if len(usable) != len(answer.entries):
+        count = len(answer.entries) - len(usable)
+        _log.error("dmp_entries_refused", count=count, reason="other patient")
+    return usable
+
+
+def is_other_patient(found: str, asked: str) -> bool:
+    """Tell whether a patientId surely names somebody else.
+
+    An INS changes form during a life (NIA, then NIR), and entries must not be filtered on it
+    (EX_3.1-1055): only two different numbers of one form cannot be the same patient (X6).
+    """
+    found_ins, asked_ins = parse_ins(found), parse_ins(asked)
+    if found_ins is None or asked_ins is None:
+        return False
+    is_same_form = found_ins.authority is asked_ins.authority
+    return is_same_form and found_ins.value != asked_ins.value

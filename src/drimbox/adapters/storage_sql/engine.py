@@ -135,7 +135,8 @@ class Database:
     def insert_once(self, connection: Connection, table: Table, values: Values) -> bool:
         """Insert unless one of the table's keys is taken; False when it is."""
         statement = self._insert(table).values(values).on_conflict_do_nothing()
-        return connection.execute(statement).rowcount == 1
+        inserted = statement.returning(*table.primary_key)
+        return connection.execute(inserted).first() is not None
 
     def insert_or_replace(
         self,

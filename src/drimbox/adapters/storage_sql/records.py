@@ -5,6 +5,7 @@ A field that a later version adds with a default reads from an older record; an 
 
 import base64
 import dataclasses
+import json
 from collections.abc import Callable
 from datetime import date, datetime, time
 from enum import Enum
@@ -12,20 +13,19 @@ from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-import orjson
-
 Record = TypeVar("Record")
 _Decoder = Callable[[Any], object]
 
 
 def encode_record(record: object) -> bytes:
     """Write a dataclass; octets become base64, enums their value, instants ISO 8601."""
-    return orjson.dumps(_plain(record), option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    # Not orjson: texts from outside may hold lone surrogates, which it refuses.
+    return json.dumps(_plain(record), separators=(",", ":")).encode()
 
 
 def decode_record(kind: type[Record], octets: bytes) -> Record:
     """Read what encode_record wrote of this very type."""
-    return cast("Record", _decoder(cast("Any", kind))(orjson.loads(octets)))
+    return cast("Record", _decoder(cast("Any", kind))(json.loads(octets)))
 
 
 def _plain(value: object) -> object:

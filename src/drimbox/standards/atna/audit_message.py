@@ -103,9 +103,12 @@ def _participants(
         box.set("AlternativeUserID", _clean(source.process_id))
     yield box
     if event.destination:
-        host = urlsplit(event.destination).hostname or event.destination
-        partner = profile.partner.value
-        yield _participant(event.destination, partner, is_requestor=False, address=host)
+        yield _participant(
+            event.destination,
+            profile.partner.value,
+            is_requestor=False,
+            address=_host(event.destination),
+        )
 
 
 def _participant(
@@ -202,6 +205,14 @@ def _coded(name: str, code: AuditCode) -> etree._Element:
 def _element(name: str, *children: etree._Element | str, **attributes: str) -> etree._Element:
     element: etree._Element = E(name, attributes, *children)
     return element
+
+
+def _host(destination: str) -> str:
+    """Return the host of a URL; of anything else, such as an AE title, itself."""
+    try:
+        return urlsplit(destination).hostname or destination
+    except ValueError:
+        return destination
 
 
 def _access_point_type(address: str) -> str:

@@ -1,0 +1,180 @@
+"""What ports.study_register.StudyRegister promises."""
+
+from dataclasses import replace
+
+import anyio
+import pytest
+from tests.fakes.fake_clock import FakeClock
+from tests.fakes.publications import NOON, PATIENT, kos_number, made_up_publication
+
+from drimbox.adapters.storage_sql.alerts import SqlAlerts
+from drimbox.adapters.storage_sql.engine import Database
+from drimbox.adapters.storage_sql.intake import SqlIntake
+from drimbox.adapters.storage_sql.outbox import SqlOutbox
+from drimbox.adapters.storage_sql.sealing import Sealing
+from drimbox.adapters.storage_sql.study_register import SqlStudyRegister
+from drimbox.errors import Conflict
+from drimbox.model.publication import Alert, AlertKind, PublicationState
+from drimbox.model.uids import SopInstanceUid
+from drimbox.ports.study_register import NewPublication
+
+LEASE = 120.0
+
+
+class Source:
+    """The ports of one Source over one database."""
+
+    def __init__(self, database: Database, sealing: Sealing) -> None:
+        self.intake = SqlIntake(database, sealing)
+        self.register = SqlStudyRegister(database, sealing)
+        self.outbox = SqlOutbox(database, sealing)
+        self.alerts = SqlAlerts(database, FakeClock())
+
+    async def receive(self, key: str = "key") -> int:
+        await self.intake.keep(key, b"content", NOON)
+        message = await self.intake.claim(NOON, LEASE)
+        assert message is not None
+        return message.message_id
+
+    async def conclude(self, *publications: NewPublication, key: str = "key") -> None:
+        await self.register.conclude(await self.receive(key), publications, (), NOON)
+
+    async def send_next(self) -> None:
+        job = await self.outbox.claim(NOON, LEASE)
+        assert job is not None
+        await self.outbox.mark_done(job.job_id, NOON)
+
+
+@pytest.fixture
+def source(database: Database, sealing: Sealing) -> Source:
+    return Source(database, sealing)
+
+
+ALERT = Alert(AlertKind.STUDY_NOT_IN_PACS, "no such study", NOON, report_id="2.25.1")
+
+
+@pytest.mark.anyio
+@pytest.mark.requirement("SO.22")
+async def test_a_publication_is_read_as_it_was_recorded(source: Source) -> None:
+    new = made_up_publication()
+    await source.conclude(new)
+    assert await source.register.find_current(new.publication.study_instance_uid) == new.publication
+    kos = new.publication.kos_sop_instance_uid
+    assert await source.register.find_by_kos(kos) == new.publication
+
+
+@pytest.mark.anyio
+async def test_what_is_unknown_is_not_found(source: Source) -> None:
+    assert await source.register.find_by_kos(SopInstanceUid("2.25.404")) is None
+    study = made_up_publication().publication.study_instance_uid
+    assert await source.register.find_current(study) is None
+
+
+@pytest.mark.anyio
+async def test_a_message_is_concluded_once_whoever_holds_it(source: Source) -> None:
+    message_id = await source.receive()
+    await source.register.conclude(message_id, (made_up_publication(),), (), NOON)
+    with pytest.raises(Conflict):
+        await source.register.conclude(message_id, (made_up_publication(kos=2),), (ALERT,), NOON)
+    assert await source.register.find_by_kos(SopInstanceUid(kos_number(1, 2))) is None
+    assert await source.alerts.find_open() == ()
+    assert len(await source.outbox.find_jobs()) == 1
+
+
+@pytest.mark.anyio
+async def test_a_lot_made_from_a_state_that_has_passed_is_refused(source: Source) -> None:
+    await source.conclude(made_up_publication(kos=1), key="first")
+    with pytest.raises(Conflict):  # as if the study had no KOS yet
+        await source.conclude(made_up_publication(kos=2), key="second")
+    await source.conclude(made_up_publication(kos=3, replaces=1), key="third")
+    with pytest.raises(Conflict):  # as if the third were not there
+        await source.conclude(made_up_publication(kos=4, replaces=1), key="fourth")
+
+
+@pytest.mark.anyio
+async def test_of_racing_messages_about_one_study_one_publishes(source: Source) -> None:
+    messages = [await source.receive(f"key {number}") for number in range(20)]
+    refused: list[int] = []
+
+    async def race(number: int, message_id: int) -> None:
+        try:
+            new = made_up_publication(kos=number)
+            await source.register.conclude(message_id, (new,), (), NOON)
+        except Conflict:
+            refused.append(message_id)
+
+    async with anyio.create_task_group() as group:
+        for number, message_id in enumerate(messages, 1):
+            group.start_soon(race, number, message_id)
+    assert len(refused) == 19
+    assert len(await source.outbox.find_jobs()) == 1
+
+
+@pytest.mark.anyio
+async def test_alerts_without_publication_stop_the_message_until_it_is_tried_again(
+    source: Source,
+) -> None:
+    message_id = await source.receive()
+    await source.register.conclude(message_id, (), (ALERT,), NOON)
+    assert await source.intake.claim(NOON, LEASE) is None
+    assert [alert.text for alert in await source.alerts.find_open()] == ["no such study"]
+    await source.intake.retry_message(message_id, NOON)
+    await source.register.conclude(message_id, (made_up_publication(),), (), NOON)
+    with pytest.raises(Conflict):
+        await source.intake.retry_message(message_id, NOON)
+
+
+@pytest.mark.anyio
+@pytest.mark.requirement("SO.22")
+async def test_a_kos_that_stays_gathers_the_reports_that_named_it(source: Source) -> None:
+    new = made_up_publication()
+    await source.conclude(new, key="first")
+    again = replace(new.publication, report_ids=("2.25.77",))
+    await source.conclude(NewPublication(again, None), key="second")
+    kept = await source.register.find_by_kos(again.kos_sop_instance_uid)
+    assert kept is not None
+    assert kept.report_ids == (*new.publication.report_ids, "2.25.77")
+    assert len(await source.outbox.find_jobs()) == 1
+
+
+@pytest.mark.anyio
+async def test_a_late_reader_does_not_turn_a_published_kos_back(source: Source) -> None:
+    new = made_up_publication()
+    await source.conclude(new, key="first")
+    await source.send_next()
+    await source.conclude(NewPublication(new.publication, None), key="second")
+    kept = await source.register.find_by_kos(new.publication.kos_sop_instance_uid)
+    assert kept is not None
+    assert kept.state is PublicationState.PUBLISHED
+
+
+@pytest.mark.anyio
+async def test_a_withdrawn_kos_is_no_longer_the_current_one(source: Source) -> None:
+    new = made_up_publication()
+    await source.conclude(new, key="first")
+    await source.send_next()
+    withdrawn = replace(new.publication, state=PublicationState.WITHDRAWN)
+    await source.conclude(NewPublication(withdrawn, None), key="second")
+    assert await source.register.find_current(withdrawn.study_instance_uid) is None
+    assert await source.register.find_published() == ()
+
+
+@pytest.mark.anyio
+async def test_published_ones_are_listed_newest_first_of_one_patient_or_all(
+    source: Source,
+) -> None:
+    other = "1^^^&1.2&ISO^NH"
+    await source.conclude(
+        made_up_publication(study=1),
+        made_up_publication(study=2, patient_id=other),
+        made_up_publication(study=3),
+    )
+    assert await source.register.find_published() == ()
+    for _ in range(3):
+        await source.send_next()
+    every = await source.register.find_published()
+    assert [p.study_instance_uid[-1] for p in every] == ["3", "2", "1"]
+    mine = await source.register.find_published(PATIENT)
+    assert [p.study_instance_uid[-1] for p in mine] == ["3", "1"]
+    assert [p.patient_id for p in await source.register.find_published(other)] == [other]
+    assert len(await source.register.find_published(limit=2)) == 2

@@ -25,11 +25,15 @@ from drimbox.sandbox.patients.establishments import (
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SandboxPatient:
-    """One patient, as the DMP and the two establishments know one."""
+    """One patient, as the DMP and the two establishments know one.
+
+    is_ins_known_to_pacs: a PACS keeps the INS only of those imaged since it learnt to.
+    """
 
     traits: PatientTraits
     source_patient_id: LocalPatientId
     consumer_patient_id: LocalPatientId
+    is_ins_known_to_pacs: bool = False
 
     def __repr__(self) -> str:
         return "SandboxPatient()"
@@ -57,6 +61,7 @@ def _patient(
     *,
     used_family: str | None = None,
     used_given: str | None = None,
+    is_ins_known_to_pacs: bool = False,
 ) -> SandboxPatient:
     """Build one patient; given holds every given name of the birth record, space-separated."""
     names = tuple(given.split())
@@ -78,6 +83,7 @@ def _patient(
         consumer_patient_id=LocalPatientId(
             f"C{rank:03d}-2026", CONSUMER_ESTABLISHMENT.patient_id_authority
         ),
+        is_ins_known_to_pacs=is_ins_known_to_pacs,
     )
 
 
@@ -90,6 +96,7 @@ ANGE = _patient(
     "DEMO-SANTUCCI",
     "ANGE",
     _Birth(Gender.MALE, "19580903", "2A004", 902),
+    is_ins_known_to_pacs=True,
 )
 ANNE_SOPHIE = _patient(
     "DEMO-BERTHELOT",
@@ -102,6 +109,7 @@ MAMADOU = _patient(
     "DEMO-DIALLO",
     "MAMADOU",
     _Birth(Gender.MALE, "19741119", "99341", 904),
+    is_ins_known_to_pacs=True,
 )
 CAMILLE = _patient(
     "DEMO-ROCHETTE",

@@ -78,7 +78,8 @@ class ReportText:
 class ScenarioStudy:
     """One study of the demo; started_at is aware, in the offset of the site.
 
-    report is None where the demo needs none (the studies of the Consommatrice's own PACS).
+    report is None where the demo needs none (the studies of the Consommatrice's own PACS);
+    has_nodule is for the drawing of a chest radiograph.
     """
 
     key: str
@@ -90,6 +91,7 @@ class ScenarioStudy:
     duration: timedelta
     report: ReportText | None = None
     is_published: bool = False
+    has_nodule: bool = False
 
     @property
     def study_instance_uid(self) -> StudyInstanceUid:

@@ -39,6 +39,7 @@ RADIOGRAPH_OF_LUCIE = ScenarioStudy(
     started_at=_at("2026-09-02T09:05:00+02:00"),
     duration=timedelta(minutes=5),
     is_published=True,
+    has_nodule=True,
     report=ReportText(
         indication="Toux persistante.",
         technique="Cliché de face, debout, en inspiration.",

@@ -50,6 +50,9 @@ class SeriesCopy(Protocol):
     def instances(self) -> AsyncIterator[CachedInstance]:
         """Yield every instance, in the order of arrival, until the series is whole."""
 
+    def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
+        """Yield every instance, or this one, as a stream of its data set."""
+
 
 class ImageCache(Protocol):
     def open_series(

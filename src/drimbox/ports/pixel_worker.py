@@ -40,6 +40,14 @@ class PixelWorker(Protocol):
             NotAcceptable: the object has no pixels to draw.
         """
 
+    async def stored_frame(self, path: Path, frame: int) -> bytes:
+        """Return one frame's octets as they are stored, compressed or not.
+
+        Raises:
+            NotFound: there is no such frame.
+            NotAcceptable: the object has no pixels.
+        """
+
     async def decode_frame(self, path: Path, frame: int) -> bytes:
         """Return one frame's pixels as Explicit VR Little Endian holds them."""
 

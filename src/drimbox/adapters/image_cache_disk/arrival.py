@@ -18,6 +18,7 @@ from drimbox.ports.image_cache import CachedInstance
 from drimbox.standards.dicom.part10 import encode_file_meta
 
 _WRITE_BYTES = 4 * 1024 * 1024
+_READ_BYTES = 1024 * 1024
 
 
 class ArrivingSeries:
@@ -54,6 +55,14 @@ class ArrivingSeries:
                 break
         if self._failure is not None:
             raise self._failure
+
+    async def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
+        """See ports.image_cache."""
+        if uid is not None:
+            yield read_instance(await self.get_instance(uid))
+            return
+        async for instance in self.instances():
+            yield read_instance(instance)
 
     async def receive(self, instances: AsyncIterator[InstanceStream]) -> None:
         """Write every instance, then the index; a failure is kept for those who wait."""
@@ -133,6 +142,34 @@ class _WholeSeries:
         """See ports.image_cache."""
         for instance in self._instances.values():
             yield instance
+
+    async def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
+        """See ports.image_cache."""
+        if uid is not None:
+            yield read_instance(await self.get_instance(uid))
+            return
+        for instance in self._instances.values():
+            yield read_instance(instance)
+
+
+def read_instance(instance: CachedInstance) -> InstanceStream:
+    """Return a file as a stream of its data set."""
+    return InstanceStream(
+        instance.sop_class_uid,
+        instance.sop_instance_uid,
+        instance.transfer_syntax_uid,
+        _chunks(instance),
+    )
+
+
+async def _chunks(instance: CachedInstance) -> AsyncIterator[bytes]:
+    try:
+        with instance.path.open("rb") as file:
+            file.seek(instance.data_set_offset)
+            while chunk := await asyncio.to_thread(file.read, _READ_BYTES):
+                yield chunk
+    except OSError as error:
+        raise Unavailable("image cache", "lost an instance") from error
 
 
 def read_index(folder: Path) -> _WholeSeries | None:

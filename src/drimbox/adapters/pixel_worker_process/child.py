@@ -37,6 +37,8 @@ def _answer(request: Mapping[str, Any]) -> tuple[bytes, bytes]:
         if request["operation"] == "decode_file":
             pixels.decode_file(path, Path(request["target"]))
             return b"0", b""
+        if request["operation"] == "stored_frame":
+            return b"0", pixels.stored_frame(path, request["frame"])
         if request["operation"] == "decode_frame":
             return b"0", pixels.decode_frame(path, request["frame"]).tobytes()
         window = request["window"]

@@ -47,11 +47,7 @@ def load(path: Path) -> Dataset:
 
 def decode_frame(path: Path, frame: int) -> Pixels:
     """Return frame (counted from 1): rows x columns, or rows x columns x 3."""
-    image = load(path)
-    if "PixelData" not in image or "Rows" not in image:
-        raise NoPixels
-    if not 1 <= frame <= frame_count(image):
-        raise NoSuchFrame
+    image = _image(path, frame)
     syntax = image.file_meta.TransferSyntaxUID
     codec = _CODECS.get(syntax)
     if codec is None:
@@ -60,6 +56,27 @@ def decode_frame(path: Path, frame: int) -> Pixels:
     codestream = get_frame(image.PixelData, frame - 1, number_of_frames=frame_count(image))
     _check_dimensions(image, syntax, codestream)
     return _fit(image, codec(codestream))
+
+
+def stored_frame(path: Path, frame: int) -> bytes:
+    """Return the octets of a frame as they are in the file."""
+    image = _image(path, frame)
+    if image.file_meta.TransferSyntaxUID.is_encapsulated:
+        return get_frame(image.PixelData, frame - 1, number_of_frames=frame_count(image))
+    bits = image.Rows * image.Columns * image.SamplesPerPixel * image.BitsAllocated
+    if bits % 8:
+        raise ValueError("frames that do not end on an octet")
+    octets: bytes = image.PixelData[(frame - 1) * bits // 8 : frame * bits // 8]
+    return octets
+
+
+def _image(path: Path, frame: int) -> Dataset:
+    image = load(path)
+    if "PixelData" not in image or "Rows" not in image:
+        raise NoPixels
+    if not 1 <= frame <= frame_count(image):
+        raise NoSuchFrame
+    return image
 
 
 def frame_count(image: Dataset) -> int:

@@ -37,6 +37,10 @@ class PixelWorkerPool:
         values = asdict(rendering) | {"format": rendering.format.name}
         return await self._ask({"operation": "render", "path": str(path)} | values)
 
+    async def stored_frame(self, path: Path, frame: int) -> bytes:
+        """See ports.pixel_worker."""
+        return await self._ask({"operation": "stored_frame", "path": str(path), "frame": frame})
+
     async def decode_frame(self, path: Path, frame: int) -> bytes:
         """See ports.pixel_worker."""
         return await self._ask({"operation": "decode_frame", "path": str(path), "frame": frame})

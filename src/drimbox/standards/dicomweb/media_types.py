@@ -64,7 +64,7 @@ def parse_accept(headers: Iterable[str]) -> tuple[MediaRange, ...]:
     Raises:
         InvalidValue: more than 64 ranges, or one that is no media range.
     """
-    ranges = [_media_range(m) for h in headers for m in _split(h, ",") if m.strip()]
+    ranges = [parse_media_type(m) for h in headers for m in _split(h, ",") if m.strip()]
     if len(ranges) > _MAX_RANGES:
         raise InvalidValue("Accept", f"at most {_MAX_RANGES} media ranges")
     if not ranges:
@@ -125,7 +125,12 @@ def _syntax(media_range: MediaRange) -> str:
     return EXPLICIT_VR_LITTLE_ENDIAN if names_dicom else ANY
 
 
-def _media_range(text: str) -> MediaRange:
+def parse_media_type(text: str) -> MediaRange:
+    """Read one media type with its parameters, of Accept or of Content-Type.
+
+    Raises:
+        InvalidValue: not type/subtype, or a transfer syntax that is no UID.
+    """
     head, *rest = _split(text, ";")
     media_type = head.strip().lower()
     if media_type.count("/") != 1 or any(c.isspace() for c in media_type):

@@ -1,0 +1,74 @@
+"""One study that a caller may see: what the rights left, ready to be read.
+
+Made by flows/source/serve_study.py and flows/consumer/retrieve_study.py once every check passed.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from drimbox.errors import NotFound
+from drimbox.model.access import Caller
+from drimbox.model.manifest import Manifest, ReferencedSeries
+from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
+from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
+from drimbox.ports.image_cache import SeriesCopy
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStudy:
+    """The manifest, and two ways to its images.
+
+    retrieve streams a target of this study, asking for these syntaxes, best first (none: as
+    stored). open_series gives the local copy of a series, fetched when there is none. Both give
+    instances that carry the patient's INS, uncompressed ones in Explicit VR Little Endian.
+    """
+
+    manifest: Manifest
+    retrieve: Callable[[TargetResource, Sequence[TransferSyntaxUid]], AsyncIterator[InstanceStream]]
+    open_series: Callable[[SeriesInstanceUid], SeriesCopy]
+
+    def series(self, uid: SeriesInstanceUid) -> ReferencedSeries:
+        """Return one series of the manifest.
+
+        Raises:
+            NotFound: the manifest does not name it.
+        """
+        for series in self.manifest.series:
+            if series.series_instance_uid == uid:
+                return series
+        raise NotFound("no such series in this study")
+
+
+class ImageService(Protocol):
+    """What the DICOMweb door asks of a function of the box (Source or Consommatrice)."""
+
+    async def search(self, caller: Caller, query: DicomQuery) -> tuple[DicomJson, ...]:
+        """Return the matches among what the caller may see."""
+
+    async def open_study(
+        self, caller: Caller, target: TargetResource, kos_sop_instance_uid: str | None
+    ) -> OpenedStudy:
+        """Check every right, record the access, return the study.
+
+        Raises:
+            InvalidValue: a peer named no KOS.
+            Refused, ConsentMissing: a right is missing.
+            NotFound: no such study, series or instance for this caller.
+        """
+
+
+def check_in_manifest(manifest: Manifest, target: TargetResource) -> None:
+    """Check that the manifest names the series and instance asked for.
+
+    Raises:
+        NotFound: it does not; the same as for no such object at all (threat O11).
+    """
+    if target.series_instance_uid is None:
+        return
+    for series in manifest.series:
+        if series.series_instance_uid == target.series_instance_uid:
+            uids = {i.sop_instance_uid for i in series.instances}
+            if target.sop_instance_uid is None or target.sop_instance_uid in uids:
+                return
+    raise NotFound("no such series or instance in this study")

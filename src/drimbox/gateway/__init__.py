@@ -1,0 +1,1 @@
+"""Composition root: settings -> adapters -> flows -> entrypoints; knows every concrete class."""

@@ -1,0 +1,146 @@
+"""The Source: intake, publication, and the images of what it published."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from drimbox.adapters.dmp_soap.dmp import SoapDmpFeeding
+from drimbox.adapters.dmp_soap.establishments import Establishments
+from drimbox.adapters.dmp_soap.lot_signer import CertificateLotSigner
+from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
+from drimbox.entrypoints.mllp.server import MllpServer
+from drimbox.entrypoints.worker.failpoints import Failpoints
+from drimbox.entrypoints.worker.intake_worker import IntakeWorker
+from drimbox.entrypoints.worker.outbox_worker import OutboxWorker
+from drimbox.entrypoints.worker.retry_delay import RetryDelay
+from drimbox.flows.source.publication_rules import PublicationRules
+from drimbox.flows.source.publish_study import PublishReport
+from drimbox.flows.source.receive_report import ReceiveReport
+from drimbox.flows.source.serve_study import ServeStudy
+from drimbox.gateway.stores import Stores
+from drimbox.model.practice import Code, Practitioner, Structure
+from drimbox.model.uids import Oid
+from drimbox.ports.clock import Clock, Identifiers
+from drimbox.ports.image_cache import ImageCache
+from drimbox.ports.pacs import Pacs
+from drimbox.settings.load import Settings
+from drimbox.settings.partners import Environment, MllpSettings, PublicationSettings
+from drimbox.standards.saml.signing_key import SignatureAlgorithm
+
+_FACILITY_TYPES = "1.2.250.1.71.4.2.4"
+_PRACTICE_SETTINGS = "1.2.250.1.213.1.1.4.9"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSide:
+    """What runs beside the HTTP listeners of a Source."""
+
+    mllp: MllpServer
+    intake_worker: IntakeWorker
+    outbox_worker: OutboxWorker
+
+
+@dataclass(frozen=True, slots=True)
+class DmpPartner:
+    """The DMP's client and the credentials of each establishment."""
+
+    client: DmpSoapClient
+    establishments: Establishments
+
+
+def make_serve_study(
+    settings: Settings, stores: Stores, pacs: Pacs, cache: ImageCache, clock: Clock
+) -> ServeStudy:
+    """Make the image service of the Source."""
+    return ServeStudy(
+        register=stores.register,
+        pacs=pacs,
+        cache=cache,
+        audit=stores.audit,
+        clock=clock,
+        allowed_professions=frozenset(settings.pro_sante_connect.allowed_professions),
+    )
+
+
+def make_source(
+    settings: Settings,
+    stores: Stores,
+    dmp: DmpPartner,
+    pacs: Pacs,
+    clock: Clock,
+    identifiers: Identifiers,
+) -> SourceSide:
+    """Make intake and workers; the sections mllp and publication are there (checked at load)."""
+    mllp, publication = _sections(settings)
+    receive_report = ReceiveReport(
+        intake=stores.intake,
+        alerts=stores.alerts,
+        audit=stores.audit,
+        clock=clock,
+        local_zone=ZoneInfo(publication.time_zone),
+        is_test=settings.environment is Environment.TEST,
+    )
+    publish_report = PublishReport(
+        pacs=pacs,
+        register=stores.register,
+        signer=CertificateLotSigner(
+            dmp.establishments, SignatureAlgorithm(settings.dmp.lot_signature_algorithm)
+        ),
+        identifiers=identifiers,
+        clock=clock,
+        rules=_rules(settings, publication),
+    )
+    failpoints = Failpoints.from_environment(settings.environment, os.environ)
+    delay = RetryDelay(publication, secrets.SystemRandom().random)
+    return SourceSide(
+        mllp=MllpServer(mllp, receive_report, clock),
+        intake_worker=IntakeWorker(
+            intake=stores.intake,
+            register=stores.register,
+            alerts=stores.alerts,
+            publish_report=publish_report,
+            clock=clock,
+            settings=publication,
+            delay=delay,
+            wake=stores.intake_wake,
+            failpoints=failpoints,
+        ),
+        outbox_worker=OutboxWorker(
+            outbox=stores.outbox,
+            dmp=SoapDmpFeeding(dmp.client, settings.dmp, clock, identifiers),
+            alerts=stores.alerts,
+            audit=stores.audit,
+            clock=clock,
+            settings=publication,
+            delay=delay,
+            dmp_name=settings.dmp.repository_url,
+            wake=stores.outbox_wake,
+            failpoints=failpoints,
+        ),
+    )
+
+
+def _sections(settings: Settings) -> tuple[MllpSettings, PublicationSettings]:
+    assert settings.mllp is not None  # noqa: S101  # checked at load
+    assert settings.publication is not None  # noqa: S101  # checked at load
+    return settings.mllp, settings.publication
+
+
+def _rules(settings: Settings, publication: PublicationSettings) -> PublicationRules:
+    dmp = settings.dmp
+    location = publication.retrieve_location_uid
+    return PublicationRules(
+        retrieve_url_host=publication.retrieve_url_host,
+        local_zone=ZoneInfo(publication.time_zone),
+        device=Practitioner(dmp.source_id, dmp.software_name.upper(), dmp.software_version),
+        source_id=dmp.source_id,
+        establishments=tuple(Structure(e.identifier, e.name) for e in dmp.establishments),
+        facility_type=Code(dmp.sector, Oid(_FACILITY_TYPES)),
+        practice_setting=Code(publication.practice_setting, Oid(_PRACTICE_SETTINGS)),
+        is_local_patient_id_required=publication.is_local_patient_id_required,
+        institution_name=publication.institution_name,
+        retrieve_location_uid=Oid(location) if location else None,
+        modality_code_system=dmp.modality_code_system,
+        region_code_system=dmp.region_code_system,
+    )

@@ -1,0 +1,1 @@
+"""What both sandbox OpenID providers share; each judges by its own rules."""

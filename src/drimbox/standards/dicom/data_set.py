@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 from drimbox.errors import MalformedMessage
 from drimbox.standards.dicom.value_representations import (
     LONG_VRS,
+    LUT_DESCRIPTOR,
     PIXEL_REPRESENTATION,
     WORD_SIZES,
     settle_vr,
@@ -89,15 +90,23 @@ class DataSetReader:
         self._is_signed = is_signed
         self._stop_tags: frozenset[int] = frozenset()
 
-    def read(self, start: int, end: int, *, stop_tags: frozenset[int] = frozenset()) -> DataSet:
-        """Read elements from start to end, or to one of stop_tags at this level.
+    def read(self, start: int, end: int) -> DataSet:
+        """Read elements from start to end.
 
         Raises:
             Incomplete: an element runs past the end.
             MalformedMessage: not a data set.
         """
-        self._stop_tags = stop_tags
         return self._elements(start, end, 0)[0]
+
+    def read_before(self, stop_tags: frozenset[int], end: int) -> tuple[DataSet, int]:
+        """Read elements up to one of stop_tags; returns them and the offset of that one, or end.
+
+        Raises:
+            Incomplete, MalformedMessage: as read.
+        """
+        self._stop_tags = stop_tags
+        return self._elements(0, end, 0)
 
     def read_header(self, offset: int, end: int) -> ElementHeader:
         """Read tag, VR and length at this offset.
@@ -129,9 +138,22 @@ class DataSetReader:
         (length,) = self._encoding.long_length.unpack_from(self._buffer, offset + 4)
         return length, offset + 8
 
-    def read_element(self, header: ElementHeader, end: int) -> tuple[RawElement, int]:
-        """Read the value of one top-level element; returns it and the offset behind it."""
-        return self._value(header, end, 0, {})
+    def read_element(
+        self, header: ElementHeader, end: int, siblings: DataSet
+    ) -> tuple[RawElement, int]:
+        """Read the value of one element; returns it and the offset behind it.
+
+        siblings are the elements before it that may settle its VR.
+        """
+        return self._value(header, end, 0, siblings)
+
+    def read_items(self, start: int, end: int) -> list[DataSet]:
+        """Read the items of a sequence whose value lies between start and end."""
+        return self._items(start, end, 0)[0]
+
+    def settled_vr(self, header: ElementHeader, siblings: DataSet) -> str:
+        """Return the one VR of an element, whatever its encoding."""
+        return self._implicit_vr(header, siblings) if self._encoding.is_implicit else header.vr
 
     def _elements(
         self, offset: int, end: int, depth: int, *, is_open: bool = False
@@ -177,7 +199,7 @@ class DataSetReader:
             creator = siblings.get((tag & 0xFFFF0000) | (tag >> 8 & 0xFF))
             if creator is not None and isinstance(creator[1], bytes):
                 vr = vr_of(tag, creator[1].decode("latin-1").strip(" \0"))
-        descriptor = siblings.get(0x00283002)
+        descriptor = siblings.get(LUT_DESCRIPTOR)
         entries = None
         if descriptor is not None and isinstance(descriptor[1], bytes) and len(descriptor[1]) >= 2:
             entries = int.from_bytes(descriptor[1][:2], "little")

@@ -3,7 +3,6 @@
 | preamble 128 | DICM | group 0002, always explicit VR little endian | data set |
 """
 
-import zlib
 from dataclasses import dataclass
 
 from drimbox.errors import InvalidValue, MalformedMessage
@@ -15,6 +14,7 @@ from drimbox.standards.dicom.data_set import (
     encode_data_set,
     encode_element,
 )
+from drimbox.standards.dicom.inflation import BoundedInflater
 from drimbox.standards.dicom.transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
 
 IMPLEMENTATION_CLASS_UID = "2.25.304919548551596526164372560018698565835"
@@ -70,7 +70,7 @@ def parse_file_meta(octets: bytes | memoryview) -> FileMeta:
         if octets[offset : offset + 2] != b"\x02\x00":
             break
         header = reader.read_header(offset, limit)
-        (_, value), offset = reader.read_element(header, limit)
+        (_, value), offset = reader.read_element(header, limit, {})
         values[header.tag] = value if isinstance(value, bytes) else b""
     try:
         syntax = TransferSyntaxUid(_uid_text(values.get(0x00020010, b"")))
@@ -97,11 +97,10 @@ def data_set_octets(octets: bytes, meta: FileMeta) -> bytes:
     content = octets[meta.data_set_offset :]
     if meta.transfer_syntax_uid != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
         return content
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        inflated = inflater.decompress(content, MAX_INFLATED_BYTES)
-    except zlib.error as error:
-        raise MalformedMessage("the deflated data set is broken (PS3.5 A.5)") from error
-    if inflater.unconsumed_tail:
-        raise MalformedMessage(f"the data set inflates to more than {MAX_INFLATED_BYTES} octets")
-    return inflated
+    inflated, size = [], 0
+    for piece in BoundedInflater().feed(content):
+        inflated.append(piece)
+        size += len(piece)
+        if size > MAX_INFLATED_BYTES:
+            raise MalformedMessage(f"it inflates to more than {MAX_INFLATED_BYTES} octets")
+    return b"".join(inflated)

@@ -1,0 +1,178 @@
+"""Data sets as they leave this box: Explicit VR Little Endian, identifiers changed, pixels as is.
+
+    chunks as stored ─> inflate ─> elements ─> identifiers changed ─> Explicit VR ─> chunks
+
+SO.39 inserts the qualified INS into Other Patient IDs; SO.41 forbids Implicit VR between boxes;
+CO.77 replaces Patient ID by the local IPP at export. What is not touched keeps its octets.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+
+from drimbox.model.patient import Ins, LocalPatientId
+from drimbox.model.retrieval import InstanceStream
+from drimbox.model.uids import TransferSyntaxUid
+from drimbox.standards.dicom import tags
+from drimbox.standards.dicom.character_sets import character_set_term
+from drimbox.standards.dicom.data_set import (
+    DataSet,
+    Encoding,
+    encode_element,
+    encode_header,
+    swap_words,
+)
+from drimbox.standards.dicom.element_stream import (
+    ElementEvent,
+    ElementStream,
+    LargeElement,
+    Remainder,
+    ValuePiece,
+    WholeElement,
+)
+from drimbox.standards.dicom.inflation import BoundedInflater
+from drimbox.standards.dicom.patient_identifiers import (
+    FIRST_IDENTIFIER_TAG,
+    LAST_IDENTIFIER_TAG,
+    with_ins,
+    with_local_patient_id,
+)
+from drimbox.standards.dicom.transfer_syntaxes import (
+    CONVERTED_TO_EXPLICIT,
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    encoding_of,
+)
+from drimbox.standards.dicom.value_representations import WORD_SIZES
+
+_GROUP_10_LENGTH = 0x00100000
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingIdentity:
+    """What to change: an INS to have in Other Patient IDs, a local id to put in Patient ID."""
+
+    ins: Ins | None = None
+    local_patient_id: LocalPatientId | None = None
+
+    def __repr__(self) -> str:
+        return "OutgoingIdentity()"
+
+
+def outgoing_syntax(transfer_syntax_uid: TransferSyntaxUid) -> TransferSyntaxUid:
+    """Return the transfer syntax in which such a data set leaves."""
+    if transfer_syntax_uid in CONVERTED_TO_EXPLICIT:
+        return EXPLICIT_VR_LITTLE_ENDIAN
+    return transfer_syntax_uid
+
+
+def outgoing_instance(instance: InstanceStream, identity: OutgoingIdentity) -> InstanceStream:
+    """Return the instance as it leaves; its chunks are rewritten while they are read."""
+    return replace(
+        instance,
+        transfer_syntax_uid=outgoing_syntax(instance.transfer_syntax_uid),
+        chunks=_rewritten(instance, identity),
+    )
+
+
+async def _rewritten(instance: InstanceStream, identity: OutgoingIdentity) -> AsyncIterator[bytes]:
+    outgoing = OutgoingDataSet(instance.transfer_syntax_uid, identity)
+    async for chunk in instance.chunks:
+        for rewritten in outgoing.feed(chunk):
+            yield rewritten
+    for rewritten in outgoing.finish():
+        yield rewritten
+
+
+class OutgoingDataSet:
+    """Rewrites one data set while it passes; at most MAX_HELD octets stay here.
+
+    Args:
+        transfer_syntax_uid: how the chunks fed are encoded; they leave in outgoing_syntax of it.
+        identity: what to change.
+    """
+
+    def __init__(self, transfer_syntax_uid: TransferSyntaxUid, identity: OutgoingIdentity) -> None:
+        encoding = encoding_of(transfer_syntax_uid)
+        self._is_explicit = encoding is Encoding.EXPLICIT_LITTLE
+        self._is_big_endian = encoding.is_big_endian
+        # Once the identifiers have passed, what is explicit already leaves unread.
+        last_tag = LAST_IDENTIFIER_TAG if self._is_explicit else None
+        self._elements = ElementStream(encoding, last_tag=last_tag)
+        self._identity = identity
+        self._held: DataSet | None = {}
+        self._character_set = ""
+        is_deflated = transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+        self._inflater = BoundedInflater() if is_deflated else None
+        self._word_size = 1
+        self._split_word = b""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Take a chunk and yield what can leave; read the iterator to its end.
+
+        Raises:
+            MalformedMessage: not a data set in that syntax, or one that expands without bound.
+            InvalidValue: the character set lacks a character of the new Patient ID.
+        """
+        pieces = [chunk] if self._inflater is None else self._inflater.feed(chunk)
+        for piece in pieces:
+            for event in self._elements.feed(piece):
+                if octets := self._pass(event):
+                    yield octets
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield what is left at the end of the data set.
+
+        Raises:
+            MalformedMessage: the data set is cut short.
+        """
+        if self._inflater is not None:
+            self._inflater.finish()
+        self._elements.finish()
+        if octets := self._release_held() + self._split_word:
+            yield octets
+
+    def _pass(self, event: ElementEvent) -> bytes:
+        match event:
+            case WholeElement():
+                return self._pass_whole(event)
+            case LargeElement():
+                self._word_size = WORD_SIZES.get(event.vr, 1) if self._is_big_endian else 1
+                header = encode_header(event.tag, event.vr, event.length)
+                held = self._release_held() if event.tag > LAST_IDENTIFIER_TAG else b""
+                return held + (event.octets if self._is_explicit else header)
+            case ValuePiece():
+                return self._in_little_endian(event.octets)
+            case Remainder():
+                return self._release_held() + event.octets
+
+    def _pass_whole(self, event: WholeElement) -> bytes:
+        tag, element = event.tag, event.element
+        if tag == tags.SPECIFIC_CHARACTER_SET and isinstance(element[1], bytes):
+            self._character_set = character_set_term(element[1])
+        if FIRST_IDENTIFIER_TAG <= tag <= LAST_IDENTIFIER_TAG and self._held is not None:
+            self._held[tag] = element
+            return b""
+        # PS3.5 7.2: group lengths are retired, and no longer true of what is rewritten.
+        if tag & 0xFFFF == 0 and (tag == _GROUP_10_LENGTH or not self._is_explicit):
+            return b""
+        octets = event.octets if self._is_explicit else encode_element(tag, element)
+        return self._release_held() + octets if tag > LAST_IDENTIFIER_TAG else octets
+
+    def _release_held(self) -> bytes:
+        """Write the identifiers, changed; once."""
+        if self._held is None:
+            return b""
+        held, self._held = self._held, None
+        if self._identity.local_patient_id is not None:
+            held = with_local_patient_id(held, self._identity.local_patient_id, self._character_set)
+        if self._identity.ins is not None:
+            held = with_ins(held, self._identity.ins)
+        return b"".join(encode_element(tag, held[tag]) for tag in sorted(held))
+
+    def _in_little_endian(self, octets: bytes) -> bytes:
+        if self._word_size == 1:
+            return octets
+        octets = self._split_word + octets
+        whole = len(octets) // self._word_size * self._word_size
+        self._split_word = octets[whole:]
+        return swap_words(octets[:whole], self._word_size)

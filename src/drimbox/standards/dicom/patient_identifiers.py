@@ -1,0 +1,136 @@
+"""Patient ID and Other Patient IDs: read for the check of received images, changed on their way.
+
+PS3.3 C.7.1.1, table 10-18. Items that are there stay; none is written twice.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from drimbox.errors import InvalidValue
+from drimbox.model.patient import Ins, LocalPatientId
+from drimbox.model.retrieval import InstanceStream
+from drimbox.standards.dicom import tags
+from drimbox.standards.dicom.attributes import (
+    Attributes,
+    ascii_element,
+    sequence,
+    universal_entity,
+)
+from drimbox.standards.dicom.character_sets import encode_text
+from drimbox.standards.dicom.data_set import DataSet
+from drimbox.standards.dicom.element_stream import ElementStream, Remainder, WholeElement
+from drimbox.standards.dicom.patient_module import ins_item, parse_identifier, parse_ins
+from drimbox.standards.dicom.transfer_syntaxes import encoding_of
+
+FIRST_IDENTIFIER_TAG = tags.PATIENT_ID
+LAST_IDENTIFIER_TAG = tags.OTHER_PATIENT_IDS_SEQUENCE
+_ISSUER_TAGS = (
+    tags.ISSUER_OF_PATIENT_ID,
+    tags.TYPE_OF_PATIENT_ID,
+    tags.ISSUER_OF_PATIENT_ID_QUALIFIERS_SEQUENCE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientIdentifiers:
+    """What one data set says of whose it is; ins from Patient ID or Other Patient IDs."""
+
+    patient_id: LocalPatientId | None
+    other_patient_ids: tuple[LocalPatientId, ...]
+    ins: tuple[Ins, ...]
+
+    def __repr__(self) -> str:
+        return "PatientIdentifiers()"
+
+
+def patient_identifiers(attributes: Attributes) -> PatientIdentifiers:
+    """Read the identifiers of a data set (CO.68)."""
+    others = attributes.items(tags.OTHER_PATIENT_IDS_SEQUENCE)
+    found = (parse_ins(holder) for holder in (attributes, *others))
+    identifiers = (parse_identifier(item) for item in others)
+    return PatientIdentifiers(
+        patient_id=parse_identifier(attributes),
+        other_patient_ids=tuple(i for i in identifiers if i is not None),
+        ins=tuple(dict.fromkeys(ins for ins in found if ins is not None)),
+    )
+
+
+async def read_patient_identifiers(
+    instance: InstanceStream,
+) -> tuple[PatientIdentifiers, InstanceStream]:
+    """Read the identifiers at the head of an instance; returns it whole again.
+
+    The data set must not be deflated.
+
+    Raises:
+        MalformedMessage: not a data set.
+    """
+    elements = ElementStream(
+        encoding_of(instance.transfer_syntax_uid), last_tag=LAST_IDENTIFIER_TAG
+    )
+    held: DataSet = {}
+    read: list[bytes] = []
+    async for chunk in instance.chunks:
+        read.append(chunk)
+        events = list(elements.feed(chunk))
+        held.update((e.tag, e.element) for e in events if isinstance(e, WholeElement))
+        if any(isinstance(event, Remainder) for event in events):
+            break
+    found = patient_identifiers(Attributes(held))
+    return found, replace(instance, chunks=_again(read, instance.chunks))
+
+
+async def _again(read: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in read:
+        yield chunk
+    async for chunk in rest:
+        yield chunk
+
+
+def with_ins(held: DataSet, ins: Ins) -> DataSet:
+    """Return the elements with the INS among Other Patient IDs (SO.39)."""
+    items = _items(held)
+    if any(parse_ins(Attributes(item)) == ins for item in items):
+        return held
+    return {**held, tags.OTHER_PATIENT_IDS_SEQUENCE: sequence([*items, ins_item(ins)])}
+
+
+def with_local_patient_id(
+    held: DataSet, local_patient_id: LocalPatientId, character_set: str
+) -> DataSet:
+    """Return the elements with another Patient ID, the former one among Other Patient IDs (CO.77).
+
+    Raises:
+        InvalidValue: the data set's character set lacks a character of the new identifier.
+    """
+    changed = {tag: e for tag, e in held.items() if tag not in {tags.PATIENT_ID, *_ISSUER_TAGS}}
+    changed[tags.PATIENT_ID] = "LO", _encoded(local_patient_id.value, character_set)
+    issuer = local_patient_id.issuer
+    if issuer is not None and issuer.namespace_id:
+        changed[tags.ISSUER_OF_PATIENT_ID] = "LO", _encoded(issuer.namespace_id, character_set)
+    if issuer is not None and issuer.universal_id:
+        changed[tags.ISSUER_OF_PATIENT_ID_QUALIFIERS_SEQUENCE] = sequence(
+            [universal_entity(issuer.universal_id)]
+        )
+    former = {tag: held[tag] for tag in (tags.PATIENT_ID, *_ISSUER_TAGS) if tag in held}
+    former_id = parse_identifier(Attributes(former))
+    items = _items(held)
+    kept = [parse_identifier(Attributes(item)) for item in items]
+    if former_id is not None and former_id not in {local_patient_id, *kept}:
+        former.setdefault(tags.TYPE_OF_PATIENT_ID, ascii_element("CS", "TEXT"))
+        changed[tags.OTHER_PATIENT_IDS_SEQUENCE] = sequence([*items, former])
+    return changed
+
+
+def _items(held: DataSet) -> list[DataSet]:
+    element = held.get(tags.OTHER_PATIENT_IDS_SEQUENCE)
+    return element[1] if element is not None and isinstance(element[1], list) else []
+
+
+def _encoded(text: str, character_set: str) -> bytes:
+    encoded = encode_text(text, character_set)
+    if encoded is None:
+        raise InvalidValue(
+            "local patient id", "characters of the image's Specific Character Set (PS3.3 C.12.1)"
+        )
+    return encoded

@@ -1,0 +1,123 @@
+"""The register of KOS and the alerts, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from drimbox.errors import Conflict, NotFound
+from drimbox.model.publication import (
+    Alert,
+    EncodedSubmission,
+    Publication,
+    PublicationState,
+)
+from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
+from drimbox.ports.study_register import NewPublication
+
+_CURRENT = (PublicationState.PENDING, PublicationState.PUBLISHED)
+
+
+@dataclass
+class FakeAlerts:
+    """Keeps one open alert for the same kind, study and report."""
+
+    alerts: list[Alert] = field(default_factory=list)
+
+    async def raise_alert(self, alert: Alert) -> None:
+        self.add(alert)
+
+    def add(self, alert: Alert) -> None:
+        if any(_subject(alert) == _subject(known) for known in self.alerts):
+            return
+        self.alerts.append(replace(alert, alert_id=len(self.alerts) + 1))
+
+    async def find_open(self) -> tuple[Alert, ...]:
+        return tuple(reversed(self.alerts))
+
+    async def close(self, alert_id: int) -> None:
+        remaining = [alert for alert in self.alerts if alert.alert_id != alert_id]
+        if len(remaining) == len(self.alerts):
+            raise NotFound("no such alert")
+        self.alerts = remaining
+
+
+@dataclass
+class FakeStudyRegister:
+    """concluded says when each message ended; lots is the outbox, in order."""
+
+    alerts: FakeAlerts = field(default_factory=FakeAlerts)
+    publications: list[Publication] = field(default_factory=list)
+    lots: list[EncodedSubmission] = field(default_factory=list)
+    concluded: dict[int, datetime] = field(default_factory=dict)
+
+    async def find_current(self, study_instance_uid: StudyInstanceUid) -> Publication | None:
+        return next(
+            (
+                p
+                for p in reversed(self.publications)
+                if p.study_instance_uid == study_instance_uid and p.state in _CURRENT
+            ),
+            None,
+        )
+
+    async def find_by_kos(self, kos: SopInstanceUid) -> Publication | None:
+        return next((p for p in self.publications if p.kos_sop_instance_uid == kos), None)
+
+    async def conclude(
+        self,
+        message_id: int,
+        publications: Sequence[NewPublication],
+        alerts: Sequence[Alert],
+        now: datetime,
+    ) -> None:
+        if message_id in self.concluded:
+            raise Conflict(f"message {message_id} was concluded already")
+        for new in publications:
+            await self._check_replaces_current(new)
+        for new in publications:
+            self._record(new)
+        for alert in alerts:
+            self.alerts.add(alert)
+        self.concluded[message_id] = now
+
+    async def find_published(
+        self, patient_id: str | None = None, limit: int = 1000
+    ) -> tuple[Publication, ...]:
+        found = (
+            p
+            for p in reversed(self.publications)
+            if p.state is PublicationState.PUBLISHED and patient_id in {None, p.patient_id}
+        )
+        return tuple(found)[:limit]
+
+    def mark_published(self) -> None:
+        """Tell that the DMP has every lot so far, as the outbox worker would."""
+        newest: dict[StudyInstanceUid, int] = {}
+        for index, publication in enumerate(self.publications):
+            newest[publication.study_instance_uid] = index
+        for index, publication in enumerate(self.publications):
+            is_newest = newest[publication.study_instance_uid] == index
+            state = PublicationState.PUBLISHED if is_newest else PublicationState.REPLACED
+            self.publications[index] = replace(publication, state=state)
+
+    async def _check_replaces_current(self, new: NewPublication) -> None:
+        if new.submission is None:
+            return
+        current = await self.find_current(new.publication.study_instance_uid)
+        if new.submission.replaces != (current.kos_sop_instance_uid if current else None):
+            raise Conflict("the study has another current KOS than the one this lot replaces")
+
+    def _record(self, new: NewPublication) -> None:
+        kos = new.publication.kos_sop_instance_uid
+        for index, known in enumerate(self.publications):
+            if known.kos_sop_instance_uid == kos:
+                report_ids = tuple(dict.fromkeys(known.report_ids + new.publication.report_ids))
+                self.publications[index] = replace(known, report_ids=report_ids)
+                return
+        self.publications.append(new.publication)
+        if new.submission is not None:
+            self.lots.append(new.submission)
+
+
+def _subject(alert: Alert) -> tuple[object, ...]:
+    return alert.kind, alert.study_instance_uid, alert.report_id

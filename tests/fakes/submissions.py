@@ -81,10 +81,10 @@ ENTRY = DocumentEntry(
         ReferenceId(
             "ACC|1",
             ReferenceIdKind.ACCESSION.value,
-            AssigningAuthority("HIS", Oid("1.2.250.1.999.6")),
+            AssigningAuthority(None, Oid("1.2.250.1.999.6")),
         ),
         ReferenceId("1.2.3.4", ReferenceIdKind.STUDY_INSTANCE_UID.value),
-        ReferenceId("O1", "urn:example:foreign", AssigningAuthority("HIS")),
+        ReferenceId("O^1", "urn:example:foreign"),
     ),
 )
 SUBMISSION_SET = SubmissionSet(

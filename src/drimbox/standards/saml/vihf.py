@@ -31,6 +31,8 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 X509_SUBJECT_NAME = "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName"
 SECTOR_CODE_SYSTEM = "1.2.250.1.71.4.2.4"
 
+_CONFIDENTIALITY = "urn:oasis:names:tc:xspa:1.0:resource:patient:hl7:confidentiality-code"
+_SECRET_CONNECTION = "INVISIBLE_REPRESENTANTS_LEGAUX^1.2.250.1.213.1.1.4.13"  # noqa: S105 a code
 # "bris de glace n'est pas pris en charge" by a DRIMbox: the access is always normal.
 _NORMAL_ACCESS = Code("normal", "1.2.250.1.213.1.1.4.248", "Accès normal")
 _NORMAL_ACCESS_SYSTEM_NAME = "mode acces VIHF 2.0"
@@ -112,6 +114,8 @@ def _add_attributes(statement: etree._Element, identity: DmpIdentity, profile: V
         ("LPS_ID_HOMOLOGATION_DMP", profile.homologation_id),
     ):
         _add_value(_add_attribute(statement, name)).text = text
+    if identity.is_secret_connection:
+        _add_value(_add_attribute(statement, _CONFIDENTIALITY)).text = _SECRET_CONNECTION
     roles = _add_attribute(statement, "urn:oasis:names:tc:xacml:2.0:subject:role")
     for role in identity.roles:
         _add_coded(_add_value(roles), "Role", role)

@@ -15,6 +15,7 @@ LF alone, preamble, padding behind boundaries, base64 parts, URL-encoded cid, in
 import base64
 import binascii
 import quopri
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
@@ -33,6 +34,7 @@ MAX_PARTS = 1024
 MAX_PART_HEADER_BYTES = 8 * 1024
 MAX_PART_HEADERS = 16
 
+_MAX_PADDING = 80
 _PLAIN_MEDIA_TYPES = frozenset({SOAP_MEDIA_TYPE, "text/xml", "application/xml"})
 _IDENTITY_ENCODINGS = frozenset({"", "binary", "8bit", "7bit"})
 
@@ -196,14 +198,21 @@ def _delimiters(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int, bool]
         after = position + len(delimiter)
         line_feed = body.find(b"\n", after)
         end = len(body) if line_feed < 0 else line_feed + 1
-        # RFC 2046 5.1.1: blanks may pad the line of a boundary.
-        rest = body[after : min(end, after + 80)].strip(b" \t\r\n")
-        is_at_line_start = position == 0 or body[position - 1 : position] == b"\n"
-        if rest in {b"", b"--"} and is_at_line_start:
+        # RFC 2046 5.1.1: blanks may pad the line of a boundary; saved messages are indented too.
+        rest = body[after : min(end, after + _MAX_PADDING)].strip(b" \t\r\n")
+        start = _line_start(body, position)
+        if rest in {b"", b"--"} and start is not None:
             newline = newline or (b"\r\n" if body.endswith(b"\r\n", 0, end) else b"\n")
-            has_newline = body.endswith(newline, 0, position)
-            yield position - (len(newline) if has_newline else 1), end, rest == b"--"
+            has_newline = body.endswith(newline, 0, start)
+            yield start - (len(newline) if has_newline else 1), end, rest == b"--"
         position = body.find(delimiter, after)
+
+
+def _line_start(body: bytes, position: int) -> int | None:
+    """Return where the line begins that has nothing but blanks before position."""
+    blanks = body[max(0, position - _MAX_PADDING) : position]
+    start = position - (len(blanks) - len(blanks.rstrip(b" \t")))
+    return start if start == 0 or body[start - 1 : start] == b"\n" else None
 
 
 def _parse_part(octets: bytes) -> tuple[str, bytes]:
@@ -235,8 +244,9 @@ def _cut_head(octets: bytes) -> tuple[bytes, bytes]:
 
 
 def _parse_headers(head: bytes) -> dict[str, str]:
+    """Return the fields by lower-case name, unfolded; a head that is indented is dedented."""
     lines: list[str] = []
-    for line in head.decode("latin-1").splitlines():
+    for line in textwrap.dedent(head.decode("latin-1")).splitlines():
         if line[:1] in {" ", "\t"} and lines:
             lines[-1] += " " + line.strip()
         else:

@@ -77,9 +77,15 @@ def parse_coded_text(text: str) -> Code:
     return Code(value, system, display or value)
 
 
-def encode_local_patient_id(identifier: LocalPatientId) -> str:
-    """Write the IPP as CX of type PI."""
-    authority = identifier.issuer.hierarchic_designator if identifier.issuer else ""
+def encode_source_patient_id(identifier: LocalPatientId | None, patient_id: str) -> str:
+    """Write the IPP as CX of type PI; where there is none, the INS stands there as well.
+
+    A CX of XDS names its authority by an OID and nothing else: an IPP whose issuer has none cannot
+    be written (TF-3 4.2.3.1.7; CI-SIS, transmission of a CDA).
+    """
+    authority = _authority(identifier.issuer) if identifier else ""
+    if identifier is None or not authority:
+        return patient_id
     return f"{escape(identifier.value)}^^^{authority}^PI"
 
 
@@ -104,9 +110,8 @@ def parse_ins(text: str) -> Ins | None:
 
 
 def encode_reference_id(reference: ReferenceId) -> str:
-    """Write a CXi: `id^^^authority^kind`."""
-    authority = reference.issuer.hierarchic_designator if reference.issuer else ""
-    return f"{escape(reference.value)}^^^{authority}^{reference.kind}"
+    """Write a CXi: `id^^^authority^kind`; an authority without OID cannot be written."""
+    return f"{escape(reference.value)}^^^{_authority(reference.issuer)}^{reference.kind}"
 
 
 def parse_reference_id(text: str) -> ReferenceId:
@@ -189,6 +194,13 @@ def parse_source_patient_info(lines: tuple[str, ...], patient_id: str) -> Patien
         )
     except (InvalidValue, ValueError):
         return None
+
+
+def _authority(authority: AssigningAuthority | None) -> str:
+    """Write an HD as XDS wants it: no name, an OID (TF-3 4.2.3.1.7)."""
+    if authority is None or authority.universal_id is None:
+        return ""
+    return f"&{authority.universal_id}&ISO"
 
 
 def _components(text: str, count: int) -> list[str]:

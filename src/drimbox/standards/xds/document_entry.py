@@ -141,21 +141,19 @@ def _author_person(author: Author) -> tuple[str, ...]:
 
 
 def _slots(entry: DocumentEntry) -> tuple[Slot, ...]:
-    local_id, patient = entry.source_patient_id, entry.source_patient
-    authenticator = entry.legal_authenticator
+    patient = entry.source_patient
     return (
         Slot("creationTime", (data_types.encode_dtm(entry.creation_time),)),
         Slot("hash", (entry.hash_hex,) if entry.hash_hex else ()),
         Slot("languageCode", (entry.language_code,)),
-        Slot("legalAuthenticator", _person(authenticator)),
+        Slot("legalAuthenticator", _person(entry.legal_authenticator)),
         Slot("repositoryUniqueId", _optional(entry.repository_unique_id)),
         Slot("serviceStartTime", _time(entry.service_start_time)),
         Slot("serviceStopTime", _time(entry.service_stop_time)),
         Slot("size", () if entry.size is None else (str(entry.size),)),
         Slot(
             "sourcePatientId",
-            # Without an IPP the INS stands there as well (CI-SIS, transmission of a CDA).
-            (data_types.encode_local_patient_id(local_id) if local_id else entry.patient_id,),
+            (data_types.encode_source_patient_id(entry.source_patient_id, entry.patient_id),),
         ),
         Slot(
             "sourcePatientInfo",

@@ -168,13 +168,13 @@ def read_classifications(element: etree._Element, scheme: str) -> tuple[Classifi
     return tuple(
         _read_classification(found)
         for found in element.findall("rim:Classification", _NS)
-        if found.get("classificationScheme") == scheme
+        if _uuid_of(found, "classificationScheme") == scheme
     )
 
 
 def read_identifier(element: etree._Element, scheme: str) -> str | None:
     for found in element.findall("rim:ExternalIdentifier", _NS):
-        if found.get("identificationScheme") == scheme:
+        if _uuid_of(found, "identificationScheme") == scheme:
             return found.get("value")
     return None
 
@@ -189,6 +189,11 @@ def read_associations(parent: etree._Element) -> tuple[Association, ...]:
         )
         for element in parent.iterfind("rim:Association", _NS)
     )
+
+
+def _uuid_of(element: etree._Element, attribute: str) -> str:
+    """Return a scheme without the blanks that a line break once left inside it."""
+    return "".join(element.get(attribute, "").split())
 
 
 def _read_classification(element: etree._Element) -> Classification:

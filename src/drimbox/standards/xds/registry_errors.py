@@ -144,6 +144,7 @@ class RegistryResponse:
         return tuple(e for e in self.errors if e.severity is Severity.ERROR)
 
 
+_STATUSES = {status.value.rpartition(":")[2]: status for status in ResponseStatus}
 _CARRIERS = {f"{{{RS}}}RegistryResponse", f"{{{QUERY}}}AdhocQueryResponse"}
 
 
@@ -164,10 +165,10 @@ def parse_registry_response(body: etree._Element) -> RegistryResponse:
             raise MalformedMessage("no RegistryResponse", where="RetrieveDocumentSetResponse")
     if carrier is None or carrier.tag not in _CARRIERS:
         raise UnsupportedMessage("not an answer of a registry or repository", where="Body")
-    try:
-        status = ResponseStatus(carrier.get("status", ""))
-    except ValueError:
-        raise MalformedMessage("Success, PartialSuccess or Failure", where="@status") from None
+    # The last word decides: PartialSuccess is IHE's own, and met under the URN of OASIS.
+    status = _STATUSES.get(carrier.get("status", "").rpartition(":")[2])
+    if status is None:
+        raise MalformedMessage("Success, PartialSuccess or Failure", where="@status")
     found = carrier.findall("rs:RegistryErrorList/rs:RegistryError", dict(NAMESPACES))
     return RegistryResponse(status, tuple(_parse_error(element) for element in found))
 

@@ -10,6 +10,7 @@ from lxml import etree
 
 from drimbox.errors import InvalidValue, MalformedMessage, UnsupportedMessage
 from drimbox.model.document_entry import DocumentEntry, SubmissionSet
+from drimbox.model.practice import Code
 from drimbox.standards.xds.data_types import encode_dtm, parse_dtm
 from drimbox.standards.xds.document_entry import author_slots, parse_author, parse_document_entry
 from drimbox.standards.xds.ebrim import (
@@ -105,17 +106,18 @@ def parse_submission_set(package: etree._Element) -> SubmissionSet:
     """Read a RegistryPackage that is a submission set."""
     times = slot_values(read_slots(package), "submissionTime")
     content_types = read_classifications(package, SubmissionSetScheme.CONTENT_TYPE_CODE.value)
-    if not times or not content_types:
-        raise MalformedMessage("submissionTime and contentTypeCode", where="SubmissionSet")
+    if not times:
+        raise MalformedMessage("missing", where="SubmissionSet submissionTime")
     try:
         submission_time = parse_dtm(times[0])
     except InvalidValue as error:
         raise MalformedMessage(error.rule, where="SubmissionSet submissionTime") from None
     return SubmissionSet(
         unique_id=_identifier(package, SubmissionSetScheme.UNIQUE_ID),
-        source_id=_identifier(package, SubmissionSetScheme.SOURCE_ID),
+        # Required by IHE as contentTypeCode is; left out by some who are read all the same.
+        source_id=read_identifier(package, SubmissionSetScheme.SOURCE_ID.value) or "",
         patient_id=_identifier(package, SubmissionSetScheme.PATIENT_ID),
-        content_type=content_types[0].code,
+        content_type=content_types[0].code if content_types else Code("", ""),
         authors=tuple(
             map(parse_author, read_classifications(package, SubmissionSetScheme.AUTHOR.value))
         ),

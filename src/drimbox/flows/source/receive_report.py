@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from drimbox.errors import DrimboxError, Mismatch, Refused
-from drimbox.flows.source.report_message import read_report_message
+from drimbox.flows.source.report_message import check_same_ins, compose_report_message
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.publication import Alert, AlertKind
 from drimbox.model.report import ReportMessage
 from drimbox.ports.audit_repository import AuditRepository
 from drimbox.ports.clock import Clock
 from drimbox.ports.study_register import Alerts, Intake
+from drimbox.standards.cda.imaging_report import parse_imaging_report
 from drimbox.standards.hl7v2.faults import ErrorCondition, MessageFault
 from drimbox.standards.hl7v2.header import ProcessingId
 from drimbox.standards.hl7v2.report_envelope import ReportEnvelope
@@ -77,11 +78,13 @@ class ReceiveReport:
             )
 
     async def _read(self, envelope: ReportEnvelope) -> ReportMessage:
+        report = parse_imaging_report(envelope.document, local_zone=self.local_zone)
         try:
-            return read_report_message(envelope, self.local_zone)
+            check_same_ins(envelope.ins, report.patient.ins)
         except Mismatch as error:
-            await self._alert(AlertKind.PATIENT_MISMATCH, str(error), None)
+            await self._alert(AlertKind.PATIENT_MISMATCH, str(error), report.document_id)
             raise
+        return compose_report_message(envelope, report)
 
     async def _check_identity(self, message: ReportMessage) -> None:
         if message.report.patient.ins.authority.is_for_test and not self.is_test:
@@ -91,7 +94,7 @@ class ReceiveReport:
             await self._alert(AlertKind.IDENTITY_NOT_QUALIFIED, reason, message.report.document_id)
             raise Refused(reason)
 
-    async def _alert(self, kind: AlertKind, text: str, report_id: str | None) -> None:
+    async def _alert(self, kind: AlertKind, text: str, report_id: str) -> None:
         now = self.clock.now()
         await self.alerts.raise_alert(Alert(kind, text, now, report_id=report_id))
 

@@ -4,7 +4,7 @@ from datetime import tzinfo
 
 from drimbox.errors import Mismatch
 from drimbox.model.patient import Ins
-from drimbox.model.report import ReportMessage
+from drimbox.model.report import ImagingReport, ReportMessage
 from drimbox.standards.cda.imaging_report import parse_imaging_report
 from drimbox.standards.hl7v2.report_envelope import ReportEnvelope
 
@@ -20,6 +20,11 @@ def read_report_message(envelope: ReportEnvelope, local_zone: tzinfo) -> ReportM
     """
     report = parse_imaging_report(envelope.document, local_zone=local_zone)
     check_same_ins(envelope.ins, report.patient.ins)
+    return compose_report_message(envelope, report)
+
+
+def compose_report_message(envelope: ReportEnvelope, report: ImagingReport) -> ReportMessage:
+    """Put both together; the local ids are those of PID-3, else those of the report."""
     return ReportMessage(
         control_id=envelope.control_id,
         sender=envelope.sender,

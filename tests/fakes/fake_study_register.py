@@ -51,6 +51,9 @@ class FakeStudyRegister:
     concluded: dict[int, datetime] = field(default_factory=dict)
 
     async def find_current(self, study_instance_uid: StudyInstanceUid) -> Publication | None:
+        return self._current(study_instance_uid)
+
+    def _current(self, study_instance_uid: StudyInstanceUid) -> Publication | None:
         return next(
             (
                 p
@@ -73,7 +76,7 @@ class FakeStudyRegister:
         if message_id in self.concluded:
             raise Conflict(f"message {message_id} was concluded already")
         for new in publications:
-            await self._check_replaces_current(new)
+            self._check_replaces_current(new)
         for new in publications:
             self._record(new)
         for alert in alerts:
@@ -100,10 +103,10 @@ class FakeStudyRegister:
             state = PublicationState.PUBLISHED if is_newest else PublicationState.REPLACED
             self.publications[index] = replace(publication, state=state)
 
-    async def _check_replaces_current(self, new: NewPublication) -> None:
+    def _check_replaces_current(self, new: NewPublication) -> None:
         if new.submission is None:
             return
-        current = await self.find_current(new.publication.study_instance_uid)
+        current = self._current(new.publication.study_instance_uid)
         if new.submission.replaces != (current.kos_sop_instance_uid if current else None):
             raise Conflict("the study has another current KOS than the one this lot replaces")
 

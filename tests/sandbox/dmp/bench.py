@@ -55,6 +55,7 @@ class Recipe:
     structure: str = pki.STRUCTURE
     signer: str = "sign"
     kos: Callable[[FileDataset], object] | None = None
+    kos_octets: Callable[[bytes], bytes] | None = None
     lot: Callable[[Lot], object] | None = None
     xades: Callable[[dict[str, str]], object] | None = None
     xades_signed: Callable[[bytes], bytes] | None = None
@@ -117,6 +118,8 @@ class Bench:
 
     def make_lot(self, recipe: Recipe) -> tuple[Lot, dict[str, bytes]]:
         kos = kos_file.build(recipe.kos, recipe.kos_uid, recipe.study_uid)
+        if recipe.kos_octets:
+            kos = recipe.kos_octets(kos)
         signature = signatures.xades(
             recipe.signature_uid,
             recipe.set_uid,

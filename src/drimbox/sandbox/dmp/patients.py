@@ -29,7 +29,12 @@ class Patients:
     """Who has a DMP, by patientId (CX)."""
 
     def __init__(self, patients: Iterable[DmpPatient]) -> None:
-        self._by_id: Mapping[str, DmpPatient] = {p.ins.xds_patient_id: p for p in patients}
+        self._by_id: Mapping[str, DmpPatient] = {}
+        self.replace(patients)
+
+    def replace(self, patients: Iterable[DmpPatient]) -> None:
+        """Know these from now on, and nobody else."""
+        self._by_id = {patient.ins.xds_patient_id: patient for patient in patients}
 
     def find(self, patient_id: str) -> DmpPatient | None:
         return self._by_id.get(patient_id)

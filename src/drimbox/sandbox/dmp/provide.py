@@ -98,7 +98,9 @@ class ProvideAndRegister:
                 yield RegistryError("InvalidDocumentContent", f"{unique_id}: {reason}", unique_id)
 
     def _store(self, submission: Submission, contents: Mapping[str, bytes], call: Call) -> None:
-        registrar = Registrar(self.store, call.vihf.structure, self.repository_unique_id)
+        registrar = Registrar(
+            self.store, call.vihf.structure, self.repository_unique_id, METADATA_ERROR
+        )
         with self.store.transaction():
             registrar.check_new(submission.unique_id)
             self._check_same_octets(submission, contents)

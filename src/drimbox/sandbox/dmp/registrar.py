@@ -28,6 +28,7 @@ class Registrar:
     store: Store
     structure: str
     repository_unique_id: str
+    metadata_error: str
 
     def check_new(self, unique_id: str) -> None:
         """Check that no submission set has this uniqueId.
@@ -52,6 +53,11 @@ class Registrar:
         versions gives, by symbolic id, the entry of which an entry is the next version (ITI-57).
         """
         uuids = assign_uuids(submission.elements)
+        for name, entry_uuid in uuids.items():
+            if name == entry_uuid and self.store.is_registered(entry_uuid):
+                raise ContentRefused(
+                    RegistryError(self.metadata_error, "an id is registered already", name)
+                )
         package = registered(submission.submission_set.element, uuids)
         for loose in submission.loose_elements:
             position = sum(1 for child in package if child.tag != _EXTERNAL_IDENTIFIER)

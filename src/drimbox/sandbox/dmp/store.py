@@ -117,6 +117,16 @@ class Store:
         rows = self._rows("SELECT 1 FROM submission_sets WHERE unique_id = ?", unique_id)
         return bool(rows)
 
+    def is_registered(self, entry_uuid: str) -> bool:
+        """Tell whether any object has this entryUUID."""
+        rows = self._rows(
+            "SELECT 1 FROM submission_sets WHERE entry_uuid = ?1 UNION ALL"
+            " SELECT 1 FROM entries WHERE entry_uuid = ?1 UNION ALL"
+            " SELECT 1 FROM associations WHERE entry_uuid = ?1",
+            entry_uuid,
+        )
+        return bool(rows)
+
     def find_document(self, unique_id: str) -> StoredDocument | None:
         rows = self._rows(
             "SELECT unique_id, mime_type, hash, content FROM documents WHERE unique_id = ?",

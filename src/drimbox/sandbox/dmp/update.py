@@ -81,7 +81,9 @@ class UpdateDocumentSet:
         if submission.entries and call.vihf.mode == MODE_INDIRECT:
             # TD3.3a and TD3.3b need more than the structure's certificate (MDRF): one replaces.
             raise _refused("LocalPolicyRestrictionError", "mode INDIRECTE may not change metadata")
-        registrar = Registrar(self.store, call.vihf.structure, self.repository_unique_id)
+        registrar = Registrar(
+            self.store, call.vihf.structure, self.repository_unique_id, METADATA_ERROR
+        )
         with self.store.transaction():
             registrar.check_new(submission.unique_id)
             versions = {e.object_id: self._previous(e, submission) for e in submission.entries}

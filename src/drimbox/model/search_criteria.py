@@ -76,9 +76,6 @@ class SearchCriteria:
         return self == EVERY_EXAM
 
 
-EVERY_EXAM = SearchCriteria()
-
-
 def check_codes(parameter: str, codes: tuple[str, ...], value_set: frozenset[str]) -> None:
     """Let only codes of the value set through.
 
@@ -101,3 +98,7 @@ def _parse_day(text: str) -> date:
 
 def _not_a_date() -> InvalidValue:
     return InvalidValue("StudyDate", "AAAAMMJJ, AAAAMMJJ-AAAAMMJJ, -AAAAMMJJ ou AAAAMMJJ-")
+
+
+# After check_codes, which building it calls.
+EVERY_EXAM = SearchCriteria()

@@ -69,9 +69,14 @@ class FakeDmpFeeding:
 
 
 def make_entry(submission: EncodedSubmission) -> DocumentEntry:
+    entry = entry_of(submission.document_unique_id, submission.document_hash)
+    return replace(entry, patient_id=submission.identity.patient_id)
+
+
+def entry_of(unique_id: str, hash_hex: str) -> DocumentEntry:
     return DocumentEntry(
-        unique_id=submission.document_unique_id,
-        patient_id=submission.identity.patient_id,
+        unique_id=unique_id,
+        patient_id="",
         mime_type="application/dicom",
         title="KOS",
         class_code=_CODE,
@@ -83,7 +88,7 @@ def make_entry(submission: EncodedSubmission) -> DocumentEntry:
         practice_setting=None,
         authors=(),
         creation_time=datetime(2026, 11, 24, tzinfo=UTC),
-        hash_hex=submission.document_hash,
+        hash_hex=hash_hex,
         status=AvailabilityStatus.APPROVED,
-        entry_uuid=f"urn:uuid:{submission.document_unique_id}",
+        entry_uuid=f"urn:uuid:{unique_id}",
     )

@@ -1,0 +1,203 @@
+// The consultation page: asks for the exams, filters them, exports the chosen ones.
+
+import { show } from "/static/fragment.js";
+
+const DESTINATION_KEY = "drimbox.destination";
+const POLL_MS = 1000;
+const STATES = { queued: "En attente", running: "En cours", done: "Exporté", failed: "Échec" };
+const FAILURES = {
+  "source-unavailable": "Échec : la DRIMbox d'origine ne répond pas",
+  "source-refused": "Échec : la DRIMbox d'origine a refusé",
+  "other-patient": "Échec : images d'un autre patient",
+  "destination-unavailable": "Échec : la destination ne répond pas",
+  "destination-refused": "Échec : la destination a refusé",
+  interrupted: "Interrompu : recommencez",
+};
+
+const page = document.querySelector(".consultation");
+const root = `/consultation/${page.dataset.context}`;
+const exams = document.getElementById("exams");
+const filters = document.getElementById("filters");
+const count = document.getElementById("results-count");
+const bar = document.getElementById("export-bar");
+const picked = new Set();
+const titles = new Map();
+let search = null;
+
+document.getElementById("situation")?.addEventListener("change", (event) => event.target.form.submit());
+
+if ("searches" in page.dataset) {
+  restoreFilters();
+  filters.addEventListener("change", searchAgain);
+  filters.addEventListener("submit", (event) => event.preventDefault());
+  filters.addEventListener("reset", clearFilters);
+  exams.addEventListener("change", pick);
+  exams.addEventListener("click", (event) => {
+    if (event.target.closest("[data-retry]")) load();
+  });
+  bar.addEventListener("submit", requestExport);
+  restoreDestination();
+  load();
+  followExports();
+}
+
+/* Exams */
+
+async function load() {
+  search?.abort();
+  search = new AbortController();
+  const { signal } = search;
+  exams.setAttribute("aria-busy", "true");
+  exams.replaceChildren(document.getElementById("waiting").content.cloneNode(true));
+  count.textContent = "Recherche dans le DMP…";
+  try {
+    const answer = await fetch(`${root}/exams${location.search}`, { signal });
+    const kind = answer.headers.get("content-type") || "";
+    // Signed out, or the context is over: the page itself says so.
+    if (answer.status === 401 || answer.status === 404) return location.reload();
+    if (!kind.startsWith("text/html")) throw new Error("no fragment");
+    const html = await answer.text();
+    if (!signal.aborted) showExams(html);
+  } catch {
+    if (signal.aborted) return;
+    exams.replaceChildren(document.getElementById("unreachable").content.cloneNode(true));
+    count.textContent = "";
+  }
+  exams.setAttribute("aria-busy", "false");
+}
+
+function showExams(html) {
+  show(exams, html);
+  const total = Number(exams.querySelector("[data-count]")?.dataset.count ?? NaN);
+  count.textContent = Number.isNaN(total) ? "" : total > 1 ? `${total} examens` : `${total} examen`;
+  const traits = exams.querySelector("#fresh-traits");
+  const more = document.getElementById("more-traits");
+  if (traits && more) more.replaceChildren(traits.content.cloneNode(true));
+  for (const exam of exams.querySelectorAll("[data-study]")) {
+    const what = exam.querySelector(".exam-title").textContent;
+    const when = exam.querySelector(".exam-date strong").textContent;
+    titles.set(exam.dataset.study, `${what}, ${when}`);
+  }
+  for (const box of exams.querySelectorAll("[data-pick]")) box.checked = picked.has(box.value);
+  showBar();
+}
+
+/* Filters live in the address, so that reloading or sharing a tab keeps them: codes and days only. */
+
+function searchAgain() {
+  const query = new URLSearchParams(new FormData(filters));
+  for (const name of ["from", "to"]) if (!query.get(name)) query.delete(name);
+  history.replaceState(null, "", `?${query}`);
+  load();
+}
+
+function clearFilters(event) {
+  event.preventDefault();
+  for (const input of filters.elements) {
+    if (input.type === "checkbox") input.checked = false;
+    if (input.type === "date") input.value = "";
+  }
+  searchAgain();
+}
+
+function restoreFilters() {
+  const query = new URLSearchParams(location.search);
+  if (!query.has("filtered")) return;
+  for (const input of filters.elements) {
+    if (input.type === "checkbox") input.checked = query.getAll(input.name).includes(input.value);
+    if (input.type === "date") input.value = query.get(input.name) ?? "";
+  }
+}
+
+/* Exports */
+
+function pick(event) {
+  const box = event.target.closest("[data-pick]");
+  if (!box) return;
+  if (box.checked) picked.add(box.value);
+  else picked.delete(box.value);
+  showBar();
+}
+
+function showBar() {
+  bar.hidden = picked.size === 0;
+  const text = picked.size > 1 ? "examens sélectionnés" : "examen sélectionné";
+  document.getElementById("export-count").textContent = `${picked.size} ${text}`;
+}
+
+async function requestExport(event) {
+  event.preventDefault();
+  const error = document.getElementById("export-error");
+  const form = new URLSearchParams(new FormData(bar));
+  form.set("form_token", page.dataset.formToken);
+  for (const study of picked) form.append("study", study);
+  localStorage.setItem(DESTINATION_KEY, form.get("destination"));
+  const button = bar.querySelector("button");
+  button.disabled = true;
+  try {
+    const answer = await fetch(`${root}/exports`, { method: "POST", body: form });
+    if (!answer.ok) throw new Error("refused");
+    error.hidden = true;
+    picked.clear();
+    for (const box of exams.querySelectorAll("[data-pick]")) box.checked = false;
+    showBar();
+    followExports();
+  } catch {
+    error.textContent = "L'export n'a pas pu être demandé. Réessayez dans un instant.";
+    error.hidden = false;
+  }
+  button.disabled = false;
+}
+
+function restoreDestination() {
+  const select = document.getElementById("destination");
+  const kept = localStorage.getItem(DESTINATION_KEY);
+  if (select && [...select.options].some((option) => option.value === kept)) select.value = kept;
+}
+
+let isFollowing = false;
+let isAskedAgain = false;
+
+async function followExports() {
+  isAskedAgain = true;
+  if (isFollowing) return;
+  isFollowing = true;
+  let isUnderWay = true;
+  while (isUnderWay || isAskedAgain) {
+    isAskedAgain = false;
+    try {
+      const answer = await fetch(`${root}/exports`);
+      if (!answer.ok) break;
+      const list = await answer.json();
+      showExports(list);
+      isUnderWay = list.some((one) => one.state === "queued" || one.state === "running");
+    } catch {
+      // The network may come back; the exports go on without us.
+    }
+    if (isUnderWay) await new Promise((wake) => setTimeout(wake, POLL_MS));
+  }
+  isFollowing = false;
+}
+
+function showExports(list) {
+  document.getElementById("exports").hidden = list.length === 0;
+  const line = document.getElementById("export-line").content.firstElementChild;
+  const lines = list.map((one) => {
+    const item = line.cloneNode(true);
+    item.dataset.state = one.state;
+    item.querySelector(".export-name").textContent = titles.get(one.study) ?? "Examen";
+    item.querySelector(".export-destination").textContent = one.destination;
+    const progress = item.querySelector("progress");
+    progress.max = Math.max(one.total, 1);
+    progress.value = one.state === "done" ? progress.max : one.stored;
+    item.querySelector(".export-state").textContent = stateText(one);
+    return item;
+  });
+  document.getElementById("export-list").replaceChildren(...lines);
+}
+
+function stateText(one) {
+  if (one.state === "failed") return FAILURES[one.failure] ?? STATES.failed;
+  if (one.state === "running") return `${STATES.running} : ${one.stored} / ${one.total}`;
+  return STATES[one.state];
+}

@@ -1,0 +1,457 @@
+// The image page: one series at a time, drawn by the server, scrolled, windowed, zoomed here.
+
+import { FrameStore } from "/static/viewer_frames.js";
+import { presetsFor } from "/static/viewer_presets.js";
+import { failureText } from "/static/viewer_failures.js";
+
+const study = JSON.parse(document.getElementById("study").textContent);
+const frames = new FrameStore(document.body.dataset.root);
+const byId = (id) => document.getElementById(id);
+const viewport = byId("viewport");
+const canvas = byId("canvas");
+const brush = canvas.getContext("2d");
+
+const DOCUMENTS = new Set(["SR", "KO", "PR", "DOC", "REG", "SEG", "RTSTRUCT"]);
+const ORIGINAL_VIEW = { zoom: 1, x: 0, y: 0, isInverted: false };
+
+let series = null; // the one shown
+let stack = []; // its images: {instance, frame}
+let position = 0;
+let tool = "window";
+let window_ = null; // [center, width] asked for; null: the image's own
+let view = { ...ORIGINAL_VIEW };
+let shown = null; // {image, facts, window}
+let cine = null;
+
+start();
+
+function start() {
+  const list = byId("series");
+  for (const one of study.series) list.append(seriesItem(one));
+  const asked = new URLSearchParams(location.search).get("series");
+  const first = study.series.find((one) => one.uid === asked) ?? study.series.find(isPictured);
+  new ResizeObserver(fit).observe(viewport);
+  listen();
+  if (first) open(first);
+  else tell("Cet examen ne contient aucune image à afficher.");
+}
+
+/* Series */
+
+function isPictured(one) {
+  return one.instances.length > 0 && !DOCUMENTS.has(one.modality);
+}
+
+function seriesItem(one) {
+  const item = byId("series-item").content.firstElementChild.cloneNode(true);
+  const button = item.querySelector("button");
+  const count = one.instances.length;
+  button.dataset.series = one.uid;
+  item.querySelector(".series-modality").textContent = one.modality || "?";
+  item.querySelector("strong").textContent = one.description || `Série ${one.number ?? ""}`;
+  item.querySelector("small").textContent = `${count} image${count > 1 ? "s" : ""}`;
+  button.addEventListener("click", () => open(one));
+  return item;
+}
+
+async function open(one) {
+  stopCine();
+  series = one;
+  window_ = null;
+  shown = null;
+  view = { ...ORIGINAL_VIEW };
+  stack = one.instances.map((instance) => ({ instance, frame: 1 }));
+  position = 0;
+  for (const button of document.querySelectorAll("[data-series]")) {
+    button.setAttribute("aria-current", String(button.dataset.series === one.uid));
+  }
+  showPosition();
+  if (!isPictured(one)) {
+    clear();
+    return tell("Cette série contient des documents, pas des images.");
+  }
+  tell("Réception des images…");
+  frames.open(one.uid, stack, { size: wantedSize(), onLoaded: showArrival });
+  try {
+    const facts = await frames.facts(one.uid, stack[0].instance);
+    if (series !== one) return;
+    if (facts.number_of_frames > 1 && one.instances.length === 1) {
+      stack = Array.from({ length: facts.number_of_frames }, (_, n) => ({
+        instance: one.instances[0],
+        frame: n + 1,
+      }));
+      frames.open(one.uid, stack, { size: wantedSize(), onLoaded: showArrival });
+    }
+    fillPresets(facts);
+    if (facts.frame_time_ms > 0) setSpeed(Math.round(1000 / facts.frame_time_ms));
+  } catch (error) {
+    if (series === one) return tellFailure(error);
+  }
+  // A stack is looked at from its middle, a single image or a cine from its start.
+  position = stack.length > 20 && stack[0].instance !== stack[1].instance ? stack.length >> 1 : 0;
+  showPosition();
+  await draw();
+  loadThumbnails();
+}
+
+async function loadThumbnails() {
+  for (const one of study.series.filter(isPictured)) {
+    const image = document.querySelector(`[data-series="${CSS.escape(one.uid)}"] img`);
+    if (!image.hidden) continue;
+    try {
+      const middle = one.instances[one.instances.length >> 1];
+      image.src = URL.createObjectURL(await frames.thumbnail(one.uid, middle));
+      image.hidden = false;
+    } catch {
+      // The series has its name and modality; opening it tells what is wrong.
+    }
+  }
+}
+
+/* Drawing */
+
+async function draw({ isMoving = false } = {}) {
+  const asked = { series, position };
+  const one = stack[position];
+  try {
+    const [image, facts] = await Promise.all([
+      frames.get(series.uid, one, window_),
+      frames.facts(series.uid, one.instance),
+    ]);
+    if (asked.series !== series || asked.position !== position) return;
+    shown = { image, facts, window: window_ ?? facts.window };
+    tell(null);
+    paint();
+    if (!isMoving) frames.preload(position, window_);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    if (asked.series === series && asked.position === position) tellFailure(error);
+  }
+}
+
+function paint() {
+  const { width, height } = canvas;
+  brush.setTransform(1, 0, 0, 1, 0, 0);
+  brush.fillStyle = "#000";
+  brush.fillRect(0, 0, width, height);
+  if (!shown) return;
+  const { image, facts } = shown;
+  const [rowMm, columnMm] = facts.pixel_spacing_mm ?? [1, 1];
+  const wide = facts.columns * columnMm;
+  const high = facts.rows * rowMm;
+  const scale = Math.min(width / wide, height / high) * view.zoom;
+  brush.imageSmoothingQuality = "high";
+  brush.filter = previewFilter();
+  brush.drawImage(
+    image,
+    (width - wide * scale) / 2 + view.x * devicePixelRatio,
+    (height - high * scale) / 2 + view.y * devicePixelRatio,
+    wide * scale,
+    high * scale,
+  );
+  brush.filter = "none";
+  showTexts(scale * columnMm);
+}
+
+/** While a new window is on its way, the present picture is stretched towards it. */
+function previewFilter() {
+  const wish = window_ ?? shown.facts.window;
+  const drawn = shown.window;
+  const steps = [];
+  if (wish && drawn && (wish[0] !== drawn[0] || wish[1] !== drawn[1])) {
+    const slope = drawn[1] / wish[1];
+    const intercept = (drawn[0] - drawn[1] / 2 - (wish[0] - wish[1] / 2)) / wish[1];
+    byId("preview-slope") ?? addPreviewFilter();
+    for (const part of document.querySelectorAll("#preview feFuncR, #preview feFuncG, #preview feFuncB")) {
+      part.setAttribute("slope", slope);
+      part.setAttribute("intercept", intercept);
+    }
+    steps.push("url(#preview)");
+  }
+  if (view.isInverted) steps.push("invert(1)");
+  return steps.join(" ") || "none";
+}
+
+function addPreviewFilter() {
+  const svg = (name, attributes, ...children) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.append(...children);
+    return element;
+  };
+  const linear = (name) => svg(name, { type: "linear", slope: 1, intercept: 0 });
+  const transfer = svg("feComponentTransfer", {}, linear("feFuncR"), linear("feFuncG"), linear("feFuncB"));
+  const filter = svg("filter", { id: "preview", "color-interpolation-filters": "sRGB" }, transfer);
+  document.body.append(svg("svg", { id: "preview-slope", width: 0, height: 0, "aria-hidden": "true" }, filter));
+}
+
+function clear() {
+  shown = null;
+  paint();
+  for (const corner of document.querySelectorAll(".corner, .edge")) corner.textContent = "";
+}
+
+function fit() {
+  canvas.width = Math.round(viewport.clientWidth * devicePixelRatio);
+  canvas.height = Math.round(viewport.clientHeight * devicePixelRatio);
+  if (shown) paint();
+}
+
+function wantedSize() {
+  const pixels = Math.min(viewport.clientWidth, viewport.clientHeight) * devicePixelRatio;
+  return Math.min(2048, Math.max(512, Math.ceil(pixels / 256) * 256));
+}
+
+/* Texts around the image (IHE BIR) */
+
+function showTexts(pixelsPerColumn) {
+  const { facts } = shown;
+  const wish = window_ ?? facts.window;
+  const number = (value, unit, digits = 1) =>
+    value === null || value === undefined ? "" : `${value.toLocaleString("fr-FR", { maximumFractionDigits: digits })} ${unit}`;
+  const lines = (...texts) => texts.filter(Boolean).join("\n");
+  byId("text-top-left").textContent = lines(
+    series.description || series.modality,
+    series.number === null ? "" : `Série ${series.number}`,
+    `Image ${position + 1} / ${stack.length}`,
+    [facts.laterality, facts.view_position].filter(Boolean).join(" "),
+  );
+  byId("text-top-right").textContent = lines(
+    facts.slice_location_mm === null ? "" : `Position ${number(facts.slice_location_mm, "mm")}`,
+    facts.slice_thickness_mm === null ? "" : `Épaisseur ${number(facts.slice_thickness_mm, "mm", 2)}`,
+  );
+  byId("text-bottom-left").textContent = lines(
+    [facts.kvp ? number(facts.kvp, "kV", 0) : "", facts.tube_current_ma ? number(facts.tube_current_ma, "mA", 0) : ""].filter(Boolean).join("  "),
+    [facts.echo_time_ms ? `TE ${number(facts.echo_time_ms, "ms")}` : "", facts.repetition_time_ms ? `TR ${number(facts.repetition_time_ms, "ms", 0)}` : ""].filter(Boolean).join("  "),
+    `${facts.columns} × ${facts.rows}`,
+  );
+  byId("text-bottom-right").textContent = lines(
+    wish && facts.is_monochrome ? `C ${Math.round(wish[0])}  L ${Math.round(wish[1])}` : "",
+    `Zoom ${Math.round((pixelsPerColumn / devicePixelRatio) * 100)} %`,
+  );
+  for (const side of ["left", "right", "top", "bottom"]) byId(`edge-${side}`).textContent = facts.edges[side];
+  viewport.setAttribute("aria-label", `${series.description || series.modality}, image ${position + 1} sur ${stack.length}`);
+}
+
+function tell(text, retry = null) {
+  const box = byId("message");
+  box.hidden = text === null;
+  box.querySelector("p").textContent = text ?? "";
+  const button = box.querySelector("button");
+  button.hidden = retry === null;
+  button.onclick = retry;
+}
+
+function tellFailure(error) {
+  clear();
+  tell(failureText(error.failure), () => open(series));
+}
+
+function showPosition() {
+  const slider = byId("position");
+  slider.max = Math.max(stack.length, 1);
+  slider.value = position + 1;
+  byId("position-text").textContent = `${Math.min(position + 1, stack.length)} / ${stack.length}`;
+}
+
+function showArrival({ loaded, total, secondsLeft }) {
+  byId("loaded").max = total;
+  byId("loaded").value = loaded;
+  const left = secondsLeft > 1 ? `, ${Math.ceil(secondsLeft)} s` : "";
+  byId("loaded-text").textContent = loaded < total ? `${loaded} / ${total}${left}` : "Série complète";
+}
+
+/* Moving */
+
+function goTo(next) {
+  const to = Math.min(Math.max(next, 0), stack.length - 1);
+  if (to === position || !series) return;
+  position = to;
+  showPosition();
+  draw();
+}
+
+function setTool(name) {
+  tool = name;
+  viewport.dataset.tool = name;
+  for (const button of document.querySelectorAll("[data-tool][role=radio]")) {
+    button.setAttribute("aria-checked", String(button.dataset.tool === name));
+  }
+}
+
+let windowTimer = null;
+let held = null; // what the hand that is on the image does
+
+function setWindow(wish) {
+  window_ = wish;
+  if (!shown) return;
+  paint();
+  // Drawn anew at most eight times a second while the hand moves.
+  windowTimer ??= setTimeout(() => {
+    windowTimer = null;
+    draw({ isMoving: held !== null });
+  }, 120);
+}
+
+function zoomBy(factor, at = null) {
+  const zoom = Math.min(Math.max(view.zoom * factor, 0.2), 20);
+  const real = zoom / view.zoom;
+  if (at) {
+    view.x = at.x - (at.x - view.x) * real;
+    view.y = at.y - (at.y - view.y) * real;
+  }
+  view.zoom = zoom;
+  if (zoom > 1.5) frames.wantFullSize(shown?.facts, () => draw());
+  paint();
+}
+
+function fillPresets(facts) {
+  const presets = facts.is_monochrome ? presetsFor(facts.modality) : [];
+  const select = byId("preset");
+  select.replaceChildren(new Option("Fenêtre d'origine", ""));
+  for (const [name, center, width] of presets) select.add(new Option(name, `${center},${width}`));
+  select.disabled = !facts.is_monochrome;
+}
+
+function reset() {
+  view = { ...ORIGINAL_VIEW };
+  byId("preset").value = "";
+  document.querySelector('[data-action="invert"]').setAttribute("aria-pressed", "false");
+  window_ = null;
+  draw();
+}
+
+function invert() {
+  view.isInverted = !view.isInverted;
+  document.querySelector('[data-action="invert"]').setAttribute("aria-pressed", String(view.isInverted));
+  paint();
+}
+
+/* Cine */
+
+function toggleCine() {
+  if (cine !== null) return stopCine();
+  document.querySelector('[data-action="cine"]').setAttribute("aria-pressed", "true");
+  let last = performance.now();
+  const step = (now) => {
+    cine = requestAnimationFrame(step);
+    const next = (position + 1) % stack.length;
+    if (now - last < 1000 / Number(byId("speed").value)) return;
+    // Waits for an image that has not come yet, rather than skip it.
+    if (!frames.has(series.uid, stack[next], window_)) return;
+    last = now;
+    position = next;
+    showPosition();
+    draw();
+  };
+  cine = requestAnimationFrame(step);
+}
+
+function stopCine() {
+  if (cine !== null) cancelAnimationFrame(cine);
+  cine = null;
+  document.querySelector('[data-action="cine"]').setAttribute("aria-pressed", "false");
+}
+
+function setSpeed(speed) {
+  byId("speed").value = speed;
+  byId("speed-text").textContent = `${byId("speed").value} i/s`;
+}
+
+/* Hands */
+
+function listen() {
+  viewport.dataset.tool = tool;
+  viewport.addEventListener("wheel", onWheel, { passive: false });
+  viewport.addEventListener("pointerdown", onPointerDown);
+  viewport.addEventListener("contextmenu", (event) => event.preventDefault());
+  viewport.addEventListener("dblclick", reset);
+  document.addEventListener("keydown", onKey);
+  byId("position").addEventListener("input", (event) => goTo(Number(event.target.value) - 1));
+  byId("speed").addEventListener("input", (event) => setSpeed(event.target.value));
+  byId("preset").addEventListener("change", (event) => {
+    setWindow(event.target.value ? event.target.value.split(",").map(Number) : null);
+  });
+  const actions = { previous: () => goTo(position - 1), next: () => goTo(position + 1), cine: toggleCine, invert, reset };
+  for (const button of document.querySelectorAll("[data-action]")) {
+    button.addEventListener("click", actions[button.dataset.action]);
+  }
+  for (const button of document.querySelectorAll("[data-tool][role=radio]")) {
+    button.addEventListener("click", () => setTool(button.dataset.tool));
+  }
+}
+
+function onWheel(event) {
+  event.preventDefault();
+  if (event.ctrlKey) return zoomBy(event.deltaY < 0 ? 1.12 : 1 / 1.12, fromCenter(event));
+  goTo(position + Math.sign(event.deltaY));
+}
+
+function fromCenter(event) {
+  const box = viewport.getBoundingClientRect();
+  return { x: event.clientX - box.left - box.width / 2, y: event.clientY - box.top - box.height / 2 };
+}
+
+function onPointerDown(event) {
+  if (!shown || event.target.closest(".message")) return;
+  viewport.setPointerCapture(event.pointerId);
+  held = { 1: "pan", 2: "zoom" }[event.button] ?? (event.shiftKey ? "pan" : tool);
+  const from = { x: event.clientX, y: event.clientY, view: { ...view }, position };
+  const startWindow = window_ ?? shown.facts.window ?? [128, 256];
+  const move = (moved) => drag(moved.clientX - from.x, moved.clientY - from.y, from, startWindow);
+  const release = () => {
+    held = null;
+    frames.preload(position, window_);
+    viewport.removeEventListener("pointermove", move);
+    viewport.removeEventListener("pointerup", release);
+    viewport.removeEventListener("pointercancel", release);
+  };
+  viewport.addEventListener("pointermove", move);
+  viewport.addEventListener("pointerup", release);
+  viewport.addEventListener("pointercancel", release);
+}
+
+function drag(dx, dy, from, [center, width]) {
+  if (held === "pan") {
+    view.x = from.view.x + dx;
+    view.y = from.view.y + dy;
+    paint();
+  } else if (held === "zoom") {
+    view.zoom = from.view.zoom;
+    zoomBy(Math.exp(-dy / 180));
+  } else if (held === "scroll") {
+    goTo(from.position + Math.round(dy / Math.max(3, viewport.clientHeight / stack.length)));
+  } else if (shown.facts.is_monochrome) {
+    const step = Math.max(width, 50) / 300;
+    setWindow([center + dy * step, Math.max(1, width + dx * step)]);
+  }
+}
+
+const KEYS = {
+  ArrowUp: () => goTo(position - 1),
+  ArrowLeft: () => goTo(position - 1),
+  ArrowDown: () => goTo(position + 1),
+  ArrowRight: () => goTo(position + 1),
+  PageUp: () => goTo(position - 10),
+  PageDown: () => goTo(position + 10),
+  Home: () => goTo(0),
+  End: () => goTo(stack.length - 1),
+  "+": () => zoomBy(1.2),
+  "-": () => zoomBy(1 / 1.2),
+  0: reset,
+  i: invert,
+  w: () => setTool("window"),
+  s: () => setTool("scroll"),
+  z: () => setTool("zoom"),
+  d: () => setTool("pan"),
+  " ": toggleCine,
+};
+
+function onKey(event) {
+  if (event.target.closest("input, select, button, a") && event.key !== "PageUp" && event.key !== "PageDown") return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const act = KEYS[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+}

@@ -1,0 +1,164 @@
+// Frames of the open series: fetched near first, a few at a time, kept while there is room.
+
+const PARALLEL = 4;
+const MAX_KEPT = 1200; // compressed
+const MAX_DECODED = 48; // a decoded frame may take 16 MB
+const THUMBNAIL = 192;
+
+/** What the server said is wrong, as one of its words. */
+export class ViewFailure extends Error {
+  constructor(failure) {
+    super(failure);
+    this.failure = failure;
+  }
+}
+
+export class FrameStore {
+  #root;
+  #facts = new Map();
+  #kept = new Map();
+  #decoded = new Map();
+  #pending = new Map();
+  #queue = [];
+  #running = 0;
+  #series = null;
+  #stack = [];
+  #size = 1024;
+  #loaded = new Set();
+  #onLoaded = () => {};
+  #startedAt = 0;
+  #stop = new AbortController();
+
+  constructor(root) {
+    this.#root = root;
+  }
+
+  /** Make this the open series; what was on its way for another is given up. */
+  open(series, stack, { size, onLoaded }) {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    this.#pending.clear();
+    this.#queue = [];
+    this.#loaded.clear();
+    this.#series = series;
+    this.#stack = stack;
+    this.#size = size;
+    this.#onLoaded = onLoaded;
+    this.#startedAt = performance.now();
+  }
+
+  async facts(series, instance) {
+    const url = this.#address(series, instance);
+    if (!this.#facts.has(url)) {
+      const facts = fetchOrFail(url).then((answer) => answer.json());
+      facts.catch(() => this.#facts.delete(url));
+      this.#facts.set(url, facts);
+    }
+    return this.#facts.get(url);
+  }
+
+  /** The picture of one frame, fetched before all others where it is not here. */
+  async get(series, one, window) {
+    const key = this.#key(series, one, window);
+    const decoded = this.#decoded.get(key);
+    if (decoded) return decoded;
+    const image = await createImageBitmap(await this.#fetch(key, true));
+    return remember(this.#decoded, key, image, MAX_DECODED);
+  }
+
+  has(series, one, window) {
+    return this.#kept.has(this.#key(series, one, window));
+  }
+
+  /** Fetch what lies around a position, then the rest of the series. */
+  preload(position, window) {
+    const order = [];
+    for (let step = 1; step < this.#stack.length; step++) {
+      for (const next of [position + step, position - step]) {
+        if (this.#stack[next]) order.push(this.#key(this.#series, this.#stack[next], window));
+      }
+    }
+    this.#queue = order.filter((key) => !this.#kept.has(key)).slice(0, MAX_KEPT >> 1);
+    this.#work();
+  }
+
+  /** A zoomed image deserves all its pixels: fetch them once, then redraw. */
+  wantFullSize(facts, redraw) {
+    const full = Math.min(4096, Math.max(facts?.rows ?? 0, facts?.columns ?? 0));
+    if (full <= this.#size) return;
+    this.#size = full;
+    redraw();
+  }
+
+  async thumbnail(series, instance) {
+    const url = `${this.#address(series, instance)}/frames/1?size=${THUMBNAIL}`;
+    return (await fetchOrFail(url)).blob();
+  }
+
+  #address(series, instance) {
+    return `${this.#root}/series/${series}/instances/${instance}`;
+  }
+
+  #key(series, one, window) {
+    const wish = window ? `&window=${window.map((part) => part.toFixed(1)).join(",")}` : "";
+    return `${this.#address(series, one.instance)}/frames/${one.frame}?size=${this.#size}${wish}`;
+  }
+
+  #work() {
+    while (this.#running < PARALLEL && this.#queue.length > 0) {
+      const key = this.#queue.shift();
+      if (this.#kept.has(key) || this.#pending.has(key)) continue;
+      this.#running++;
+      this.#fetch(key, false)
+        .catch(() => (this.#queue = []))
+        .finally(() => {
+          this.#running--;
+          this.#work();
+        });
+    }
+  }
+
+  #fetch(key, isUrgent) {
+    const kept = this.#kept.get(key);
+    if (kept) return Promise.resolve(kept);
+    if (this.#pending.has(key)) return this.#pending.get(key);
+    const { signal } = this.#stop;
+    const picture = fetchOrFail(key, { signal, priority: isUrgent ? "high" : "low" })
+      .then((answer) => answer.blob())
+      .then((blob) => this.#keep(key, blob))
+      .finally(() => this.#pending.delete(key));
+    this.#pending.set(key, picture);
+    return picture;
+  }
+
+  #keep(key, blob) {
+    remember(this.#kept, key, blob, MAX_KEPT);
+    this.#loaded.add(key.replace(/\?.*/, ""));
+    const total = this.#stack.length;
+    const loaded = Math.min(this.#loaded.size, total);
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    this.#onLoaded({ loaded, total, secondsLeft: (seconds / loaded) * (total - loaded) });
+    return blob;
+  }
+}
+
+/** Keep a value, the oldest going first; the browser frees what nobody draws any more. */
+function remember(map, key, value, limit) {
+  map.set(key, value);
+  while (map.size > limit) map.delete(map.keys().next().value);
+  return value;
+}
+
+async function fetchOrFail(url, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ViewFailure("network");
+  }
+  if (answer.ok) return answer;
+  if (answer.status === 401) throw new ViewFailure("session-over");
+  const body = await answer.json().catch(() => ({}));
+  throw new ViewFailure(body.failure ?? "error");
+}

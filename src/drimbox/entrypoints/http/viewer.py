@@ -1,0 +1,225 @@
+"""The image page of a consultation, and what its script asks for (VI-CS.17 to VI-CS.29, VI-CO.27).
+
+    GET /viewer/{context}/{study}[?series=UID]                                    the page
+    GET /viewer/{context}/{study}/series/{series}/instances/{instance}            facts, JSON
+    GET   .../frames/{frame}[?window=CENTER,WIDTH][&size=PIXELS]                  JPEG
+
+Images are drawn here, so that nothing but a browser is needed and no token leaves the box. A
+failure has a word that the page turns into a sentence.
+"""
+
+import mmap
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+
+import anyio
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from drimbox.entrypoints.http.exports import caller_of
+from drimbox.entrypoints.http.pages import Pages
+from drimbox.entrypoints.http.signed_in_pages import SessionEndpoint, SignedInPages
+from drimbox.errors import (
+    ConsentMissing,
+    DrimboxError,
+    InvalidValue,
+    MalformedMessage,
+    Mismatch,
+    NotAcceptable,
+    NotAuthenticated,
+    NotFound,
+    Refused,
+    RejectedByPartner,
+    TooLarge,
+    Unavailable,
+)
+from drimbox.flows.consumer.confirm_patient import ConfirmPatient
+from drimbox.flows.consumer.view_study import ImageAddress, ViewStudy
+from drimbox.model.access import Caller
+from drimbox.model.image_facts import ImageFacts
+from drimbox.model.manifest import Manifest, ReferencedInstance, ReferencedSeries
+from drimbox.model.session import Session
+from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
+from drimbox.ports.image_cache import CachedInstance
+from drimbox.ports.pixel_worker import ImageFormat, Rendering
+from drimbox.standards.dicom.data_set import PIXEL_DATA_TAGS, DataSetReader
+from drimbox.standards.dicom.image_facts import parse_image_facts
+from drimbox.standards.dicom.transfer_syntaxes import encoding_of
+
+MIN_SIZE, MAX_SIZE = 32, 4096
+_MAX_WINDOW = 1e6
+_MAX_FRAME = 1e6
+_QUALITY = 90
+
+VIEW_FAILURES: dict[type[DrimboxError], tuple[HTTPStatus, str]] = {
+    ConsentMissing: (HTTPStatus.FORBIDDEN, "consent"),
+    Refused: (HTTPStatus.FORBIDDEN, "not-authorised"),
+    NotAuthenticated: (HTTPStatus.BAD_GATEWAY, "token-refused"),
+    NotFound: (HTTPStatus.NOT_FOUND, "not-found"),
+    NotAcceptable: (HTTPStatus.NOT_ACCEPTABLE, "not-an-image"),
+    Mismatch: (HTTPStatus.CONFLICT, "other-patient"),
+    MalformedMessage: (HTTPStatus.BAD_GATEWAY, "unreadable"),
+    TooLarge: (HTTPStatus.BAD_GATEWAY, "unreadable"),
+    InvalidValue: (HTTPStatus.BAD_REQUEST, "bad-request"),
+    RejectedByPartner: (HTTPStatus.BAD_GATEWAY, "source-refused"),
+    Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "source-unavailable"),
+    DrimboxError: (HTTPStatus.INTERNAL_SERVER_ERROR, "error"),
+}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerDoor:
+    confirm_patient: ConfirmPatient
+    view_study: ViewStudy
+    pages: Pages
+
+    async def page(self, request: Request, session: Session) -> Response:
+        identifier = request.path_params["context"]
+        if identifier not in session.context_ids:
+            return RedirectResponse(f"/consultation/{identifier}", HTTPStatus.SEE_OTHER)
+        caller = await self._caller(request, session)
+        study = StudyInstanceUid(request.path_params["study"])
+        manifest = await self.view_study.open(caller, study)
+        context = await self.confirm_patient.get_confirmed(session, identifier)
+        return self.pages.render(
+            "viewer.html",
+            professional=session.professional,
+            patient=context.patient,
+            local_patient_id=context.local_patient_id,
+            context=identifier,
+            manifest=manifest,
+            study=encode_study(manifest),
+        )
+
+    async def facts(self, request: Request, session: Session) -> Response:
+        caller = await self._caller(request, session)
+        instance = await self.view_study.get_instance(caller, _address(request))
+        facts = await anyio.to_thread.run_sync(_read_facts, instance)
+        if facts is None:
+            raise NotAcceptable("not an image")
+        return JSONResponse(asdict(facts))
+
+    async def frame(self, request: Request, session: Session) -> Response:
+        caller = await self._caller(request, session)
+        rendering = parse_rendering(request)
+        drawn = await self.view_study.render(caller, _address(request), rendering)
+        return Response(drawn, media_type=ImageFormat.JPEG.value)
+
+    def failing_in_words(
+        self, handler: Callable[[Request, Session], Awaitable[Response]]
+    ) -> SessionEndpoint:
+        """Answer what went wrong with the images by a word of VIEW_FAILURES."""
+
+        async def answer(request: Request, session: Session) -> Response:
+            try:
+                return await handler(request, session)
+            except DrimboxError as error:
+                status, word = next(
+                    VIEW_FAILURES[c] for c in type(error).__mro__ if c in VIEW_FAILURES
+                )
+                _log.info("image_refused", error=type(error).__name__, failure=word)
+                return JSONResponse({"failure": word}, status)
+
+        return answer
+
+    async def _caller(self, request: Request, session: Session) -> Caller:
+        context = await self.confirm_patient.get_confirmed(session, request.path_params["context"])
+        return caller_of(session, context)
+
+
+def viewer_routes(door: ViewerDoor, signed_in: SignedInPages) -> list[BaseRoute]:
+    """Return the routes of the image page."""
+    root = "/viewer/{context}/{study}"
+    instance = root + "/series/{series}/instances/{instance}"
+    facts = signed_in.script(door.failing_in_words(door.facts))
+    frame = signed_in.script(door.failing_in_words(door.frame))
+    return [
+        Route(root, signed_in.page(door.page), methods=["GET"]),
+        Route(instance, facts, methods=["GET"]),
+        Route(instance + "/frames/{frame}", frame, methods=["GET"]),
+    ]
+
+
+def encode_study(manifest: Manifest) -> dict[str, object]:
+    """Return the exam as the page's script needs it: series in order, instances in order."""
+    series = sorted(manifest.series, key=lambda s: (s.series_number is None, s.series_number or 0))
+    return {
+        "study": manifest.study_instance_uid,
+        "series": [_encode_series(one) for one in series],
+    }
+
+
+def parse_rendering(request: Request) -> Rendering:
+    """Read how a frame shall be drawn.
+
+    Raises:
+        InvalidValue: a number that is none, or out of bounds.
+    """
+    size = _number(request.query_params.get("size", "1024"), "size")
+    frame = _number(request.path_params["frame"], "frame")
+    if not (MIN_SIZE <= size <= MAX_SIZE and 1 <= frame <= _MAX_FRAME):
+        raise InvalidValue("size", f"{MIN_SIZE} à {MAX_SIZE} pixels")
+    return Rendering(
+        frame=int(frame),
+        window=_parse_window(request.query_params.get("window")),
+        size=(int(size), int(size)),
+        format=ImageFormat.JPEG,
+        quality=_QUALITY,
+    )
+
+
+def _parse_window(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    center, _, width = text.partition(",")
+    window = _number(center, "window"), _number(width, "window")
+    # Written so that a NaN is refused too.
+    if not (abs(window[0]) <= _MAX_WINDOW and 0 < window[1] <= _MAX_WINDOW):
+        raise InvalidValue("window", "centre,largeur")
+    return window
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        return float(text) if len(text) < 32 else float("nan")
+    except ValueError:
+        raise InvalidValue(what, "un nombre") from None
+
+
+def _address(request: Request) -> ImageAddress:
+    return ImageAddress(
+        StudyInstanceUid(request.path_params["study"]),
+        SeriesInstanceUid(request.path_params["series"]),
+        SopInstanceUid(request.path_params["instance"]),
+    )
+
+
+def _encode_series(series: ReferencedSeries) -> dict[str, object]:
+    def order(instance: ReferencedInstance) -> tuple[bool, int]:
+        return instance.instance_number is None, instance.instance_number or 0
+
+    return {
+        "uid": series.series_instance_uid,
+        "modality": series.modality,
+        "number": series.series_number,
+        "description": series.series_description,
+        "instances": [i.sop_instance_uid for i in sorted(series.instances, key=order)],
+    }
+
+
+def _read_facts(instance: CachedInstance) -> ImageFacts | None:
+    """Read the elements before the pixels; the file is mapped, so the pixels are not read."""
+    with (
+        instance.path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as view,
+        view[instance.data_set_offset :] as octets,
+    ):
+        reader = DataSetReader(octets, encoding_of(instance.transfer_syntax_uid))
+        data_set, _ = reader.read_before(PIXEL_DATA_TAGS, len(octets))
+        return parse_image_facts(data_set)

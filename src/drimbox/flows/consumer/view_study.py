@@ -1,0 +1,93 @@
+"""The images of one exam, for a professional's screen (CO.57, VI-CO.11: the token stays here).
+
+    consent, by name -> series opened, rights checked and traced once -> the copy on this host
+    -> one frame drawn, away from the server process
+
+A series is opened once a context; its images are then found on disk, as they arrive.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from drimbox.errors import DrimboxError, NotFound, Refused
+from drimbox.flows.opened_study import ImageService, OpenedStudy
+from drimbox.model.access import Caller
+from drimbox.model.consent import check_may_consult
+from drimbox.model.manifest import Manifest
+from drimbox.model.retrieval import TargetResource
+from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
+from drimbox.ports.image_cache import CachedInstance
+from drimbox.ports.pixel_worker import PixelWorker, Rendering
+
+_MAX_OPENED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAddress:
+    """One image of an exam."""
+
+    study: StudyInstanceUid
+    series: SeriesInstanceUid
+    instance: SopInstanceUid
+
+
+@dataclass(frozen=True)
+class ViewStudy:
+    images: ImageService
+    pixels: PixelWorker
+    _opened: OrderedDict[tuple[str, SeriesInstanceUid], OpenedStudy] = field(
+        default_factory=OrderedDict, init=False, repr=False
+    )
+
+    async def open(self, caller: Caller, study: StudyInstanceUid) -> Manifest:
+        """Return what the exam is made of.
+
+        Raises:
+            ConsentMissing, NotFound, and what finding the exam in the DMP raises.
+        """
+        return (await self.images.open_study(caller, TargetResource(study), None)).manifest
+
+    async def get_instance(self, caller: Caller, image: ImageAddress) -> CachedInstance:
+        """Return the image's file, waiting until it has arrived.
+
+        Raises:
+            ConsentMissing, NotFound, and what the retrieval from the Source raised.
+        """
+        context = caller.context
+        if context is None:
+            raise Refused("images belong to a contextual call")
+        check_may_consult(context.consent)
+        key = (context.identifier, image.series)
+        opened = self._opened.get(key)
+        if opened is None or opened.manifest.study_instance_uid != image.study:
+            target = TargetResource(image.study, image.series)
+            opened = await self.images.open_study(caller, target, None)
+            self._keep(key, opened)
+        try:
+            return await self._instance(opened, image)
+        except DrimboxError:
+            # Opened anew next time: with a fresh token, and traced again.
+            self._opened.pop(key, None)
+            raise
+
+    async def render(self, caller: Caller, image: ImageAddress, rendering: Rendering) -> bytes:
+        """Return one frame, drawn.
+
+        Raises:
+            MalformedMessage: pixels that cannot be decoded within the limits.
+            NotAcceptable: the object is no image.
+            Others: as for get_instance.
+        """
+        instance = await self.get_instance(caller, image)
+        return await self.pixels.render(instance.path, rendering)
+
+    async def _instance(self, opened: OpenedStudy, image: ImageAddress) -> CachedInstance:
+        named = {one.sop_instance_uid for one in opened.series(image.series).instances}
+        if image.instance not in named:
+            raise NotFound("no such image in this series")
+        return await opened.open_series(image.series).get_instance(image.instance)
+
+    def _keep(self, key: tuple[str, SeriesInstanceUid], opened: OpenedStudy) -> None:
+        self._opened[key] = opened
+        while len(self._opened) > _MAX_OPENED:
+            self._opened.popitem(last=False)

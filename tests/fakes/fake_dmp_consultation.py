@@ -1,0 +1,103 @@
+"""A DMP in memory, for consultation: one patient's KOS, access rights, and ways to fail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from drimbox.errors import DrimboxError
+from drimbox.model.document_entry import (
+    DocumentEntry,
+    DocumentQuery,
+    ReferenceId,
+    ReferenceIdKind,
+)
+from drimbox.model.imaging_codes import MODALITY_CODE_SYSTEM, REGION_CODE_SYSTEM
+from drimbox.model.manifest import Manifest
+from drimbox.model.patient import AssigningAuthority
+from drimbox.model.practice import Code
+from drimbox.model.publication import DmpIdentity
+from drimbox.ports.dmp import DmpAccess
+from drimbox.standards.dicom.kos import encode_kos
+
+OPEN = DmpAccess(exists=True, is_open=True, is_authorised=True)
+
+
+@dataclass
+class FakeDmpConsultation:
+    """calls tells every call in order; failures are raised by the call of that name."""
+
+    access: DmpAccess = OPEN
+    entries: list[DocumentEntry] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    failures: dict[str, DrimboxError] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    queries: list[DocumentQuery] = field(default_factory=list)
+    identities: list[DmpIdentity] = field(default_factory=list)
+
+    def hold(self, manifest: Manifest, regions: Sequence[str] = ()) -> DocumentEntry:
+        """Put a KOS in, as a Source publishes it."""
+        entry = kos_entry(manifest, regions)
+        self.entries.append(entry)
+        self.contents[entry.unique_id] = encode_kos(manifest)
+        return entry
+
+    async def check_access(self, identity: DmpIdentity) -> DmpAccess:
+        self._called("check_access", identity)
+        return self.access
+
+    async def find_documents(
+        self, query: DocumentQuery, identity: DmpIdentity
+    ) -> tuple[DocumentEntry, ...]:
+        self._called("find_documents", identity)
+        self.queries.append(query)
+        return tuple(e for e in self.entries if e.patient_id == query.patient_id)
+
+    async def retrieve_documents(
+        self, entries: Sequence[DocumentEntry], identity: DmpIdentity
+    ) -> dict[str, bytes]:
+        self._called("retrieve_documents", identity)
+        return {e.unique_id: c for e in entries if (c := self.contents.get(e.unique_id))}
+
+    def _called(self, name: str, identity: DmpIdentity) -> None:
+        self.calls.append(name)
+        self.identities.append(identity)
+        if name in self.failures:
+            raise self.failures[name]
+
+
+def kos_entry(manifest: Manifest, regions: Sequence[str] = ()) -> DocumentEntry:
+    """Return the DMP's metadata of a KOS; the manifest names its patient."""
+    assert manifest.patient is not None
+    order = manifest.order
+    references = []
+    if order is not None and order.accession_number is not None:
+        issuer = order.accession_number.issuer
+        authority = AssigningAuthority(universal_id=issuer) if issuer else None
+        references.append(
+            ReferenceId(order.accession_number.value, ReferenceIdKind.ACCESSION.value, authority)
+        )
+    modalities = [Code(code, MODALITY_CODE_SYSTEM) for code in manifest.modalities]
+    return DocumentEntry(
+        unique_id=manifest.sop_instance_uid,
+        patient_id=manifest.patient.ins.xds_patient_id,
+        mime_type="application/dicom",
+        title="Reference d'objets d'un examen d'imagerie",
+        class_code=Code("31", "1.2.250.1.213.1.1.4.1"),
+        type_code=Code("IMG-KOS", "1.2.250.1.213.1.1.4.12"),
+        format_code=Code("1.2.840.10008.5.1.4.1.1.88.59", "1.2.840.10008.2.6.1"),
+        confidentiality_codes=(Code("N", "2.16.840.1.113883.5.25"),),
+        event_codes=(*modalities, *(Code(code, REGION_CODE_SYSTEM) for code in regions)),
+        facility_type=None,
+        practice_setting=None,
+        authors=(),
+        creation_time=manifest.created_at.astimezone(UTC),
+        service_start_time=_start_of(manifest),
+        reference_ids=tuple(references),
+        hash_hex="0" * 40,
+    )
+
+
+def _start_of(manifest: Manifest) -> datetime | None:
+    if manifest.study_date is None:
+        return None
+    return datetime.combine(manifest.study_date, datetime.min.time(), UTC)

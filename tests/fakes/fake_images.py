@@ -1,0 +1,105 @@
+"""Images of the exams found, in memory: the image service of the Consommatrice, and a painter."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drimbox.errors import DrimboxError, NotFound
+from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
+from drimbox.flows.opened_study import OpenedStudy
+from drimbox.model.access import Caller
+from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
+from drimbox.model.uids import (
+    SeriesInstanceUid,
+    SopClassUid,
+    SopInstanceUid,
+    TransferSyntaxUid,
+)
+from drimbox.ports.image_cache import CachedInstance, SeriesCopy
+from drimbox.ports.pixel_worker import Rendering
+
+CT_IMAGE = SopClassUid("1.2.840.10008.5.1.4.1.1.2")
+EXPLICIT = TransferSyntaxUid("1.2.840.10008.1.2.1")
+
+
+@dataclass
+class FakeImageService:
+    """Serves `data_sets` (Explicit VR Little Endian) of the exams that the DMP lists."""
+
+    find_prior_studies: FindPriorStudies
+    folder: Path
+    data_sets: dict[SopInstanceUid, bytes] = field(default_factory=dict)
+    failure: DrimboxError | None = None
+    opened: list[TargetResource] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
+
+    async def search(self, caller: Caller, query: DicomQuery) -> tuple[DicomJson, ...]:
+        del caller, query
+        return ()
+
+    async def open_study(
+        self, caller: Caller, target: TargetResource, kos_sop_instance_uid: str | None
+    ) -> OpenedStudy:
+        del kos_sop_instance_uid
+        assert caller.context is not None
+        study = await self.find_prior_studies.get(caller.context, target.study_instance_uid)
+        self.opened.append(target)
+        self.tokens.append(caller.access_token)
+        manifest = study.manifest
+
+        async def retrieve(
+            wanted: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
+        ) -> AsyncIterator[InstanceStream]:
+            del wanted, syntaxes
+            for series in manifest.series:
+                for instance in series.instances:
+                    yield self._stream(instance.sop_instance_uid)
+
+        return OpenedStudy(manifest, retrieve, self._open_series)
+
+    def _open_series(self, uid: SeriesInstanceUid) -> SeriesCopy:
+        del uid
+        return _Copy(self)
+
+    def _stream(self, uid: SopInstanceUid) -> InstanceStream:
+        return InstanceStream(CT_IMAGE, uid, EXPLICIT, self._chunks(uid))
+
+    async def _chunks(self, uid: SopInstanceUid) -> AsyncIterator[bytes]:
+        if self.failure is not None:
+            raise self.failure
+        octets = self.data_sets[uid]
+        for start in range(0, len(octets), 1000):
+            yield octets[start : start + 1000]
+
+
+@dataclass
+class _Copy:
+    service: FakeImageService
+
+    async def get_instance(self, uid: SopInstanceUid) -> CachedInstance:
+        if self.service.failure is not None:
+            raise self.service.failure
+        if uid not in self.service.data_sets:
+            raise NotFound("no such instance in this series")
+        path = self.service.folder / f"{len(self.service.data_sets)}-{hash(uid)}.dcm"
+        path.write_bytes(self.service.data_sets[uid])
+        return CachedInstance(uid, CT_IMAGE, EXPLICIT, path, 0)
+
+    async def instances(self) -> AsyncIterator[CachedInstance]:
+        for uid in self.service.data_sets:
+            yield await self.get_instance(uid)
+
+
+@dataclass
+class FakePixelWorker:
+    """Tells what it was asked in place of drawing it."""
+
+    asked: list[Rendering] = field(default_factory=list)
+    failure: DrimboxError | None = None
+
+    async def render(self, path: Path, rendering: Rendering) -> bytes:
+        assert path.is_file()
+        if self.failure is not None:
+            raise self.failure
+        self.asked.append(rendering)
+        return f"JPEG {rendering}".encode()

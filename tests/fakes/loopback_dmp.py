@@ -55,7 +55,10 @@ class Mode(Enum):
 
 @dataclass
 class LoopbackDmp:
-    """body is the answer's body, or what makes it from the request; requests are kept raw."""
+    """body is the answer's body, or what makes it from the request; requests are kept raw.
+
+    parts stand before and behind the envelope, for an answer in several parts.
+    """
 
     mode: Mode = Mode.OK
     body: str | Callable[[bytes], str] = SUCCESS
@@ -63,6 +66,7 @@ class LoopbackDmp:
     requests: list[tuple[str, str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     base_url: str = ""
+    parts: tuple[bytes, bytes] = (b"", b"")
 
     @asynccontextmanager
     async def serve(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["LoopbackDmp"]:
@@ -110,7 +114,8 @@ class LoopbackDmp:
                 headers = {"Content-Encoding": "gzip", "Content-Type": self.content_type}
                 return web.Response(body=bomb, headers=headers)
         status = 500 if "fault" in self.mode.value else 200
-        body = self.envelope(octets).encode()
+        before, behind = self.parts
+        body = before + self.envelope(octets).encode() + behind
         return web.Response(status=status, body=body, headers={"Content-Type": self.content_type})
 
     def envelope(self, octets: bytes) -> str:

@@ -1,0 +1,371 @@
+"""Consultation: what is asked, and that nothing but what was asked for is taken (X6)."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from lxml import etree
+from structlog.testing import capture_logs
+from tests.fakes.loopback_dmp import LoopbackDmp, Mode, envelope_of, failure
+from tests.fakes.submissions import ENTRY, IDENTITY, INS, KOS
+
+from drimbox.adapters.dmp_soap.dmp import SoapDmpConsultation
+from drimbox.errors import InvalidValue, RejectedByPartner, TimedOut, Unavailable
+from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.patient import Ins, InsAuthority, ins_control_key
+from drimbox.model.practice import Code
+from drimbox.model.publication import AuthenticationMode
+from drimbox.ports.dmp import DmpAccess
+from drimbox.standards.xds.document_entry import encode_document_entry
+from drimbox.standards.xds.iti18_registry_stored_query import (
+    ReturnType,
+    StoredQuery,
+    parse_query_request,
+)
+from drimbox.standards.xds.iti41_provide_and_register import content_hash
+
+USER = replace(IDENTITY, mode=AuthenticationMode.INDIRECTE_RENFORCEE)
+HELD = replace(ENTRY, repository_unique_id="1.2.9", hash_hex=content_hash(KOS), size=len(KOS))
+QUERY = DocumentQuery(patient_id=INS.xds_patient_id)
+QUERY_NS = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0"
+RIM_NS = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
+SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"
+
+
+def _found(*objects: str, status: str = SUCCESS, errors: str = "") -> str:
+    return (
+        f'<q:AdhocQueryResponse xmlns:q="{QUERY_NS}" status="{status}">{errors}'
+        f'<r:RegistryObjectList xmlns:r="{RIM_NS}">{"".join(objects)}</r:RegistryObjectList>'
+        "</q:AdhocQueryResponse>"
+    )
+
+
+def _object(entry: DocumentEntry, entry_uuid: str = "urn:uuid:1") -> str:
+    element = encode_document_entry(etree.Element("parent"), entry, entry_uuid)
+    return etree.tostring(element).decode()
+
+
+def _requests(dmp: LoopbackDmp) -> list[etree._Element]:
+    path = "{*}Body/*"
+    bodies = [envelope_of(octets).find(path) for _, _, octets in dmp.requests]
+    return [body for body in bodies if body is not None]
+
+
+def _failed(*codes: str) -> str:
+    """A query failure, whose errors are those of a RegistryResponse."""
+    response = etree.fromstring(failure(*codes))
+    errors = "".join(etree.tostring(child).decode() for child in response)
+    return _found(status=response.get("status", ""), errors=errors)
+
+
+@pytest.mark.anyio
+async def test_modalities_and_regions_are_asked_for_under_every_scheme_in_use(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    dmp.body = _found()
+    query = replace(
+        QUERY,
+        modalities=(Code("CT", "1.2.840.10008.2.16.4"),),
+        anatomic_regions=(Code("774007", "2.16.840.1.113883.6.96"),),
+    )
+    await consultation.find_documents(query, USER)
+    parameters = parse_query_request(_requests(dmp)[0]).parameters
+    events = [slot.values for slot in parameters if slot.name.endswith("EventCodeList")]
+    assert events == [
+        ("CT^^1.2.840.10008.2.16.4", "CT^^1.2.250.1.213.1.1.5.618"),
+        (
+            "774007^^2.16.840.1.113883.6.96",
+            "774007^^1.2.250.1.213.1.1.5.695",
+            "774007^^1.2.250.1.213.2.5",
+        ),
+    ]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(_found(), id="an empty list"),
+        pytest.param(_failed("XDSUnknownPatientId"), id="an unknown patient, by policy"),
+    ],
+)
+async def test_nothing_found_is_an_empty_tuple(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation, body: str
+) -> None:
+    dmp.body = body
+    assert await consultation.find_documents(QUERY, USER) == ()
+
+
+OTHER_NUMBER = "1800313032002"
+SAME_PERSON_AS_NIA = Ins(INS.value, InsAuthority.NIA)
+SOMEBODY_ELSE = Ins(OTHER_NUMBER + ins_control_key(OTHER_NUMBER), INS.authority)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("patient_id", "is_taken"),
+    [
+        pytest.param(INS.xds_patient_id, True, id="this patient"),
+        pytest.param(SAME_PERSON_AS_NIA.xds_patient_id, True, id="another form of INS"),
+        pytest.param("277^^^&1.2.250.1.213.1.4.2&ISO^NH", True, id="a historical INS-C"),
+        pytest.param(SOMEBODY_ELSE.xds_patient_id, False, id="another number of the same form"),
+    ],
+)
+async def test_entries_of_another_patient_are_refused_and_other_ins_forms_are_not(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation, patient_id: str, is_taken: bool
+) -> None:
+    dmp.body = _found(_object(replace(ENTRY, patient_id=patient_id)))
+    with capture_logs() as logs:
+        found = await consultation.find_documents(QUERY, USER)
+    assert bool(found) is is_taken
+    assert [log["event"] for log in logs] == ([] if is_taken else ["dmp_entries_refused"])
+
+
+@pytest.mark.anyio
+async def test_a_partial_answer_gives_what_it_holds(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    error = '<r:RegistryErrorList xmlns:r="urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0">{}'
+    error = error.format(
+        '<r:RegistryError errorCode="XDSUnavailableCommunity"/></r:RegistryErrorList>'
+    )
+    status = "urn:ihe:iti:2007:ResponseStatusType:PartialSuccess"
+    dmp.body = _found(_object(ENTRY), status=status, errors=error)
+    with capture_logs() as logs:
+        found = await consultation.find_documents(QUERY, USER)
+    assert len(found) == 1
+    assert logs[0]["codes"] == "XDSUnavailableCommunity"
+
+
+@pytest.mark.anyio
+async def test_too_many_results_are_fetched_by_batches(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    references = [f'<r:ObjectRef xmlns:r="{RIM_NS}" id="urn:uuid:{i}"/>' for i in range(45)]
+
+    def answer(octets: bytes) -> str:
+        body = envelope_of(octets).find("{*}Body/*")
+        assert body is not None
+        request = parse_query_request(body)
+        if request.query is StoredQuery.GET_DOCUMENTS:
+            return _found(*(_object(ENTRY, uuid) for uuid in request.parameters[0].values))
+        if request.return_type is ReturnType.OBJECT_REF:
+            return _found(*references)
+        return _failed("XDSTooManyResults")
+
+    dmp.body = answer
+    found = await consultation.find_documents(QUERY, USER)
+    assert [entry.entry_uuid for entry in found] == [f"urn:uuid:{i}" for i in range(45)]
+    assert len(dmp.requests) == 2 + 3
+
+
+@pytest.mark.anyio
+async def test_known_documents_are_asked_for_by_their_unique_ids(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    dmp.body = _found(_object(ENTRY), _object(replace(ENTRY, unique_id="1.2.99")))
+    query = replace(QUERY, unique_ids=(ENTRY.unique_id,))
+    (found,) = await consultation.find_documents(query, USER)
+    assert found.unique_id == ENTRY.unique_id
+    assert parse_query_request(_requests(dmp)[0]).query is StoredQuery.GET_DOCUMENTS
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [("XDSRegistryBusy", Unavailable), ("XDSRegistryError", RejectedByPartner)],
+)
+async def test_a_failed_search_is_an_error(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation, code: str, error: type[Exception]
+) -> None:
+    dmp.body = _failed(code)
+    with pytest.raises(error):
+        await consultation.find_documents(QUERY, USER)
+
+
+def _documents(*documents: tuple[str, str, bytes], errors: Sequence[str] = ()) -> str:
+    status = "PartialSuccess" if errors and documents else "Failure" if errors else "Success"
+    responses = "".join(
+        f"<b:DocumentResponse><b:RepositoryUniqueId>1.2.9</b:RepositoryUniqueId>"
+        f"<b:DocumentUniqueId>{unique_id}</b:DocumentUniqueId><b:mimeType>{mime_type}</b:mimeType>"
+        f"<b:Document>{base64.b64encode(content).decode()}</b:Document></b:DocumentResponse>"
+        for unique_id, mime_type, content in documents
+    )
+    return (
+        '<b:RetrieveDocumentSetResponse xmlns:b="urn:ihe:iti:xds-b:2007">'
+        f"{failure(*errors, status=status)}{responses}</b:RetrieveDocumentSetResponse>"
+    )
+
+
+GOOD = (ENTRY.unique_id, "application/dicom", KOS)
+
+
+@pytest.mark.anyio
+async def test_a_document_comes_octet_for_octet(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    dmp.body = _documents(GOOD)
+    assert await consultation.retrieve_documents([HELD], USER) == {ENTRY.unique_id: KOS}
+    assert dmp.requests[0][0] == "/repository"
+    assert dmp.requests[0][1].startswith("multipart/related;")
+
+
+@pytest.mark.anyio
+async def test_a_document_comes_beside_the_envelope(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    include = '<i:Include xmlns:i="http://www.w3.org/2004/08/xop/include" href="cid:kos%40dmp"/>'
+    inline = base64.b64encode(KOS).decode()
+    body = _documents(GOOD).replace(inline, include)
+
+    def package(octets: bytes) -> str:
+        return body
+
+    dmp.body = package
+    dmp.content_type = 'multipart/related; boundary="b+=:"; start="<r>"'
+    dmp.parts = (
+        b"--b+=:\r\nContent-ID: <r>\r\n\r\n",
+        b"\r\n--b+=:\r\nContent-ID: <kos@dmp>\r\n\r\n" + KOS + b"\r\n--b+=:--",
+    )
+    assert await consultation.retrieve_documents([HELD], USER) == {ENTRY.unique_id: KOS}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("documents", "reason"),
+    [
+        pytest.param(
+            [(ENTRY.unique_id, "application/dicom", KOS[:-1] + b"x")], "other hash", id="hash"
+        ),
+        pytest.param([(ENTRY.unique_id, "application/dicom", KOS + b"x")], "other size", id="size"),
+        pytest.param([(ENTRY.unique_id, "text/xml", KOS)], "other media type", id="media type"),
+        pytest.param([("1.2.99", "application/dicom", KOS)], "not asked for", id="uniqueId"),
+    ],
+)
+async def test_a_document_that_is_not_its_entry_is_refused(
+    dmp: LoopbackDmp,
+    consultation: SoapDmpConsultation,
+    documents: list[tuple[str, str, bytes]],
+    reason: str,
+) -> None:
+    dmp.body = _documents(*documents)
+    with capture_logs() as logs:
+        assert await consultation.retrieve_documents([HELD], USER) == {}
+    assert [log["reason"] for log in logs] == [reason]
+
+
+@pytest.mark.anyio
+async def test_the_second_of_two_under_one_id_is_refused(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    dmp.body = _documents(GOOD, GOOD)
+    with capture_logs() as logs:
+        assert await consultation.retrieve_documents([HELD], USER) == {ENTRY.unique_id: KOS}
+    assert [log["reason"] for log in logs] == ["given twice"]
+
+
+@pytest.mark.anyio
+async def test_a_document_assembled_on_demand_has_no_hash_to_check(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    dmp.body = _documents(GOOD)
+    deferred = replace(HELD, size=0, hash_hex="da39a3ee5e6b4b0d3255bfef95601890afd80709")
+    assert await consultation.retrieve_documents([deferred], USER) == {ENTRY.unique_id: KOS}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "taken"),
+    [
+        pytest.param(_documents(GOOD, errors=["XDSDocumentUniqueIdError"]), True, id="one of two"),
+        pytest.param(_documents(errors=["XDSDocumentUniqueIdError"]), False, id="none"),
+    ],
+)
+async def test_a_document_the_dmp_does_not_show_is_absent(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation, body: str, taken: bool
+) -> None:
+    dmp.body = body
+    other = replace(HELD, unique_id="1.2.99")
+    found = await consultation.retrieve_documents([HELD, other], USER)
+    assert found == ({ENTRY.unique_id: KOS} if taken else {})
+
+
+@pytest.mark.anyio
+async def test_a_repository_that_fails_is_an_error(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    dmp.body = _documents(errors=["XDSRepositoryBusy"])
+    with pytest.raises(Unavailable):
+        await consultation.retrieve_documents([HELD], USER)
+
+
+@pytest.mark.anyio
+async def test_an_entry_held_nowhere_is_absent_and_nothing_is_asked(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    with capture_logs() as logs:
+        assert await consultation.retrieve_documents([ENTRY], USER) == {}
+    assert dmp.requests == []
+    assert logs[0]["event"] == "dmp_entries_without_repository"
+
+
+def _existence(query_id: Callable[[str], str], code: str = "OK") -> Callable[[bytes], str]:
+    def answer(octets: bytes) -> str:
+        asked = envelope_of(octets).find(".//{*}queryId")
+        assert asked is not None
+        return (
+            '<PRPA_IN201308UV02 xmlns="urn:hl7-org:v3"><controlActProcess><subject>'
+            '<registrationEvent><subject1><patient><statusCode code="active"/><subjectOf><o>'
+            '<code code="AUTORISATION"/><value code="VALIDE"/></o></subjectOf></patient></subject1>'
+            "</registrationEvent></subject><queryAck>"
+            f'<queryId extension="{query_id(asked.get("extension", ""))}"/>'
+            f'<queryResponseCode code="{code}"/></queryAck></controlActProcess></PRPA_IN201308UV02>'
+        )
+
+    return answer
+
+
+@pytest.mark.anyio
+async def test_access_is_what_the_dmp_says(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    dmp.body = _existence(str)
+    access = await consultation.check_access(USER)
+    assert access == DmpAccess(exists=True, is_open=True, is_authorised=True)
+    assert dmp.requests[0][0] == "/patients"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        pytest.param(_existence(lambda _: "other"), Unavailable, id="of another question"),
+        pytest.param(_existence(str, "AE"), RejectedByPartner, id="an application error"),
+        pytest.param(_existence(str, "??"), Unavailable, id="that cannot be read"),
+    ],
+)
+async def test_an_existence_answer_that_is_none_is_an_error(
+    dmp: LoopbackDmp,
+    consultation: SoapDmpConsultation,
+    answer: Callable[[bytes], str],
+    error: type[Exception],
+) -> None:
+    dmp.body = answer
+    with pytest.raises(error):
+        await consultation.check_access(USER)
+
+
+@pytest.mark.anyio
+async def test_access_needs_a_qualified_identity(consultation: SoapDmpConsultation) -> None:
+    with pytest.raises(InvalidValue):
+        await consultation.check_access(replace(USER, patient_id="IPP^^^HIS^PI"))
+
+
+@pytest.mark.anyio
+async def test_a_slow_dmp_is_told_apart_from_an_empty_one(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    dmp.mode = Mode.SLOW
+    with pytest.raises(TimedOut):
+        await consultation.find_documents(QUERY, USER)

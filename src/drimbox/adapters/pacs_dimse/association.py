@@ -155,6 +155,9 @@ class Association(asyncio.BufferedProtocol):
     async def _wait_for_octets(self) -> None:
         loop = asyncio.get_running_loop()
         left = self._last_octet + self._idle_timeout - loop.time()
+        if left <= 0 and self.is_excused():
+            self.expect_answer()
+            return
         if left <= 0:
             self.abort()
             raise TimedOut(self.partner, self._idle_timeout)
@@ -165,6 +168,10 @@ class Association(asyncio.BufferedProtocol):
         finally:
             handle.cancel()
             self._waiter = None
+
+    def is_excused(self) -> bool:
+        """Tell whether the peer's silence has a reason we know; subclasses may have one."""
+        return False
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -260,6 +267,10 @@ class Association(asyncio.BufferedProtocol):
         if self.layer.state not in {State.CLOSED, State.IDLE, State.AWAITING_REQUEST}:
             self.write(self.layer.abort())
         self.close()
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size():
+            # A peer that reads nothing would keep the connection for ever.
+            transport.abort()
 
     def close(self) -> None:
         if self._transport is not None:

@@ -1,0 +1,183 @@
+"""The site's PACS over DIMSE (ports.pacs.Pacs): C-ECHO, C-FIND, and C-GET or else C-MOVE."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Sequence
+
+from drimbox.adapters.pacs_dimse import search
+from drimbox.adapters.pacs_dimse.circuit_breaker import CircuitBreaker
+from drimbox.adapters.pacs_dimse.find_scu import PARTNER, FindScu
+from drimbox.adapters.pacs_dimse.get_scu import GetNotSupported, RetrievalScope, get
+from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
+from drimbox.adapters.pacs_dimse.move_scu import move
+from drimbox.adapters.pacs_dimse.store_scp import StoreScp
+from drimbox.adapters.pacs_dimse.study_memory import StudyMemory
+from drimbox.errors import NotFound, RejectedByPartner, Unavailable
+from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
+from drimbox.model.study import Study
+from drimbox.model.uids import SopClassUid, StudyInstanceUid, TransferSyntaxUid
+from drimbox.settings.partners import DicomListenerSettings, PacsSettings
+from drimbox.standards.dicom.sop_classes import STORAGE_SOP_CLASSES
+
+
+class DimsePacs:
+    """One PACS.
+
+    Args:
+        settings: where it is and how it is spoken to.
+        dicom: our own Storage SCP, without which C-MOVE cannot be used.
+    """
+
+    def __init__(self, settings: PacsSettings, dicom: DicomListenerSettings | None) -> None:
+        self._settings = settings
+        self._scp = StoreScp(settings, dicom) if dicom is not None else None
+        self._find_scu = FindScu(settings)
+        self._breaker = CircuitBreaker(PARTNER, time.monotonic)
+        self._memory = StudyMemory(time.monotonic)
+        self._moves = settings.retrieve_mode == "c-move"
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen for arrivals of our own C-MOVE, where a listener is set."""
+        if self._scp is not None:
+            await self._scp.start()
+
+    async def close(self) -> None:
+        """End everything that is open."""
+        for task in list(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        if self._scp is not None:
+            await self._scp.close()
+
+    async def echo(self) -> None:
+        """Verify that the PACS answers; asks even when the circuit is open."""
+        await self._find_scu.echo()
+
+    async def find(self, query: DicomQuery) -> tuple[DicomJson, ...]:
+        with self._breaker.guard():
+            async with self._find_scu.session() as session:
+                return await search.find(session, query)
+
+    async def find_study(self, study_instance_uid: StudyInstanceUid) -> Study:
+        issuer = self._settings.issuer_of_patient_id
+        with self._breaker.guard():
+            async with self._find_scu.session() as session:
+                study = await search.find_study(session, study_instance_uid, default_issuer=issuer)
+        self._memory.remember_study(study)
+        return study
+
+    async def retrieve(
+        self, target: TargetResource, transfer_syntaxes: Sequence[TransferSyntaxUid] = ()
+    ) -> AsyncGenerator[InstanceStream, None]:
+        """Yield the instances as they arrive (ports.pacs.Pacs.retrieve).
+
+        A failure in the middle raises after the instances that came before it.
+        """
+        with self._breaker.guard():
+            groups, sop_classes = await self._plan(target)
+            scope = RetrievalScope(sop_classes, tuple(transfer_syntaxes))
+            funnel = InstanceFunnel(len(groups))
+            task = asyncio.create_task(self._fill(groups, target, scope, funnel))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+            task.add_done_callback(funnel.follow)
+            is_over = False
+            try:
+                async with contextlib.aclosing(funnel.instances()) as instances:
+                    async for instance in instances:
+                        yield instance
+                # What is left is the orderly release, which nobody needs to wait for.
+                is_over = True
+            except (Unavailable, RejectedByPartner):
+                self._memory.forget(target.study_instance_uid)
+                raise
+            finally:
+                funnel.close()
+                if not is_over:
+                    task.cancel()
+
+    async def _fill(
+        self,
+        groups: Sequence[Sequence[TargetResource]],
+        target: TargetResource,
+        scope: RetrievalScope,
+        funnel: InstanceFunnel,
+    ) -> None:
+        """Retrieve into the funnel, by C-GET where the PACS has it."""
+        if self._moves or not await self._get(groups, scope, funnel):
+            funnel.restart(1)
+            await self._move(target, scope, funnel)
+
+    async def _get(
+        self,
+        groups: Sequence[Sequence[TargetResource]],
+        scope: RetrievalScope,
+        funnel: InstanceFunnel,
+    ) -> bool:
+        """Retrieve each group on its own association; False when the PACS has no C-GET."""
+        try:
+            async with asyncio.TaskGroup() as associations:
+                for group in groups:
+                    associations.create_task(get(self._settings, group, scope, funnel))
+        except ExceptionGroup as failures:
+            first = failures.exceptions[0]
+            can_move = self._settings.retrieve_mode == "auto" and self._scp is not None
+            if not (isinstance(first, GetNotSupported) and can_move):
+                raise first from None
+            self._moves = True
+            return False
+        return True
+
+    async def _move(
+        self, target: TargetResource, scope: RetrievalScope, funnel: InstanceFunnel
+    ) -> None:
+        if self._scp is None:
+            raise RejectedByPartner(PARTNER, "C-MOVE", "needs our own DICOM listener")
+        await move(self._settings, target, scope.transfer_syntaxes, self._scp, funnel)
+
+    async def _plan(
+        self, target: TargetResource
+    ) -> tuple[list[list[TargetResource]], tuple[SopClassUid, ...]]:
+        """Return what each association retrieves, and the SOP classes to propose."""
+        study, series = target.study_instance_uid, target.series_instance_uid
+        if series is not None:
+            known = self._memory.sop_classes(study, [series])
+            if known:
+                return [[target]], known
+        if self._moves and self._settings.retrieve_mode == "c-move":
+            return [[target]], STORAGE_SOP_CLASSES
+        outline = await self._outline(study)
+        all_series = [one.series_instance_uid for one in outline.series]
+        if series is not None and series not in all_series:
+            raise NotFound("the PACS holds no such series")
+        if series is not None:
+            return [[target]], outline.sop_classes
+        return _share(study, outline, self._settings.associations), outline.sop_classes
+
+    async def _outline(self, study: StudyInstanceUid) -> search.StudyOutline:
+        async with self._find_scu.session() as session:
+            outline = await search.find_outline(session, study)
+            series = [one.series_instance_uid for one in outline.series]
+            classes = outline.sop_classes or self._memory.sop_classes(study, series)
+            if not classes:
+                classes = await search.find_sop_classes(session, study, series)
+        self._memory.remember(study, classes, series)
+        return search.StudyOutline(outline.series, classes)
+
+
+def _share(
+    study: StudyInstanceUid, outline: search.StudyOutline, associations: int
+) -> list[list[TargetResource]]:
+    """Deal the series out to the associations, the largest first, each to the least burdened."""
+    count = min(associations, len(outline.series))
+    if count <= 1:
+        return [[TargetResource(study)]]
+    groups: list[list[TargetResource]] = [[] for _ in range(count)]
+    burdens = [0] * count
+    for series in sorted(outline.series, key=lambda one: -(one.instances or 1)):
+        least = burdens.index(min(burdens))
+        burdens[least] += series.instances or 1
+        groups[least].append(TargetResource(study, series.series_instance_uid))
+    return groups

@@ -100,6 +100,14 @@ class Database:
         if self.is_sqlite:
             await to_thread.run_sync(self._truncate_log, limiter=self._writers)
 
+    async def ping(self) -> None:
+        """Check that the database answers.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        await self.read(lambda c: c.execute(text("SELECT 1")).scalar())
+
     async def close(self) -> None:
         await to_thread.run_sync(self._engine.dispose)
 

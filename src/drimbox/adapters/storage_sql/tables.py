@@ -240,3 +240,14 @@ used_tokens = Table(
     Column("token_digest", LargeBinary, primary_key=True),
     Column("expires_at", Instant, nullable=False, index=True),
 )
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("identifier_digest", LargeBinary, primary_key=True),
+    Column("context_digest", LargeBinary, nullable=False, index=True),
+    Column("study_instance_uid", String(64), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    Column("export", LargeBinary, nullable=False),
+)

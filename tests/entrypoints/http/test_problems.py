@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from tests.fakes.error_tree import all_errors
 
 from drimbox import errors
 from drimbox.entrypoints.http.problems import (
@@ -18,14 +19,8 @@ from drimbox.entrypoints.http.problems import (
 )
 
 
-def _all_errors(root: type[errors.DrimboxError]) -> list[type[errors.DrimboxError]]:
-    return [root, *(e for child in root.__subclasses__() for e in _all_errors(child))]
-
-
 def test_every_error_has_its_own_row_and_every_status_a_title() -> None:
-    assert {e for e in _all_errors(errors.DrimboxError) if e.__module__ == errors.__name__} == set(
-        STATUS_OF
-    )
+    assert all_errors() == set(STATUS_OF)
     assert set(STATUS_OF.values()) <= set(TITLES)
 
 

@@ -44,7 +44,15 @@ def error_of(partner: str, status: int) -> DrimboxError:
 
     Error Comment is left out: peers write patients into it.
     """
-    meaning = _MEANINGS.get(status, "cannot understand" if status >= 0xC000 else "failure")
     if status in _PASSING:
-        return Unavailable(partner, f"answered {status:04X} ({meaning})")
-    return RejectedByPartner(partner, f"{status:04X}", meaning)
+        return Unavailable(partner, f"answered {status:04X} ({_meaning(status)})")
+    return refusal(partner, status)
+
+
+def refusal(partner: str, status: int) -> RejectedByPartner:
+    """Return what to raise where any failure is a refusal, as that of an instance to store."""
+    return RejectedByPartner(partner, f"{status:04X}", _meaning(status))
+
+
+def _meaning(status: int) -> str:
+    return _MEANINGS.get(status, "cannot understand" if status >= 0xC000 else "failure")

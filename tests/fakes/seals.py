@@ -15,9 +15,13 @@ from drimbox.standards.saml.signing_key import SigningKey
 STRUCTURE = "499700367909006"
 
 
-@cache
 def signing_key(common_name: str = "DRIMbox", structure: str = STRUCTURE) -> SigningKey:
     """Return the same key for the same name, so that tests stay fast."""
+    return _make(common_name, structure)
+
+
+@cache
+def _make(common_name: str, structure: str) -> SigningKey:
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name(
         [

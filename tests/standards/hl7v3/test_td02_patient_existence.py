@@ -66,6 +66,22 @@ def test_the_question_names_the_patient_the_reason_and_the_two_ends() -> None:
         pytest.param(
             _answer(observations=OBSERVATION.format("INTERDIT")), True, True, False, id="forbidden"
         ),
+        pytest.param(
+            _answer(
+                observations="<a><keyWordText>AUTORISATION</keyWordText><value code='VALIDE'/></a>"
+            ),
+            True,
+            True,
+            True,
+            id="the key word is a text",
+        ),
+        pytest.param(
+            _answer(observations="<a><code code='AUTORISATION'/><value/></a>"),
+            True,
+            True,
+            False,
+            id="the key word without value",
+        ),
         pytest.param(_answer(), True, True, False, id="nothing told is no authorisation"),
         pytest.param(
             _answer(status="terminated", observations=OBSERVATION.format("VALIDE")),

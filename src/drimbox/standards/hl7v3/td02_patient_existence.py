@@ -19,6 +19,7 @@ ANSWER_ACTION = f"{HL7_V3}:PRPA_IN201308UV02"
 _INTERACTIONS = "2.16.840.1.113883.1.6"
 _DMP_DEVICE = "1.2.250.1.213.4.1.1.1"
 _REASONS = "1.2.250.1.213.1.1.4.11"
+_KEY_WORD = "AUTORISATION"
 _NS = {"h": HL7_V3}
 
 
@@ -48,8 +49,8 @@ class ExistenceQuery:
 class ExistenceAnswer:
     """What the DMP says.
 
-    patient_status is the HL7 role status (active, terminated...), authorisation the code of the
-    AUTORISATION observation (VALIDE, INTERDIT...); each None where the DMP does not tell.
+    patient_status is the HL7 role status (active, terminated...), authorisation the value
+    beside the key word AUTORISATION (VALIDE, INTERDIT...); each None where the DMP does not tell.
     """
 
     code: QueryResponseCode
@@ -118,7 +119,7 @@ def parse_existence_answer(answer: etree._Element) -> ExistenceAnswer:
         query_id=_attribute(acknowledgement, "h:queryId", "extension"),
         ins=_identifier(patient),
         patient_status=_attribute(patient, "h:statusCode", "code"),
-        authorisation=_observation(answer, "AUTORISATION"),
+        authorisation=_authorisation(answer),
     )
 
 
@@ -128,13 +129,17 @@ def _identifier(patient: etree._Element | None) -> tuple[str, str] | None:
     return (extension, root) if root and extension else None
 
 
-def _observation(answer: etree._Element, code: str) -> str | None:
-    """Return the value of the observation with that code, wherever the DMP puts it."""
-    for element in answer.iterfind(f".//h:code[@code='{code}']", _NS):
-        parent = element.getparent()
-        value = None if parent is None else _attribute(parent, "h:value", "code")
-        if value is not None:
-            return value
+def _authorisation(answer: etree._Element) -> str | None:
+    """Return the value that stands beside the key word AUTORISATION.
+
+    The guide that says where it stands is not public; the prototype looks for the key word
+    anywhere, as a code or a text, and takes the code that follows: so does this.
+    """
+    for element in answer.iter(etree.Element):
+        if _KEY_WORD in {element.get("code"), (element.text or "").strip()}:
+            value = _attribute(element.getparent(), "h:value", "code")
+            if value is not None:
+                return value
     return None
 
 

@@ -86,7 +86,7 @@ class TestClock:
 class Bench:
     """The service, its store and everybody's certificates."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, max_leaf_results: int = 1000) -> None:
         self.clock = TestClock()
         self.store = Store(directory / "dmp.sqlite")
         self.patients = Patients(known_patients())
@@ -96,6 +96,7 @@ class Bench:
             trust=DmpTrust(pki.authority().pem, pki.authority().pem),
             clock=self.clock,
             repository_unique_id=REPOSITORY_ID,
+            max_leaf_results=max_leaf_results,
         )
 
     def send(self, exchange: Exchange) -> "Answered":

@@ -62,7 +62,7 @@ from drimbox.sandbox.dmp.refusals import (
 )
 from drimbox.sandbox.dmp.retrieve import RetrieveDocumentSet
 from drimbox.sandbox.dmp.store import Store
-from drimbox.sandbox.dmp.stored_queries import RegistryStoredQuery
+from drimbox.sandbox.dmp.stored_queries import DEFAULT_MAX_LEAF_RESULTS, RegistryStoredQuery
 from drimbox.sandbox.dmp.update import UpdateDocumentSet
 
 REGISTRY_PATH: Final = "/si-dmp-server/v2/services/registry"
@@ -70,6 +70,7 @@ REPOSITORY_PATH: Final = "/si-dmp-server/v2/services/repository"
 PATIENTS_PATH: Final = "/si-dmp-server/v2/services/patients"
 _LOG: Final = structlog.get_logger("drimbox.sandbox.dmp")
 
+Handle = Callable[[Call], Answer]
 Refuse = Callable[[Sequence[RegistryError]], etree._Element]  # noqa: SLF001  lxml names it so
 
 
@@ -99,7 +100,7 @@ class Exchange:
 class _Service:
     transaction: Transaction
     answer_action: str
-    handle: Callable[[Call], Answer]
+    handle: Handle
     refuse: Refuse
 
 
@@ -114,11 +115,18 @@ class DmpService:
         trust: DmpTrust,
         clock: Clock,
         repository_unique_id: str,
+        max_leaf_results: int = DEFAULT_MAX_LEAF_RESULTS,
     ) -> None:
         self._signers = load_all(trust.signing_authorities)
         self._clock = clock
         self.accepted: Counter[str] = Counter()
-        self._services = _services(store, patients, self._signers, repository_unique_id)
+        self._services = _services(
+            provide=ProvideAndRegister(store, patients, self._signers, repository_unique_id),
+            retrieve=RetrieveDocumentSet(store, patients, repository_unique_id),
+            query=RegistryStoredQuery(store, patients, max_leaf_results),
+            update=UpdateDocumentSet(store, patients, repository_unique_id),
+            test_existence=PatientQuery(patients),
+        )
 
     def answer(self, exchange: Exchange, instead: Fault | RegistryError | None = None) -> Reply:
         """Return the reply to a request, whatever it holds; refusals are logged by their rule.
@@ -183,7 +191,7 @@ def _client(exchange: Exchange) -> x509.Certificate:
 
 
 def _services(
-    store: Store, patients: Patients, signers: Sequence[x509.Certificate], repository: str
+    *, provide: Handle, retrieve: Handle, query: Handle, update: Handle, test_existence: Handle
 ) -> Mapping[str, Mapping[str, _Service]]:
     services = {
         REGISTRY_PATH: (
@@ -192,7 +200,7 @@ def _services(
                     REGISTRY_STORED_QUERY, qualified(QUERY, "AdhocQueryRequest"), is_mtom=False
                 ),
                 f"{REGISTRY_STORED_QUERY}Response",
-                RegistryStoredQuery(store, patients),
+                query,
                 lambda errors: query_response((), errors),
             ),
             _Service(
@@ -200,7 +208,7 @@ def _services(
                     UPDATE_DOCUMENT_SET, qualified(LCM, "SubmitObjectsRequest"), is_mtom=False
                 ),
                 f"{UPDATE_DOCUMENT_SET}Response",
-                UpdateDocumentSet(store, patients, repository),
+                update,
                 registry_response,
             ),
         ),
@@ -212,7 +220,7 @@ def _services(
                     is_mtom=True,
                 ),
                 f"{PROVIDE_AND_REGISTER}Response",
-                ProvideAndRegister(store, patients, signers, repository),
+                provide,
                 registry_response,
             ),
             _Service(
@@ -222,7 +230,7 @@ def _services(
                     is_mtom=True,
                 ),
                 f"{RETRIEVE_DOCUMENT_SET}Response",
-                RetrieveDocumentSet(store, patients, repository),
+                retrieve,
                 lambda errors: retrieve_response((), errors, FAILURE),
             ),
         ),
@@ -230,7 +238,7 @@ def _services(
             _Service(
                 Transaction(GET_DEMOGRAPHICS, qualified(HL7V3, "PRPA_IN201307UV02"), is_mtom=False),
                 DEMOGRAPHICS_ANSWER,
-                PatientQuery(patients),
+                test_existence,
                 registry_response,
             ),
         ),

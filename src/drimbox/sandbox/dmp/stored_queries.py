@@ -42,7 +42,7 @@ from drimbox.sandbox.dmp.store import Store, StoredAssociation, StoredEntry, Sto
 from drimbox.sandbox.dmp.visibility import is_visible
 from drimbox.standards.safe_xml import parse_xml
 
-MAX_LEAF_RESULTS: Final = 1000
+DEFAULT_MAX_LEAF_RESULTS: Final = 1000
 _PACKAGE_TYPE: Final = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:RegistryPackage"
 
 Found = Mapping[str, etree._Element]  # noqa: SLF001  lxml names its own type so
@@ -55,6 +55,7 @@ class RegistryStoredQuery:
 
     store: Store
     patients: Patients
+    max_leaf_results: int
 
     def __call__(self, call: Call) -> Answer:
         """Answer one query.
@@ -80,8 +81,8 @@ class RegistryStoredQuery:
         found = search.run(query.get("id", ""), criteria)
         if return_type == "ObjectRef":
             return Answer(query_response([_object_ref(uuid) for uuid in found]))
-        if len(found) > MAX_LEAF_RESULTS:
-            raise _refused("XDSTooManyResults", f"more than {MAX_LEAF_RESULTS} objects")
+        if len(found) > self.max_leaf_results:
+            raise _refused("XDSTooManyResults", f"more than {self.max_leaf_results} objects")
         return Answer(query_response(list(found.values())))
 
 

@@ -21,6 +21,7 @@ _READ_BYTES = 256 * 1024
 # A message may take this many silences' time in all, so that a drip of octets ends too.
 _MESSAGE_DEADLINE_FACTOR = 10
 _DISCARD_SECONDS = 1.0
+_CLOSE_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -51,8 +52,8 @@ class MllpServer:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        if self._server is None:
-            raise RuntimeError("not started")
+        if self._server is None or not self._server.sockets:
+            raise RuntimeError("not listening")
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
@@ -91,7 +92,7 @@ class MllpServer:
         address = writer.get_extra_info("peername")[0]
         task = asyncio.current_task()
         if task is None or not self._may_connect(address):
-            writer.close()
+            await _close(writer)
             return
         connection = _Connection(task)
         self._connections.add(connection)
@@ -105,7 +106,7 @@ class MllpServer:
                 raise
         finally:
             self._connections.discard(connection)
-            writer.close()
+            await _close(writer)
 
     def _may_connect(self, address: str) -> bool:
         if self._is_stopping:
@@ -162,6 +163,15 @@ class MllpServer:
         writer.write(frame(answer))
         async with asyncio.timeout(self.settings.idle_timeout_seconds):
             await writer.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close; a peer that has gone, or reads nothing any more, does not hold us up."""
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await writer.wait_closed()
+    writer.transport.abort()
 
 
 async def _discard(reader: asyncio.StreamReader) -> None:

@@ -1,6 +1,7 @@
 """Sends messages over MLLP as a RIS does, and reads what is answered."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from drimbox.errors import MalformedMessage, Unavailable
@@ -37,6 +38,8 @@ async def send(host: str, port: int, message: bytes, *, timeout_seconds: float =
                 return parse_answer(await _read_message(reader))
             finally:
                 writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
     except (OSError, TimeoutError) as error:
         raise Unavailable("MLLP receiver", type(error).__name__) from error
 

@@ -1,0 +1,329 @@
+"""The whole adapter against the strict stand-in of the DMP, which judges by its own tables."""
+
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from tests.fakes.fake_clock import FakeClock, FakeIdentifiers
+from tests.fakes.submissions import CLINIC, ENTRY, IDENTITY, INS, PATIENT, STRUCTURE, SUBMISSION_SET
+
+from drimbox.adapters.dmp_soap.dmp import SoapDmpConsultation, SoapDmpFeeding
+from drimbox.adapters.dmp_soap.establishments import Establishments
+from drimbox.adapters.dmp_soap.lot_signer import CertificateLotSigner
+from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
+from drimbox.errors import Conflict, RejectedByPartner, Unavailable
+from drimbox.model.document_entry import (
+    AvailabilityStatus,
+    Document,
+    DocumentEntry,
+    DocumentQuery,
+    ReferenceId,
+    ReferenceIdKind,
+    Submission,
+)
+from drimbox.model.manifest import ImagingOrder, Manifest, ReferencedInstance, ReferencedSeries
+from drimbox.model.patient import AssigningAuthority
+from drimbox.model.practice import Code
+from drimbox.model.publication import AuthenticationMode, EncodedSubmission
+from drimbox.model.study import AccessionNumber
+from drimbox.model.uids import (
+    Oid,
+    SeriesInstanceUid,
+    SopClassUid,
+    SopInstanceUid,
+    StudyInstanceUid,
+)
+from drimbox.ports.dmp import DmpAccess
+from drimbox.sandbox.dmp.behaviour import Behaviour, Mode
+from drimbox.sandbox.dmp.patients import DmpPatient
+from drimbox.sandbox.dmp.server import SandboxDmp
+from drimbox.sandbox.dmp.service import DmpTrust
+from drimbox.sandbox.trusted_space.pki import Issued, TestPki, organisation_name
+from drimbox.settings.partners import DmpSettings, Establishment, TlsFiles
+from drimbox.standards.dicom.kos import encode_kos
+from drimbox.standards.saml.signing_key import SignatureAlgorithm
+from drimbox.standards.xds.iti41_provide_and_register import encode_submission
+from drimbox.standards.xds.names import DICOM_CONTROLLED_TERMINOLOGY, SNOMED_CT
+
+STUDY = StudyInstanceUid("1.2.250.1.999.9.1")
+SERIES = SeriesInstanceUid("1.2.250.1.999.9.1.1")
+ACCESSION = AccessionNumber("A1", Oid("1.2.250.1.999.6"))
+NOW = datetime.now(UTC).replace(microsecond=0)
+USER = replace(IDENTITY, mode=AuthenticationMode.INDIRECTE_RENFORCEE, authenticated_at=NOW)
+SYSTEM = replace(IDENTITY, authenticated_at=NOW)
+
+
+@dataclass
+class Bench:
+    """Both boxes' adapters, and the DMP they speak to."""
+
+    dmp: SandboxDmp
+    feeding: SoapDmpFeeding
+    consultation: SoapDmpConsultation
+    signer: CertificateLotSigner
+
+    def lot(self, uid: str, *, replaces: str | None = None) -> EncodedSubmission:
+        """Make the lot of a KOS under that uniqueId."""
+        document = Document(_entry(uid), encode_kos(_manifest(uid)))
+        submission_set = replace(
+            SUBMISSION_SET, unique_id=f"{uid}.8", submission_time=NOW, title=""
+        )
+        signature = self.signer.sign(
+            submission_set,
+            (document,),
+            structure_identifier=STRUCTURE,
+            document_unique_id=f"{uid}.9",
+            signed_at=NOW,
+        )
+        submission = Submission(submission_set, (document,), signature, replaces)
+        return encode_submission(submission, SYSTEM)
+
+
+def _manifest(uid: str) -> Manifest:
+    sop_class = SopClassUid("1.2.840.10008.5.1.4.1.1.2")
+    instance = ReferencedInstance(SopInstanceUid(f"{SERIES}.1"), sop_class, 1)
+    url = f"https://db1.test.mesimagesmedicales.fr/dicom-web/studies/{STUDY}/series/{SERIES}"
+    return Manifest(
+        sop_instance_uid=SopInstanceUid(uid),
+        series_instance_uid=SeriesInstanceUid(f"{uid}.1"),
+        study_instance_uid=STUDY,
+        patient=PATIENT,
+        order=ImagingOrder(ACCESSION),
+        series=(ReferencedSeries(SERIES, url, (instance,), modality="CT"),),
+        created_at=NOW,
+    )
+
+
+def _entry(uid: str) -> DocumentEntry:
+    return replace(
+        ENTRY,
+        unique_id=uid,
+        authors=ENTRY.authors[:1],
+        creation_time=NOW,
+        event_codes=(
+            Code("CT", DICOM_CONTROLLED_TERMINOLOGY, "CT"),
+            Code("774007", SNOMED_CT, "tête"),
+        ),
+        reference_ids=(
+            ReferenceId(
+                "A1", ReferenceIdKind.ACCESSION.value, AssigningAuthority(None, ACCESSION.issuer)
+            ),
+            ReferenceId(STUDY, ReferenceIdKind.STUDY_INSTANCE_UID.value),
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> TestPki:
+    return TestPki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+async def bench(pki: TestPki, tmp_path: Path) -> AsyncIterator[Bench]:
+    subject = organisation_name("DRIMbox", structure=STRUCTURE, organisation="Clinique")
+    authentication, signature = (
+        pki.issue_client("client", subject),
+        pki.issue_signing("signature", subject),
+    )
+    server = pki.issue_server("dmp", ["dmp.test"], subject)
+    authorities = pki.ca_file.read_bytes() + pki.intermediate_file.read_bytes()
+    clock = FakeClock(NOW)
+    dmp = SandboxDmp(
+        tmp_path / "dmp",
+        trust=DmpTrust(authorities, authorities),
+        patients=[DmpPatient(INS)],
+        clock=clock,
+    )
+    await dmp.start("127.0.0.1", 0, _server_context(server.certificate_file, server.key_file))
+    settings = DmpSettings(
+        registry_url=dmp.registry_url,
+        repository_url=dmp.repository_url,
+        patients_url=dmp.patients_url,
+        establishments=(
+            Establishment(
+                identifier=STRUCTURE,
+                name=CLINIC.name,
+                authentication=_files(authentication, pki),
+                signature=_files(signature, pki),
+            ),
+        ),
+        homologation_id=SecretStr("H-1"),
+        read_timeout_seconds=5,
+        connect_timeout_seconds=5,
+    )
+    establishments = Establishments(settings.establishments)
+    identifiers = FakeIdentifiers()
+    client = DmpSoapClient(
+        settings, establishments=establishments, clock=clock, identifiers=identifiers
+    )
+    yield Bench(
+        dmp,
+        SoapDmpFeeding(client, settings, clock, identifiers),
+        SoapDmpConsultation(client, settings, clock),
+        CertificateLotSigner(establishments, SignatureAlgorithm.RSA_SHA256),
+    )
+    await client.aclose()
+    await dmp.stop()
+
+
+def _files(issued: Issued, pki: TestPki) -> TlsFiles:
+    return TlsFiles(
+        certificate_file=issued.certificate_file, key_file=issued.key_file, ca_file=pki.ca_file
+    )
+
+
+def _server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+KOS_QUERY = DocumentQuery(
+    patient_id=INS.xds_patient_id,
+    type_codes=(ENTRY.type_code,),
+    class_codes=(ENTRY.class_code,),
+    format_codes=(ENTRY.format_code,),
+    modalities=(Code("CT", DICOM_CONTROLLED_TERMINOLOGY),),
+    anatomic_regions=(Code("774007", SNOMED_CT),),
+    service_start_from=ENTRY.creation_time - timedelta(days=1),
+    service_start_to=ENTRY.creation_time + timedelta(days=1),
+)
+
+
+@pytest.mark.anyio
+async def test_a_kos_goes_in_and_comes_out_octet_for_octet(bench: Bench) -> None:
+    lot = bench.lot("1.2.250.1.999.7.1")
+    await bench.feeding.provide(lot)
+    (found,) = await bench.consultation.find_documents(KOS_QUERY, USER)
+    assert found.unique_id == lot.document_unique_id
+    assert found.hash_hex == lot.document_hash
+    assert found.status is AvailabilityStatus.APPROVED
+    assert found.source_patient == PATIENT
+    documents = await bench.consultation.retrieve_documents([found], USER)
+    assert documents == {lot.document_unique_id: lot.documents[0].content}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        pytest.param({}, 1, id="all criteria"),
+        pytest.param({"modalities": (Code("MR", DICOM_CONTROLLED_TERMINOLOGY),)}, 0, id="MR"),
+        pytest.param({"anatomic_regions": (Code("76752008", SNOMED_CT),)}, 0, id="another region"),
+        pytest.param({"service_start_to": NOW - timedelta(days=900)}, 0, id="long ago"),
+        pytest.param(
+            {
+                "reference_ids": (
+                    ReferenceId(
+                        "A1",
+                        ReferenceIdKind.ACCESSION.value,
+                        AssigningAuthority(None, ACCESSION.issuer),
+                    ),
+                )
+            },
+            1,
+            id="by accession number",
+        ),
+    ],
+)
+async def test_criteria_find_or_do_not(
+    bench: Bench, changes: dict[str, object], count: int
+) -> None:
+    await bench.feeding.provide(bench.lot("1.2.250.1.999.7.1"))
+    query = replace(KOS_QUERY, **changes)  # type: ignore[arg-type]
+    assert len(await bench.consultation.find_documents(query, USER)) == count
+
+
+@pytest.mark.anyio
+async def test_the_same_lot_again_is_held_already(bench: Bench) -> None:
+    lot = bench.lot("1.2.250.1.999.7.1")
+    await bench.feeding.provide(lot)
+    with pytest.raises(Conflict):
+        await bench.feeding.provide(lot)
+    held = await bench.feeding.find_registered(lot.document_unique_id, SYSTEM)
+    assert held is not None
+    assert held.hash_hex == lot.document_hash
+
+
+@pytest.mark.anyio
+async def test_a_success_lost_on_the_way_is_found_out_at_the_next_try(bench: Bench) -> None:
+    lot = bench.lot("1.2.250.1.999.7.1")
+    bench.dmp.behave(Behaviour(Mode.RESET_AFTER_SUCCESS, requests=1))
+    with pytest.raises(Unavailable):
+        await bench.feeding.provide(lot)
+    with pytest.raises(Conflict):
+        await bench.feeding.provide(lot)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [
+        (Mode.REFUSE, Unavailable),
+        (Mode.HTTP_500, Unavailable),
+        (Mode.SOAP_FAULT, Unavailable),
+        (Mode.REGISTRY_BUSY, Unavailable),
+        (Mode.REJECT, RejectedByPartner),
+    ],
+)
+async def test_a_dmp_that_misbehaves_gets_the_lot_later_or_never(
+    bench: Bench, mode: Mode, error: type[Exception]
+) -> None:
+    lot = bench.lot("1.2.250.1.999.7.1")
+    bench.dmp.behave(Behaviour(mode, requests=1))
+    with pytest.raises(error):
+        await bench.feeding.provide(lot)
+    await bench.feeding.provide(lot)
+
+
+@pytest.mark.anyio
+async def test_a_replaced_kos_leaves_the_list(bench: Bench) -> None:
+    first = bench.lot("1.2.250.1.999.7.1")
+    await bench.feeding.provide(first)
+    held = await bench.feeding.find_registered(first.document_unique_id, SYSTEM)
+    assert held is not None
+    second = bench.lot("1.2.250.1.999.7.2", replaces=first.document_unique_id)
+    await bench.feeding.provide(second, replaced_entry_uuid=held.entry_uuid)
+    found = await bench.consultation.find_documents(KOS_QUERY, USER)
+    assert [entry.unique_id for entry in found] == [second.document_unique_id]
+    old = await bench.feeding.find_registered(first.document_unique_id, SYSTEM)
+    assert old is not None
+    assert old.status is AvailabilityStatus.DEPRECATED
+
+
+@pytest.mark.anyio
+async def test_replacing_what_was_replaced_meanwhile_passes_after_a_new_look(bench: Bench) -> None:
+    first = bench.lot("1.2.250.1.999.7.1")
+    await bench.feeding.provide(first)
+    held = await bench.feeding.find_registered(first.document_unique_id, SYSTEM)
+    assert held is not None
+    second, third = bench.lot("1.2.250.1.999.7.2"), bench.lot("1.2.250.1.999.7.3")
+    await bench.feeding.provide(second, replaced_entry_uuid=held.entry_uuid)
+    with pytest.raises(Unavailable):
+        await bench.feeding.provide(third, replaced_entry_uuid=held.entry_uuid)
+
+
+@pytest.mark.anyio
+async def test_a_withdrawn_kos_leaves_the_list(bench: Bench) -> None:
+    lot = bench.lot("1.2.250.1.999.7.1")
+    await bench.feeding.provide(lot)
+    held = await bench.feeding.find_registered(lot.document_unique_id, SYSTEM)
+    assert held is not None
+    await bench.feeding.withdraw(held, SYSTEM)
+    assert await bench.consultation.find_documents(KOS_QUERY, USER) == ()
+
+
+@pytest.mark.anyio
+async def test_access_is_told(bench: Bench) -> None:
+    access = await bench.consultation.check_access(USER)
+    assert access == DmpAccess(exists=True, is_open=True, is_authorised=True)
+
+
+@pytest.mark.anyio
+async def test_the_structure_alone_may_not_search(bench: Bench) -> None:
+    with pytest.raises(RejectedByPartner):
+        await bench.consultation.find_documents(KOS_QUERY, SYSTEM)

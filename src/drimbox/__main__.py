@@ -2,14 +2,23 @@
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+from drimbox.command_line.demo import demo
+from drimbox.command_line.serve import serve
 
-
-@app.callback()
-def _drimbox() -> None:
-    """Gateway between an imaging site, the DMP and the DRIM-M network."""
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Gateway between an imaging site, the DMP and the DRIM-M network.",
+)
+app.command()(demo)
+app.command()(serve)
 
 
 def main() -> None:
     """Run the command line; exit codes 0 ok, 1 found wrong, 2 misused."""
     app()
+
+
+if __name__ == "__main__":
+    main()

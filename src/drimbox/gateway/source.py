@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from drimbox.adapters.dmp_soap.dmp import SoapDmpFeeding
-from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.lot_signer import CertificateLotSigner
-from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
 from drimbox.entrypoints.mllp.server import MllpServer
 from drimbox.entrypoints.worker.failpoints import Failpoints
 from drimbox.entrypoints.worker.intake_worker import IntakeWorker
@@ -18,12 +16,9 @@ from drimbox.flows.source.publication_rules import PublicationRules
 from drimbox.flows.source.publish_study import PublishReport
 from drimbox.flows.source.receive_report import ReceiveReport
 from drimbox.flows.source.serve_study import ServeStudy
-from drimbox.gateway.stores import Stores
+from drimbox.gateway.parts import Parts
 from drimbox.model.practice import Code, Practitioner, Structure
 from drimbox.model.uids import Oid
-from drimbox.ports.clock import Clock, Identifiers
-from drimbox.ports.image_cache import ImageCache
-from drimbox.ports.pacs import Pacs
 from drimbox.settings.load import Settings
 from drimbox.settings.partners import Environment, MllpSettings, PublicationSettings
 from drimbox.standards.saml.signing_key import SignatureAlgorithm
@@ -41,37 +36,21 @@ class SourceSide:
     outbox_worker: OutboxWorker
 
 
-@dataclass(frozen=True, slots=True)
-class DmpPartner:
-    """The DMP's client and the credentials of each establishment."""
-
-    client: DmpSoapClient
-    establishments: Establishments
-
-
-def make_serve_study(
-    settings: Settings, stores: Stores, pacs: Pacs, cache: ImageCache, clock: Clock
-) -> ServeStudy:
+def make_serve_study(parts: Parts) -> ServeStudy:
     """Make the image service of the Source."""
     return ServeStudy(
-        register=stores.register,
-        pacs=pacs,
-        cache=cache,
-        audit=stores.audit,
-        clock=clock,
-        allowed_professions=frozenset(settings.pro_sante_connect.allowed_professions),
+        register=parts.stores.register,
+        pacs=parts.pacs,
+        cache=parts.cache,
+        audit=parts.stores.audit,
+        clock=parts.clock,
+        allowed_professions=frozenset(parts.settings.pro_sante_connect.allowed_professions),
     )
 
 
-def make_source(
-    settings: Settings,
-    stores: Stores,
-    dmp: DmpPartner,
-    pacs: Pacs,
-    clock: Clock,
-    identifiers: Identifiers,
-) -> SourceSide:
+def make_source(parts: Parts) -> SourceSide:
     """Make intake and workers; the sections mllp and publication are there (checked at load)."""
+    settings, stores, clock = parts.settings, parts.stores, parts.clock
     mllp, publication = _sections(settings)
     receive_report = ReceiveReport(
         intake=stores.intake,
@@ -82,12 +61,12 @@ def make_source(
         is_test=settings.environment is Environment.TEST,
     )
     publish_report = PublishReport(
-        pacs=pacs,
+        pacs=parts.pacs,
         register=stores.register,
         signer=CertificateLotSigner(
-            dmp.establishments, SignatureAlgorithm(settings.dmp.lot_signature_algorithm)
+            parts.dmp.establishments, SignatureAlgorithm(settings.dmp.lot_signature_algorithm)
         ),
-        identifiers=identifiers,
+        identifiers=parts.identifiers,
         clock=clock,
         rules=_rules(settings, publication),
     )
@@ -108,7 +87,7 @@ def make_source(
         ),
         outbox_worker=OutboxWorker(
             outbox=stores.outbox,
-            dmp=SoapDmpFeeding(dmp.client, settings.dmp, clock, identifiers),
+            dmp=SoapDmpFeeding(parts.dmp.client, settings.dmp, clock, parts.identifiers),
             alerts=stores.alerts,
             audit=stores.audit,
             clock=clock,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from drimbox.adapters.storage_sql.alerts import SqlAlerts
 from drimbox.adapters.storage_sql.audit_repository import SqlAuditRepository
 from drimbox.adapters.storage_sql.engine import Database
+from drimbox.adapters.storage_sql.export_register import SqlExportRegister
 from drimbox.adapters.storage_sql.intake import SqlIntake
 from drimbox.adapters.storage_sql.outbox import SqlOutbox
 from drimbox.adapters.storage_sql.purge import Purge
@@ -35,6 +36,7 @@ class Stores:
     outbox: SqlOutbox
     alerts: SqlAlerts
     audit: SqlAuditRepository
+    exports: SqlExportRegister
     contexts: SqlContextStore
     sessions: SqlSessionStore
     pending_sign_ins: SqlPendingSignIns
@@ -63,6 +65,7 @@ async def open_stores(settings: Settings, clock: Clock) -> Stores:
         outbox=SqlOutbox(database, sealing, on_queued=outbox_wake.set),
         alerts=SqlAlerts(database, clock),
         audit=SqlAuditRepository(database, sealing, _audit_source(settings)),
+        exports=SqlExportRegister(database, sealing),
         contexts=SqlContextStore(database, sealing),
         sessions=SqlSessionStore(database, sealing, idle_seconds=idle_seconds),
         pending_sign_ins=SqlPendingSignIns(database, sealing),

@@ -1,0 +1,69 @@
+"""Logs: one JSON object a line on standard output, cut and escaped; no identity reaches them."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_MAX_TEXT = 512
+# Names under which an identity or a secret might be logged by mistake: their values never leave.
+_NEVER = frozenset(
+    {"ins", "patient", "patient_id", "token", "access_token", "authorization", "body", "name"}
+)
+
+
+def set_up_logging(level: int = logging.INFO) -> None:
+    """Send structlog and the libraries' loggers to standard output as JSON."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=True)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _exception_type,
+                structlog.processors.JSONRenderer(ensure_ascii=True),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _redact(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    del logger, method
+    for key, value in event.items():
+        if key in _NEVER:
+            event[key] = "[redacted]"
+        elif isinstance(value, str) and len(value) > _MAX_TEXT:
+            event[key] = value[:_MAX_TEXT] + "…"
+    return event
+
+
+def _exception_type(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Keep the type and the place of an exception: its text may quote what was received."""
+    del logger, method
+    info = event.pop("exc_info", None)
+    if isinstance(info, tuple) and info[1] is not None:
+        trace = info[2]
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+        event["exception"] = type(info[1]).__name__
+        event["where"] = where
+    return event

@@ -1,0 +1,104 @@
+"""The ASGI application of each listener: its routes, its tables of errors, its headers."""
+
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
+
+from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
+from drimbox.entrypoints.http.error_doors import answer_by_path
+from drimbox.entrypoints.http.health import HealthDoor, health_routes
+from drimbox.entrypoints.http.oauth import oauth_routes
+from drimbox.entrypoints.http.operator import OperatorDoor, operator_routes
+from drimbox.entrypoints.http.pages import static_files
+from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
+from drimbox.entrypoints.http.sign_in import sign_in_routes
+from drimbox.errors import DrimboxError
+from drimbox.flows.opened_study import ImageService
+from drimbox.gateway.identity import Identity, TokenServer
+from drimbox.gateway.parts import Parts
+
+
+def browser_application(
+    parts: Parts, identity: Identity, images: ImageService, routes: list[BaseRoute]
+) -> ASGIApp:
+    """Return what persons and FHIR clients of the site use."""
+    settings = parts.settings
+    base_url = settings.browser.base_url
+    door = DicomwebDoor(identity.browser, images, parts.pixels, f"{base_url}/dicom-web")
+    application = Starlette(
+        routes=[
+            *routes,
+            *dicomweb_routes(door, is_for_peers=False),
+            *_oauth(identity.browser_tokens, are_tokens_bound=False),
+            *sign_in_routes(
+                identity.sign_in, callback_path=settings.pro_sante_connect.redirect_path
+            ),
+            *health_routes(health_door(parts)),
+            Mount("/static", static_files()),
+        ],
+        exception_handlers={DrimboxError: answer_by_path},
+    )
+    policy = BrowserPolicy(
+        is_secure=settings.browser.certificate_file is not None,
+        frame_ancestors=settings.contextual_call.frame_ancestors,
+        form_targets=(_origin(settings.pro_sante_connect.issuer),),
+    )
+    return SecurityHeaders(application, policy)
+
+
+def peer_application(parts: Parts, identity: Identity, images: ImageService) -> ASGIApp:
+    """Return what other boxes use; the handshake has required their certificate."""
+    assert identity.peer is not None and identity.peer_tokens is not None  # noqa: S101, PT018
+    assert parts.settings.peer is not None  # noqa: S101
+    base_url = parts.settings.peer.base_url
+    door = DicomwebDoor(identity.peer, images, parts.pixels, f"{base_url}/dicom-web")
+    return Starlette(
+        routes=[
+            *dicomweb_routes(door, is_for_peers=True),
+            *_oauth(identity.peer_tokens, are_tokens_bound=True),
+            *health_routes(health_door(parts)),
+        ],
+        exception_handlers={DrimboxError: answer_by_path},
+    )
+
+
+def operator_application(parts: Parts, registry: CollectorRegistry) -> ASGIApp:
+    """Return what operators use."""
+    stores = parts.stores
+    door = OperatorDoor(registry, stores.alerts, stores.outbox, parts.clock)
+    return Starlette(
+        routes=[*operator_routes(door), *health_routes(health_door(parts))],
+        exception_handlers={DrimboxError: answer_by_path},
+    )
+
+
+def health_door(parts: Parts) -> HealthDoor:
+    """Return the state of the box and of each partner."""
+
+    async def storage() -> None:
+        await parts.stores.database.ping()
+
+    async def white_list() -> None:
+        parts.trusted_space.generated_at()
+
+    return HealthDoor(
+        required={"storage": storage, "white_list": white_list},
+        others={"pacs": parts.pacs.echo},
+        version=version("drimbox"),
+    )
+
+
+def _oauth(server: TokenServer, *, are_tokens_bound: bool) -> list[BaseRoute]:
+    return oauth_routes(
+        issue_token=server.issue_token,
+        introspect_token=server.introspect_token,
+        are_tokens_bound=are_tokens_bound,
+    )
+
+
+def _origin(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"

@@ -1,0 +1,164 @@
+"""One box: made from its settings, started, run until it is told to stop, stopped in order."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import structlog
+from prometheus_client import CollectorRegistry
+from starlette.routing import BaseRoute
+
+from drimbox.entrypoints.http.listener import (
+    HttpListener,
+    browser_tls_context,
+    peer_tls_context,
+)
+from drimbox.entrypoints.http.pages import Pages
+from drimbox.errors import DrimboxError
+from drimbox.flows.opened_study import ImageService
+from drimbox.gateway.applications import (
+    browser_application,
+    operator_application,
+    peer_application,
+)
+from drimbox.gateway.consumer import make_consumer
+from drimbox.gateway.identity import Identity, make_identity
+from drimbox.gateway.parts import Parts, make_parts
+from drimbox.gateway.source import make_serve_study, make_source
+from drimbox.settings.load import Settings
+
+_log = structlog.get_logger("box")
+_PURGE_EVERY = timedelta(minutes=10)
+
+
+class Box:
+    """`start` returns once everything listens; `stop` drains and closes in the reverse order."""
+
+    def __init__(
+        self, settings: Settings, *, is_first_worker: bool = True, is_shared: bool = False
+    ) -> None:
+        """Only the first worker of a host listens for MLLP, DICOM and operators.
+
+        is_shared lets several workers listen on the same HTTP ports.
+        """
+        self._settings = settings
+        self._is_shared = is_shared
+        self._is_first_worker = is_first_worker
+        self._stack = AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Open, connect, listen.
+
+        Raises:
+            SettingsError: the settings cannot be used.
+            Unavailable: the database does not answer.
+            OSError: an address cannot be listened on.
+        """
+        parts = await make_parts(self._settings)
+        await self._start_parts(parts)
+        identity = make_identity(
+            self._settings, parts.stores, parts.trusted_space, parts.clock, parts.identifiers
+        )
+        self._stack.push_async_callback(identity.provider.close)
+        images, routes = await self._start_functions(parts, identity)
+        await self._listen(parts, identity, images, routes)
+        self._run(self._purge(parts))
+        _log.info("box_started", role=self._settings.role.value)
+
+    async def stop(self) -> None:
+        """Stop listening, let what is under way end, close."""
+        await self._stack.aclose()
+        _log.info("box_stopped")
+
+    async def _start_parts(self, parts: Parts) -> None:
+        self._stack.push_async_callback(parts.stores.database.close)
+        self._stack.push_async_callback(parts.dmp.client.aclose)
+        await parts.peer.start()
+        self._stack.push_async_callback(parts.peer.stop)
+        self._stack.push_async_callback(parts.pixels.stop)
+        self._stack.push_async_callback(parts.cache.stop)
+        if self._is_first_worker:
+            await parts.pacs.start()
+        self._stack.push_async_callback(parts.pacs.close)
+        self._stack.push_async_callback(self._cancel_tasks)
+        try:
+            await parts.trusted_space.refresh()
+        except DrimboxError as error:
+            # `run` tries again; until a list is in force every peer is refused.
+            _log.warning("white_list_not_refreshed", reason=str(error))
+            parts.trusted_space.restore()
+        self._run(parts.trusted_space.run())
+
+    async def _start_functions(
+        self, parts: Parts, identity: Identity
+    ) -> tuple[ImageService, list[BaseRoute]]:
+        """Start what the role asks for; a box of both functions shows people the Consommatrice."""
+        settings = self._settings
+        source = make_serve_study(parts) if settings.is_source else None
+        if settings.is_source and self._is_first_worker:
+            side = make_source(parts)
+            await side.mllp.start()
+            self._stack.push_async_callback(side.mllp.stop)
+            self._run(side.intake_worker.run())
+            self._run(side.outbox_worker.run())
+        if not settings.is_consumer:
+            assert source is not None  # noqa: S101  # one of both functions
+            return source, []
+        consumer = make_consumer(parts, identity, Pages())
+        self._run(consumer.import_studies.run())
+        return consumer.retrieve_study, consumer.routes
+
+    async def _listen(
+        self, parts: Parts, identity: Identity, images: ImageService, routes: list[BaseRoute]
+    ) -> None:
+        settings = self._settings
+        browser = settings.browser
+        tls = None
+        if browser.certificate_file is not None and browser.key_file is not None:
+            tls = browser_tls_context(browser.certificate_file, browser.key_file)
+        application = browser_application(parts, identity, images, routes)
+        await self._open(
+            HttpListener(
+                application, browser.host, browser.port, tls=tls, is_shared=self._is_shared
+            )
+        )
+        if settings.peer is not None:
+            files = settings.peer.tls
+            context = peer_tls_context(files.certificate_file, files.key_file, files.ca_file)
+            peers = peer_application(parts, identity, make_serve_study(parts))
+            host, port = settings.peer.host, settings.peer.port
+            await self._open(
+                HttpListener(peers, host, port, tls=context, is_shared=self._is_shared)
+            )
+        if self._is_first_worker:
+            operator = operator_application(parts, CollectorRegistry())
+            await self._open(HttpListener(operator, settings.operator.host, settings.operator.port))
+
+    async def _open(self, listener: HttpListener) -> None:
+        await listener.start()
+        self._stack.push_async_callback(listener.stop)
+
+    async def _purge(self, parts: Parts) -> None:
+        while True:
+            await asyncio.sleep(_PURGE_EVERY.total_seconds())
+            try:
+                await parts.stores.purge(parts.clock.now())
+            except DrimboxError as error:
+                _log.warning("purge_failed", reason=str(error))
+
+    def _run(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("background_task_died", error=type(error).__name__)
+
+    async def _cancel_tasks(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

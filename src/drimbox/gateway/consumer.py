@@ -1,0 +1,116 @@
+"""The Consommatrice: contextual call, exams of the DMP, images of the Sources, exports."""
+
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from drimbox.adapters.dmp_soap.dmp import SoapDmpConsultation
+from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
+from drimbox.entrypoints.http.consultation import ConsultationDoor, consultation_routes
+from drimbox.entrypoints.http.contextual_call import (
+    AllowedOrigins,
+    ContextualCallDoor,
+    contextual_call_routes,
+)
+from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
+from drimbox.entrypoints.http.pages import Pages
+from drimbox.entrypoints.http.signed_in_pages import SignedInPages
+from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
+from drimbox.flows.consumer.confirm_patient import ConfirmPatient
+from drimbox.flows.consumer.consultation_audit import ConsultationAudit
+from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
+from drimbox.flows.consumer.import_studies import ImportStudies
+from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
+from drimbox.flows.consumer.retrieve_study import RetrieveStudy
+from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
+from drimbox.flows.consumer.situation import Situations
+from drimbox.flows.consumer.view_study import ViewStudy
+from drimbox.gateway.identity import Identity
+from drimbox.gateway.parts import Parts
+from drimbox.model.patient import InsAuthority
+from drimbox.settings.load import Settings
+from drimbox.settings.partners import Environment
+from drimbox.standards.fhir.patient_reference import patient_reference
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSide:
+    """The flows that other doors share, the routes of people, and the background exports."""
+
+    find_prior_studies: FindPriorStudies
+    open_contextual_call: OpenContextualCall
+    retrieve_study: RetrieveStudy
+    import_studies: ImportStudies
+    routes: list[BaseRoute]
+
+
+def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSide:
+    """Make the flows and the doors that people use."""
+    settings, stores, clock = parts.settings, parts.stores, parts.clock
+    audit = ConsultationAudit(stores.audit, clock)
+    situations = Situations(frozenset(e.identifier for e in settings.dmp.establishments))
+    find_prior_studies = FindPriorStudies(
+        dmp=SoapDmpConsultation(parts.dmp.client, settings.dmp, clock),
+        situations=situations,
+        retrieved=RetrievedStudies(clock),
+        audit=audit,
+        modality_system=settings.dmp.modality_code_system,
+        region_system=settings.dmp.region_code_system,
+    )
+    retrieve_study = RetrieveStudy(
+        find_prior_studies, parts.trusted_space, parts.peer, parts.cache, audit
+    )
+    import_studies = ImportStudies(
+        find_prior_studies=find_prior_studies,
+        images=retrieve_study,
+        destinations={d.name: DimseStorage(d) for d in settings.export_destinations},
+        exports=stores.exports,
+        audit=audit,
+        clock=clock,
+        identifiers=parts.identifiers,
+        use_session=identity.browser.use_session,
+    )
+    open_call = OpenContextualCall(
+        contexts=stores.contexts,
+        audit=stores.audit,
+        clock=clock,
+        identifiers=parts.identifiers,
+        authorities=_authorities(settings),
+        lifetime_seconds=settings.contextual_call.context_lifetime_seconds,
+    )
+    confirm = ConfirmPatient(stores.contexts, stores.sessions, clock, situations)
+    signed_in = SignedInPages(identity.browser, identity.sign_in, pages)
+    consultation = ConsultationDoor(confirm, find_prior_studies, import_studies, situations, pages)
+    view_study = ViewStudy(retrieve_study, parts.pixels)
+    routes = [
+        *contextual_call_routes(
+            _contextual_call_door(settings, open_call, identity, pages),
+            path=settings.contextual_call.path,
+        ),
+        # Before /consultation/{context}: /consultation/exports is not a context.
+        *export_routes(ExportsDoor(confirm, import_studies), signed_in),
+        *consultation_routes(consultation, signed_in),
+        *viewer_routes(ViewerDoor(confirm, view_study, pages), signed_in),
+    ]
+    return ConsumerSide(find_prior_studies, open_call, retrieve_study, import_studies, routes)
+
+
+def _contextual_call_door(
+    settings: Settings, open_call: OpenContextualCall, identity: Identity, pages: Pages
+) -> ContextualCallDoor:
+    call = settings.contextual_call
+    return ContextualCallDoor(
+        open_call=open_call,
+        professional_tokens=identity.professional_tokens,
+        allowed_professions=identity.allowed_professions,
+        tokens=identity.browser_tokens.issuer,
+        patient_reference=patient_reference,
+        allowed_origins=AllowedOrigins(frozenset(call.allowed_origins), call.allow_null_origin),
+        pages=pages,
+        base_url=settings.browser.base_url,
+    )
+
+
+def _authorities(settings: Settings) -> frozenset[InsAuthority]:
+    is_test = settings.environment is Environment.TEST
+    return frozenset(a for a in InsAuthority if is_test or not a.is_for_test)

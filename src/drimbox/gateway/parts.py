@@ -1,0 +1,72 @@
+"""What both functions of a box are made of: storage, partners, cache, pixel workers."""
+
+from dataclasses import dataclass
+
+from drimbox.adapters.dmp_soap.establishments import Establishments
+from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
+from drimbox.adapters.image_cache_disk.cache import DiskImageCache
+from drimbox.adapters.pacs_dimse.pacs import DimsePacs
+from drimbox.adapters.peer_dicomweb.peer_drimbox import DicomwebPeerDrimbox
+from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
+from drimbox.adapters.system_clock import RandomIdentifiers, SystemClock
+from drimbox.adapters.trusted_space_file.trusted_space import VerifiedTrustedSpace
+from drimbox.gateway.stores import Stores, open_stores
+from drimbox.settings.load import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class DmpPartner:
+    """The DMP's client and the credentials of each establishment."""
+
+    client: DmpSoapClient
+    establishments: Establishments
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Opened by `make_parts`, started and stopped by the box."""
+
+    settings: Settings
+    clock: SystemClock
+    identifiers: RandomIdentifiers
+    stores: Stores
+    trusted_space: VerifiedTrustedSpace
+    dmp: DmpPartner
+    pacs: DimsePacs
+    peer: DicomwebPeerDrimbox
+    cache: DiskImageCache
+    pixels: PixelWorkerPool
+
+
+async def make_parts(settings: Settings) -> Parts:
+    """Open the storage and make every adapter; nothing listens or calls yet.
+
+    Raises:
+        SettingsError: a file or an address of the settings cannot be used.
+        Unavailable: the database does not answer.
+    """
+    clock = SystemClock()
+    root = settings.publication.uid_root if settings.publication else None
+    identifiers = RandomIdentifiers(root)
+    establishments = Establishments(settings.dmp.establishments)
+    client = DmpSoapClient(
+        settings.dmp, establishments=establishments, clock=clock, identifiers=identifiers
+    )
+    trusted_space = VerifiedTrustedSpace(settings.trusted_space, clock)
+    storage = settings.storage
+    return Parts(
+        settings=settings,
+        clock=clock,
+        identifiers=identifiers,
+        stores=await open_stores(settings, clock),
+        trusted_space=trusted_space,
+        dmp=DmpPartner(client, establishments),
+        pacs=DimsePacs(settings.pacs, settings.dicom),
+        peer=DicomwebPeerDrimbox(settings.peer_client, trusted_space),
+        cache=DiskImageCache(
+            storage.cache_directory,
+            max_bytes=storage.cache_max_bytes,
+            max_age_seconds=storage.cache_max_age_seconds,
+        ),
+        pixels=PixelWorkerPool(),
+    )

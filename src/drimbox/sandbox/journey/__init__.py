@@ -1,0 +1,1 @@
+"""The journey of `drimbox demo --check`: what a RIS, a professional and a program would do."""

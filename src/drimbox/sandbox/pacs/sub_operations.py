@@ -1,0 +1,53 @@
+"""Send stored objects as they are: C-STORE sub-operations of C-GET and C-MOVE (PS3.4 C.4.2, C.4.3).
+
+Left to itself pynetdicom decodes and encodes each data set a handler yields; here the octets of the
+file go out unchanged in their own transfer syntax. Only the two native little endian syntaxes are
+turned into one another, as every DICOM application must be able to do (PS3.5 10.1); nothing is
+transcoded.
+"""
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.association import Association
+
+from drimbox.sandbox.pacs.archive import StoredObject
+
+_NATIVE = frozenset({str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian)})
+
+
+class ToSend(Dataset):
+    """What a retrieve handler yields to pynetdicom: it only names the object it stands for."""
+
+    stored: StoredObject
+
+    def __init__(self, stored: StoredObject) -> None:
+        super().__init__()
+        self.SOPInstanceUID = stored.sop_instance
+        object.__setattr__(self, "stored", stored)
+
+
+def send_files(association: Association) -> None:
+    """From now on the association sends the file of each object that a handler yields."""
+    send_c_store = association.send_c_store
+
+    def send_stored(item: ToSend, msg_id: int = 1, **originator: object) -> Dataset:
+        stored = item.stored
+        if _is_accepted(association, stored, {stored.transfer_syntax}):
+            return send_c_store(stored.path, msg_id, **originator)  # type: ignore[arg-type]
+        if stored.transfer_syntax in _NATIVE and _is_accepted(association, stored, _NATIVE):
+            return send_c_store(dcmread(stored.path), msg_id, **originator)  # type: ignore[arg-type]
+        raise ValueError("no accepted presentation context for the stored transfer syntax")
+
+    association.send_c_store = send_stored  # type: ignore[method-assign,assignment]
+
+
+def _is_accepted(
+    association: Association, stored: StoredObject, syntaxes: set[str] | frozenset[str]
+) -> bool:
+    return any(
+        context.abstract_syntax == stored.sop_class
+        and context.as_scu
+        and context.transfer_syntax[0] in syntaxes
+        for context in association.accepted_contexts
+    )

@@ -25,16 +25,16 @@ class Page:
     def hidden_fields(self) -> dict[str, str]:
         return {unescape(n): unescape(v) for n, v in _INPUT.findall(self.text)}
 
-    def form_action(self) -> str:
-        """Return where the first form of the page leads.
+    def form_action(self, ending: str) -> str:
+        """Return where the form leads whose address ends so.
 
         Raises:
-            RejectedByPartner: the page has no form.
+            RejectedByPartner: the page has no such form.
         """
-        actions = _ACTION.findall(self.text)
-        if not actions:
-            raise RejectedByPartner("page", "no form where one was expected")
-        return urljoin(self.url, unescape(actions[0]))
+        for action in _ACTION.findall(self.text):
+            if action.endswith(ending):
+                return urljoin(self.url, unescape(action))
+        raise RejectedByPartner("page", f"no form {ending} where one was expected")
 
 
 class Browser:
@@ -56,9 +56,10 @@ class Browser:
         """
         return await self._follow("GET", url, None)
 
-    async def submit(self, page: Page, changes: Mapping[str, str]) -> Page:
-        """Post the page's first form with its hidden fields and these, and follow."""
-        return await self._follow("POST", page.form_action(), page.hidden_fields() | dict(changes))
+    async def submit(self, page: Page, ending: str, changes: Mapping[str, str]) -> Page:
+        """Post the form whose address ends so, with the hidden fields and these, and follow."""
+        form = page.hidden_fields() | dict(changes)
+        return await self._follow("POST", page.form_action(ending), form)
 
     async def get_bytes(self, url: str) -> tuple[str, bytes]:
         """Return content type and octets.

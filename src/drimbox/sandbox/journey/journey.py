@@ -105,10 +105,12 @@ class _Journey:
     async def sign_in(self) -> str:
         """Go to Pro Santé Connect, choose the physician, confirm the patient."""
         provider = await self.browser.open(self.page_url)
-        confirmation = await self.browser.submit(provider, {"subject": REFERRING_PHYSICIAN.rpps})
+        confirmation = await self.browser.submit(
+            provider, "/auth/choose", {"subject": REFERRING_PHYSICIAN.rpps}
+        )
         if self.study.patient.traits.family_name not in confirmation.text:
             raise Mismatch("the page to confirm does not show the patient")
-        self.page = await self.browser.submit(confirmation, {})
+        self.page = await self.browser.submit(confirmation, "/confirmation", {})
         self.context = self.page_url.rpartition("/")[2]
         return ""
 
@@ -120,6 +122,23 @@ class _Journey:
 
     async def find_imaging_study(self) -> str:
         """As a program: a professional's token, a call, then a FHIR search."""
+        patient = await self._call_as_program()
+        async with self.session.post(
+            f"{self.consumer}/fhir/ImagingStudy/_search",
+            data={"patient": patient},
+            headers={"Authorization": f"Bearer {self.token}"},
+        ) as answer:
+            if answer.status != 200:
+                raise RejectedByPartner("FHIR search", str(answer.status))
+            bundle = json.loads(await answer.read())
+        wanted = f"urn:oid:{self.study.study_instance_uid}"
+        studies = [entry["resource"] for entry in bundle.get("entry", [])]
+        if not any(i["value"] == wanted for s in studies for i in s.get("identifier", [])):
+            raise Mismatch("the exam is not among the ImagingStudy found")
+        return f" ({bundle['total']} found)"
+
+    async def _call_as_program(self) -> str:
+        """Take a token of Pro Santé Connect, then one of the box; return the patient."""
         issuer = self.demo.services.pro_sante_connect_issuer
         form = {"subject": REFERRING_PHYSICIAN.rpps}
         async with self.session.post(f"{issuer}/sandbox/token", data=form) as answer:
@@ -132,19 +151,7 @@ class _Journey:
             if answer.status != 200:
                 raise RejectedByPartner("contextual call", str(answer.status))
         self.token = called["access_token"]
-        async with self.session.post(
-            f"{self.consumer}/fhir/ImagingStudy/_search",
-            data={"patient": called["patient"]},
-            headers={"Authorization": f"Bearer {self.token}"},
-        ) as answer:
-            if answer.status != 200:
-                raise RejectedByPartner("FHIR search", str(answer.status))
-            bundle = json.loads(await answer.read())
-        wanted = f"urn:oid:{self.study.study_instance_uid}"
-        studies = [entry["resource"] for entry in bundle.get("entry", [])]
-        if not any(i["value"] == wanted for s in studies for i in s.get("identifier", [])):
-            raise Mismatch("the exam is not among the ImagingStudy found")
-        return f" ({bundle['total']} found)"
+        return str(called["patient"])
 
     async def see_first_image(self) -> str:
         """Open the viewer and draw the first image of the first series."""

@@ -29,6 +29,8 @@ _CODECS = MappingProxyType(
 )
 _UNDECLARED_FALLBACK = "iso-8859-15"
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
+_TO_ESCAPE = re.compile(r"[\\|^~&\x00-\x1f\x7f]")
+_ESCAPED = MappingProxyType({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "~": "\\R\\", "&": "\\T\\"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,8 @@ def encoding_of(delimiters: Delimiters, character_set: str) -> Encoding:
 
 
 def escape(text: str) -> str:
-    """Write a text as a leaf under the standard delimiters; control characters become spaces."""
-    text = "".join(c if c.isprintable() else " " for c in text)
-    for character, code in (("\\", "E"), ("|", "F"), ("^", "S"), ("~", "R"), ("&", "T")):
-        if character in text:
-            text = text.replace(character, f"\0{code}\0")
-    return text.replace("\0", "\\")
+    r"""Write a text as a leaf under the standard delimiters; control characters as \Xhh\."""
+    return _TO_ESCAPE.sub(lambda match: _ESCAPED.get(match[0]) or f"\\X{ord(match[0]):02X}\\", text)
 
 
 def _decode_lenient(octets: bytes) -> str:

@@ -104,7 +104,6 @@ async def world() -> AsyncIterator[World]:
 
 
 @pytest.mark.anyio
-@pytest.mark.requirement("FC+")
 @pytest.mark.parametrize("client_id", KEYS)
 async def test_identity_comes_signed_then_encrypted_for_the_client(
     world: World, client_id: str

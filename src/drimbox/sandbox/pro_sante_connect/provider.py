@@ -49,6 +49,13 @@ from drimbox.sandbox.pro_sante_connect.discovery import PROTOCOL, REALM, discove
 
 _LOOK = Look("Pro Santé Connect", "#1f5fa8")
 _SANDBOX_CLIENT = "sandbox"
+_PROFESSION_NAMES = {
+    "10": "médecin",
+    "21": "pharmacien",
+    "40": "chirurgien-dentiste",
+    "50": "sage-femme",
+    "331": "secrétaire médical(e), sans accès aux images",
+}
 _ACR = "eidas1"
 _RULES = AuthorizationRules(
     scopes=frozenset({"openid", "scope_all", "offline_access"}),
@@ -246,8 +253,10 @@ class SandboxProSanteConnect:
 
 def _choice(professional: SandboxProfessional) -> Choice:
     places = ", ".join(a.structure.name for a in professional.activities) or "sans activité"
+    code = professional.profession_code
+    profession = _PROFESSION_NAMES.get(code, f"profession {code}")
     return Choice(
         professional.rpps,
         f"{professional.given_name} {professional.family_name}",
-        f"RPPS {professional.rpps} · profession {professional.profession_code} · {places}",
+        f"{profession} · RPPS {professional.rpps} · {places}",
     )

@@ -37,6 +37,7 @@ class Mode(Enum):
     OK = "ok"
     RECEIVER_FAULT = "receiver fault"
     SENDER_FAULT = "sender fault"
+    EXPIRED_FAULT = "expired fault"
     HTTP_500_WITHOUT_SOAP = "500"
     HTTP_503_WITHOUT_SOAP = "503"
     HTTP_413 = "413"
@@ -65,6 +66,7 @@ class LoopbackDmp:
     content_type: str = "application/soap+xml; charset=UTF-8"
     requests: list[tuple[str, str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    client_certificates: list[bytes] = field(default_factory=list)
     base_url: str = ""
     parts: tuple[bytes, bytes] = (b"", b"")
 
@@ -87,6 +89,9 @@ class LoopbackDmp:
         octets = await request.read()
         self.requests.append((request.path, request.headers["Content-Type"], octets))
         self.headers.append(dict(request.headers))
+        tls = request.transport.get_extra_info("ssl_object") if request.transport else None
+        if tls is not None:
+            self.client_certificates.append(tls.getpeercert(binary_form=True))
         match self.mode:
             case Mode.SLOW:
                 await asyncio.sleep(30)
@@ -131,6 +136,8 @@ class LoopbackDmp:
                 relates_to, body = "", _fault("Receiver")
             case Mode.SENDER_FAULT:
                 body = _fault("Sender")
+            case Mode.EXPIRED_FAULT:
+                body = _fault("Sender", "MessageExpired")
             case Mode.OTHER_BODY:
                 body = "<x xmlns='urn:x'/>"
         return (
@@ -165,8 +172,10 @@ def message_id(octets: bytes) -> str:
     return envelope_of(octets).findtext(f".//{{{WSA}}}MessageID", "")
 
 
-def _fault(code: str) -> str:
+def _fault(code: str, subcode: str = "Any") -> str:
     return (
-        f"<s:Fault><s:Code><s:Value>s:{code}</s:Value></s:Code><s:Reason><s:Text xml:lang='fr'>"
+        f"<s:Fault><s:Code><s:Value>s:{code}</s:Value>"
+        f"<s:Subcode><s:Value>s:{subcode}</s:Value></s:Subcode></s:Code>"
+        "<s:Reason><s:Text xml:lang='fr'>"
         "patient 1800313032001 inconnu</s:Text></s:Reason></s:Fault>"
     )

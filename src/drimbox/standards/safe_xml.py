@@ -3,9 +3,12 @@
 XML 1.0; libxml2 through lxml. Threats: external entities, entity expansion, deep nesting.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from lxml import etree
 
-from drimbox.errors import MalformedMessage, TooLarge
+from drimbox.errors import InvalidValue, MalformedMessage, TooLarge
 
 MAX_DEPTH = 256
 """Nesting allowed, the root counted. libxml2 keeps it by itself unless huge_tree is on."""
@@ -56,6 +59,18 @@ def parse_xml(content: bytes, *, max_bytes: int) -> etree._Element:
     if _is_too_deep(root):
         raise TooLarge(f"XML: nested deeper than {MAX_DEPTH} elements")
     return root
+
+
+@contextmanager
+def xml_characters_only(what: str) -> Iterator[None]:
+    """Build XML inside: a control character that XML 1.0 cannot hold ends as InvalidValue.
+
+    lxml refuses such a text with a ValueError that quotes nothing, but is not ours.
+    """
+    try:
+        yield
+    except ValueError:
+        raise InvalidValue(what, "characters of XML 1.0, no control characters") from None
 
 
 def _check_prologue(content: bytes) -> None:

@@ -7,16 +7,20 @@ from dataclasses import replace
 import pytest
 from lxml import etree
 from structlog.testing import capture_logs
+from tests.fakes.fake_clock import FakeClock, FakeIdentifiers
 from tests.fakes.loopback_dmp import LoopbackDmp, Mode, envelope_of, failure
 from tests.fakes.submissions import ENTRY, IDENTITY, INS, KOS
 
 from drimbox.adapters.dmp_soap.dmp import SoapDmpConsultation
+from drimbox.adapters.dmp_soap.establishments import Establishments
+from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
 from drimbox.errors import InvalidValue, RejectedByPartner, TimedOut, Unavailable
 from drimbox.model.document_entry import DocumentEntry, DocumentQuery
 from drimbox.model.patient import Ins, InsAuthority, ins_control_key
 from drimbox.model.practice import Code
 from drimbox.model.publication import AuthenticationMode
 from drimbox.ports.dmp import DmpAccess
+from drimbox.standards.soap.envelope import MAX_ENVELOPE_BYTES
 from drimbox.standards.xds.document_entry import encode_document_entry
 from drimbox.standards.xds.iti18_registry_stored_query import (
     ReturnType,
@@ -369,3 +373,22 @@ async def test_a_slow_dmp_is_told_apart_from_an_empty_one(
     dmp.mode = Mode.SLOW
     with pytest.raises(TimedOut):
         await consultation.find_documents(QUERY, USER)
+
+
+@pytest.mark.anyio
+async def test_a_list_may_not_be_as_large_as_documents(
+    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+) -> None:
+    large = consultation.settings.model_copy(update={"max_response_bytes": 64 * 1024 * 1024})
+    roomy = DmpSoapClient(
+        large,
+        establishments=Establishments(large.establishments),
+        clock=FakeClock(),
+        identifiers=FakeIdentifiers(),
+    )
+    dmp.body = _found(errors="<!--" + "x" * MAX_ENVELOPE_BYTES + "-->")
+    try:
+        with pytest.raises(Unavailable):
+            await replace(consultation, client=roomy).find_documents(QUERY, USER)
+    finally:
+        await roomy.aclose()

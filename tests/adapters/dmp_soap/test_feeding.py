@@ -78,6 +78,7 @@ async def test_a_replacement_points_to_the_entry_it_replaces(
     [
         pytest.param(Mode.RECEIVER_FAULT, Unavailable, id="a fault of the DMP passes"),
         pytest.param(Mode.SENDER_FAULT, RejectedByPartner, id="a fault of ours does not"),
+        pytest.param(Mode.EXPIRED_FAULT, Unavailable, id="a VIHF too old is made anew"),
         pytest.param(Mode.HTTP_500_WITHOUT_SOAP, Unavailable, id="a bare 500 passes"),
         pytest.param(Mode.HTTP_503_WITHOUT_SOAP, Unavailable, id="a bare 503 passes"),
         pytest.param(Mode.HTTP_413, RejectedByPartner, id="too large stays too large"),

@@ -1,7 +1,9 @@
 """TLS: our certificate goes out, nobody but the configured authority is believed."""
 
+import base64
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from tests.fakes.fake_clock import FakeClock, FakeIdentifiers
-from tests.fakes.loopback_dmp import LoopbackDmp
+from tests.fakes.loopback_dmp import LoopbackDmp, envelope_of
 from tests.fakes.seals import STRUCTURE, certificate_pem, signing_key, write_tls_files
 from tests.fakes.submissions import IDENTITY, MAXIMAL
 
@@ -24,6 +26,7 @@ from drimbox.errors import SettingsError, Unavailable
 from drimbox.settings.partners import DmpSettings, Establishment, TlsFiles
 from drimbox.standards.xds.iti41_provide_and_register import encode_submission
 
+OTHER_STRUCTURE = "1750000001"
 LOT = encode_submission(MAXIMAL, IDENTITY)
 
 
@@ -58,13 +61,16 @@ def _server_context(files: tuple[Path, Path], client_ca: Path) -> ssl.SSLContext
     return context
 
 
-async def _provide(base_url: str, files: TlsFiles) -> None:
+async def _provide(
+    base_url: str, *structures: tuple[str, TlsFiles], acting: str = STRUCTURE
+) -> None:
     settings = DmpSettings(
         registry_url=f"{base_url}/registry",
         repository_url=f"{base_url}/repository",
         patients_url=f"{base_url}/patients",
-        establishments=(
-            Establishment(identifier=STRUCTURE, name="x", authentication=files, signature=files),
+        establishments=tuple(
+            Establishment(identifier=s, name=s, authentication=files, signature=files)
+            for s, files in structures
         ),
     )
     client = DmpSoapClient(
@@ -73,8 +79,10 @@ async def _provide(base_url: str, files: TlsFiles) -> None:
         clock=FakeClock(),
         identifiers=FakeIdentifiers(),
     )
+    feeding = SoapDmpFeeding(client, settings, FakeClock(), FakeIdentifiers())
+    identity = replace(IDENTITY, structure_identifier=acting)
     try:
-        await SoapDmpFeeding(client, settings, FakeClock(), FakeIdentifiers()).provide(LOT)
+        await feeding.provide(replace(LOT, identity=identity))
     finally:
         await client.aclose()
 
@@ -87,8 +95,31 @@ async def test_both_ends_prove_who_they_are(
     client_ca = tmp_path / "client.ca"
     client_ca.write_bytes(certificate_pem(signing_key()))
     async with LoopbackDmp().serve(_server_context(server_files, client_ca)) as dmp:
-        await _provide(dmp.base_url, files)
+        await _provide(dmp.base_url, (STRUCTURE, files))
         assert len(dmp.requests) == 1
+
+
+@pytest.mark.requirement("SO.89")
+@pytest.mark.requirement("CO.91")
+@pytest.mark.anyio
+@pytest.mark.parametrize("structure", [STRUCTURE, OTHER_STRUCTURE])
+async def test_the_structure_that_acts_chooses_both_certificates(
+    tmp_path: Path, server_files: tuple[Path, Path], structure: str
+) -> None:
+    structures = (STRUCTURE, OTHER_STRUCTURE)
+    ca = server_files[0].read_bytes()
+    held = [(s, write_tls_files(tmp_path, s, ca=ca)) for s in structures]
+    client_ca = tmp_path / "clients.ca"
+    client_ca.write_bytes(b"".join(certificate_pem(signing_key(structure=s)) for s in structures))
+    async with LoopbackDmp().serve(_server_context(server_files, client_ca)) as dmp:
+        await _provide(dmp.base_url, *held, acting=structure)
+    own = signing_key(structure=structure).certificate_der
+    assertion = envelope_of(dmp.requests[0][2]).find(".//{*}Assertion")
+    assert assertion is not None
+    assert dmp.client_certificates == [own]
+    assert base64.b64decode(assertion.findtext(".//{*}X509Certificate", "")) == own
+    told = assertion.findtext(".//{*}Attribute[@Name='Identifiant_Structure']/{*}AttributeValue")
+    assert told == structure
 
 
 @pytest.mark.anyio
@@ -103,7 +134,7 @@ async def test_an_unknown_certificate_ends_before_anything_is_sent(
     client_ca.write_bytes(certificate_pem(signing_key("somebody else")))
     async with LoopbackDmp().serve(_server_context(server_files, client_ca)) as dmp:
         with pytest.raises(Unavailable):
-            await _provide(dmp.base_url, files)
+            await _provide(dmp.base_url, (STRUCTURE, files))
         assert dmp.requests == []
 
 

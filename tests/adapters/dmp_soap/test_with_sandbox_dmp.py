@@ -194,6 +194,8 @@ KOS_QUERY = DocumentQuery(
 )
 
 
+@pytest.mark.requirement("SO.01")
+@pytest.mark.requirement("CO.02")
 @pytest.mark.anyio
 async def test_a_kos_goes_in_and_comes_out_octet_for_octet(bench: Bench) -> None:
     lot = bench.lot("1.2.250.1.999.7.1")
@@ -207,6 +209,7 @@ async def test_a_kos_goes_in_and_comes_out_octet_for_octet(bench: Bench) -> None
     assert documents == {lot.document_unique_id: lot.documents[0].content}
 
 
+@pytest.mark.requirement("UX.27")
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("changes", "count"),
@@ -307,6 +310,7 @@ async def test_replacing_what_was_replaced_meanwhile_passes_after_a_new_look(ben
         await bench.feeding.provide(third, replaced_entry_uuid=held.entry_uuid)
 
 
+@pytest.mark.requirement("CONF.05")
 @pytest.mark.anyio
 async def test_a_withdrawn_kos_leaves_the_list(bench: Bench) -> None:
     lot = bench.lot("1.2.250.1.999.7.1")
@@ -314,6 +318,8 @@ async def test_a_withdrawn_kos_leaves_the_list(bench: Bench) -> None:
     held = await bench.feeding.find_registered(lot.document_unique_id, SYSTEM)
     assert held is not None
     await bench.feeding.withdraw(held, SYSTEM)
+    # Neither the habilitations service nor any other is asked to feed or to delete.
+    assert set(bench.dmp.received) == {"repository", "registry"}
     assert await bench.consultation.find_documents(KOS_QUERY, USER) == ()
 
 

@@ -8,6 +8,7 @@ from lxml import etree
 from tests.fakes.seals import signing_key
 from tests.fakes.submissions import IDENTITY, INS
 
+from drimbox.errors import InvalidValue
 from drimbox.model.publication import AuthenticationMode, DmpIdentity
 from drimbox.standards.saml.signing_key import NameFormat, SignatureAlgorithm
 from drimbox.standards.saml.vihf import HL7_V3, SAML, XSI, VihfProfile, encode_vihf
@@ -89,6 +90,7 @@ def test_roles_and_purpose_are_coded_elements_of_hl7() -> None:
     assert {e.get(f"{{{XSI}}}type") for e in [*roles, purpose]} == {"CE"}
 
 
+@pytest.mark.requirement("AIRS.06")
 def test_the_subject_is_the_user_and_when_it_logged_in() -> None:
     assertion = _encode()
     assert assertion.findtext("s:Subject/s:NameID", None, NS) == "899700367909"
@@ -139,6 +141,11 @@ def test_a_secret_connection_is_told_only_when_it_is_one(is_secret: bool) -> Non
 def test_the_issuer_is_spelt_as_the_setting_says(name_format: NameFormat, issuer: str) -> None:
     assertion = _encode(profile=replace(PROFILE, issuer_format=name_format))
     assert assertion.findtext("s:Issuer", None, NS) == issuer
+
+
+def test_a_name_that_xml_cannot_hold_is_refused() -> None:
+    with pytest.raises(InvalidValue):
+        _encode(replace(IDENTITY, user=replace(IDENTITY.user, family_name="A\x00")))
 
 
 def test_no_audience_restriction_and_no_break_glass() -> None:

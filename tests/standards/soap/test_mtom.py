@@ -165,6 +165,20 @@ def test_no_octets_end_in_anything_but_a_named_error(noise: bytes) -> None:
             continue
 
 
+@given(st.text(max_size=80), st.sampled_from(["", "multipart/related; boundary="]))
+def test_no_content_type_ends_in_anything_but_a_named_error(noise: str, prefix: str) -> None:
+    try:
+        parse_message(prefix + noise, PLAIN)
+    except (MalformedMessage, TooLarge):
+        return
+
+
+@pytest.mark.parametrize("noise", ["\udc80", 'multipart/related; boundary="\udc80"', ";;=", "\x00"])
+def test_a_content_type_of_any_octets_is_refused_by_name(noise: str) -> None:
+    with pytest.raises(MalformedMessage):
+        parse_message(noise, PLAIN)
+
+
 def test_a_simple_message_is_its_envelope() -> None:
     packaged = encode_simple(ROOT)
     unpacked = parse_message(packaged.content_type, b"\r\n " + packaged.body)

@@ -128,9 +128,10 @@ def test_long_lists_are_cut_between_strings_and_read_back_whole(texts: list[str]
     assert parse_query_request(request).parameters[0].values == tuple(texts)
 
 
-def test_a_string_that_no_value_can_hold_is_refused() -> None:
+@pytest.mark.parametrize("text", ["x" * 300, "a\x00b"])
+def test_a_string_that_no_value_can_hold_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue):
-        encode_get_documents(["x" * 300])
+        encode_get_documents([text])
 
 
 def test_a_query_without_status_is_refused() -> None:

@@ -10,7 +10,8 @@ from tests.fakes.submissions import ENTRY, IDENTITY, KOS, MAXIMAL, MINIMAL, SUBM
 from tests.fakes.xds_schemas import XdsSchemas
 
 from drimbox.errors import InvalidValue, MalformedMessage, UnsupportedMessage
-from drimbox.model.document_entry import Document, Submission
+from drimbox.model.document_entry import Document, DocumentEntry, Submission
+from drimbox.model.practice import Code
 from drimbox.standards.xds.ebrim import Association
 from drimbox.standards.xds.iti41_provide_and_register import (
     add_replacement,
@@ -110,19 +111,35 @@ def test_a_lot_without_document_is_none() -> None:
         encode_submit_objects(Submission(SUBMISSION_SET, ()))
 
 
-def test_a_value_too_long_for_its_slot_is_refused_before_the_dmp_does() -> None:
-    title = "x" * 257
-    structure = replace(ENTRY.authors[0].structures[0], name=title)
-    author = replace(ENTRY.authors[0], structures=(structure,))
-    lot = Submission(SUBMISSION_SET, (Document(replace(ENTRY, authors=(author,)), KOS),))
+def _lot(entry: DocumentEntry) -> Submission:
+    return Submission(SUBMISSION_SET, (Document(entry, KOS),))
+
+
+def _by_author(name: str) -> DocumentEntry:
+    structure = replace(ENTRY.authors[0].structures[0], name=name)
+    return replace(ENTRY, authors=(replace(ENTRY.authors[0], structures=(structure,)),))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(_by_author("x" * 257), id="a structure's name over 256"),
+        pytest.param(replace(ENTRY, title="x" * 1025), id="a title over 1024"),
+        pytest.param(replace(ENTRY, type_code=Code("x" * 257, "1.2")), id="a code over 256"),
+        pytest.param(replace(ENTRY, unique_id="1." * 129), id="a uniqueId over 256"),
+        pytest.param(_by_author("a\x00b"), id="a NUL in a name"),
+        pytest.param(replace(ENTRY, comments="a\x0bb"), id="a vertical tab in a comment"),
+    ],
+)
+def test_what_no_metadata_can_hold_is_refused_before_the_dmp_does(entry: DocumentEntry) -> None:
     with pytest.raises(InvalidValue):
-        encode_submit_objects(lot)
+        encode_submit_objects(_lot(entry))
 
 
 def test_an_ipp_whose_issuer_has_no_oid_gives_way_to_the_ins() -> None:
     assert ENTRY.source_patient_id is not None
     nameless = replace(ENTRY, source_patient_id=replace(ENTRY.source_patient_id, issuer=None))
-    metadata = encode_submit_objects(Submission(SUBMISSION_SET, (Document(nameless, KOS),)))
+    metadata = encode_submit_objects(_lot(nameless))
     slot = etree.fromstring(metadata).xpath("//*[@name='sourcePatientId']//text()")
     assert slot == [ENTRY.patient_id]
 

@@ -1,12 +1,14 @@
 """From what the DMP answers to our errors: what may succeed later, what never will.
 
-| answer                                     | error             |
-|--------------------------------------------|-------------------|
-| duplicate uniqueId, other hash or size     | Conflict          |
-| busy, not available, deprecated meanwhile  | Unavailable       |
-| SOAP fault of the receiver                 | Unavailable       |
-| any other error code, SOAP fault of ours   | RejectedByPartner |
+| answer                                      | error             |
+|---------------------------------------------|-------------------|
+| duplicate uniqueId, other hash or size      | Conflict          |
+| busy, not available, deprecated meanwhile   | Unavailable       |
+| SOAP fault of the receiver, or VIHF too old | Unavailable       |
+| any other error code, SOAP fault of ours    | RejectedByPartner |
 """
+
+from typing import NoReturn
 
 import structlog
 
@@ -20,6 +22,8 @@ from drimbox.standards.xds.registry_errors import (
 )
 
 PARTNER = "DMP"
+# WS-Security: the next try carries a fresh assertion.
+_PASSING_SUBCODES = frozenset({"MessageExpired"})
 _log = structlog.get_logger(__name__)
 
 
@@ -38,7 +42,7 @@ def check_success(response: RegistryResponse) -> None:
         raise_failure(response)
 
 
-def raise_failure(response: RegistryResponse) -> None:
+def raise_failure(response: RegistryResponse) -> NoReturn:
     """Raise what the errors of a failure mean; see the table."""
     failures = response.failures or response.errors
     codes = describe(failures)
@@ -49,9 +53,9 @@ def raise_failure(response: RegistryResponse) -> None:
     raise RejectedByPartner(PARTNER, codes)
 
 
-def raise_fault(fault: SoapFault) -> None:
+def raise_fault(fault: SoapFault) -> NoReturn:
     """Raise what a SOAP fault means; its text stays out, it may quote a patient."""
     code = f"{fault.code}/{fault.subcode}" if fault.subcode else fault.code or "fault"
-    if fault.is_receivers:
+    if fault.is_receivers or fault.subcode in _PASSING_SUBCODES:
         raise Unavailable(PARTNER, f"is at fault: {code}")
     raise RejectedByPartner(PARTNER, code)

@@ -35,6 +35,7 @@ from drimbox.settings.partners import DmpSettings
 from drimbox.standards.saml.signing_key import NameFormat, SignatureAlgorithm
 from drimbox.standards.saml.vihf import VihfProfile, encode_vihf
 from drimbox.standards.soap.envelope import (
+    MAX_ENVELOPE_BYTES,
     Addressing,
     check_correlation,
     encode_envelope,
@@ -173,18 +174,14 @@ class DmpSoapClient:
             ) as response:
                 if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                     raise MalformedMessage("only identity is asked for", where="Content-Encoding")
-                body = await self._read_bounded(response)
+                body = await _read_bounded(response, self._limit(call))
                 content_type = response.headers.get("Content-Type", "")
                 return _HttpAnswer(response.status, content_type, body)
 
-    async def _read_bounded(self, response: aiohttp.ClientResponse) -> bytes:
+    def _limit(self, call: SoapCall) -> int:
+        """Return how many octets an answer may have: documents come with MTOM calls only."""
         limit = self._settings.max_response_bytes
-        received = bytearray()
-        async for chunk in response.content.iter_any():
-            received += chunk
-            if len(received) > limit:
-                raise TooLarge(f"answer: at most {limit} octets")
-        return bytes(received)
+        return limit if call.is_mtom else min(limit, MAX_ENVELOPE_BYTES)
 
     def _session(self, credentials: Credentials) -> aiohttp.ClientSession:
         """Return the session of one establishment: its client certificate, its connections."""
@@ -237,6 +234,15 @@ class DmpSoapClient:
             raise Unavailable(PARTNER, "cannot be reached, or broke off") from error
         except (MalformedMessage, TooLarge) as error:
             raise Unavailable(PARTNER, f"sent what cannot be read: {error}") from error
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    received = bytearray()
+    async for chunk in response.content.iter_any():
+        received += chunk
+        if len(received) > limit:
+            raise TooLarge(f"answer: at most {limit} octets")
+    return bytes(received)
 
 
 def _unreadable(status: int, error: Exception) -> DrimboxError:

@@ -17,6 +17,7 @@ from lxml import etree
 
 from drimbox.model.practice import Code
 from drimbox.model.publication import AuthenticationMode, DmpIdentity
+from drimbox.standards.safe_xml import xml_characters_only
 from drimbox.standards.saml.signing_key import (
     NameFormat,
     SignatureAlgorithm,
@@ -67,7 +68,27 @@ def encode_vihf(
     """Write and sign one assertion, to be used once, at once.
 
     assertion_id is an xs:ID (it begins with a letter or _) that never comes twice.
+
+    Raises:
+        InvalidValue: control characters in a name.
     """
+    with xml_characters_only("VIHF"):
+        assertion = _assertion(
+            identity, profile, key, assertion_id=assertion_id, issued_at=issued_at
+        )
+    # Signature follows Issuer (saml-schema-assertion-2.0.xsd).
+    sign_enveloped(assertion, key, profile.algorithm, position=1)
+    return etree.tostring(assertion, encoding="UTF-8")
+
+
+def _assertion(
+    identity: DmpIdentity,
+    profile: VihfProfile,
+    key: SigningKey,
+    *,
+    assertion_id: str,
+    issued_at: datetime,
+) -> etree._Element:
     assertion = etree.Element(
         f"{{{SAML}}}Assertion",
         {"ID": assertion_id, "IssueInstant": _instant(issued_at), "Version": "2.0"},
@@ -79,9 +100,7 @@ def encode_vihf(
     _add(_add(assertion, "Subject"), "NameID").text = identity.user.identifier
     _add_authentication(assertion, identity, profile)
     _add_attributes(_add(assertion, "AttributeStatement"), identity, profile)
-    # Signature follows Issuer (saml-schema-assertion-2.0.xsd).
-    sign_enveloped(assertion, key, profile.algorithm, position=1)
-    return etree.tostring(assertion, encoding="UTF-8")
+    return assertion
 
 
 def _add_authentication(

@@ -125,7 +125,9 @@ def parse_message(content_type: str, body: bytes) -> UnpackedMessage:
     boundary = header.get_boundary()
     if not boundary:
         raise MalformedMessage("no boundary", where="Content-Type")
-    parts = [_parse_part(octets) for octets in _split(body, boundary.encode())]
+    parts = [
+        _parse_part(octets) for octets in _split(body, boundary.encode("utf-8", "surrogateescape"))
+    ]
     if not parts:
         raise MalformedMessage("no part", where="multipart/related")
     start = header.get_param("start")
@@ -246,7 +248,7 @@ def _cut_head(octets: bytes) -> tuple[bytes, bytes]:
 def _parse_headers(head: bytes) -> dict[str, str]:
     """Return the fields by lower-case name, unfolded; a head that is indented is dedented."""
     lines: list[str] = []
-    for line in textwrap.dedent(head.decode("latin-1")).splitlines():
+    for line in textwrap.dedent(head.decode("utf-8", "surrogateescape")).splitlines():
         if line[:1] in {" ", "\t"} and lines:
             lines[-1] += " " + line.strip()
         else:

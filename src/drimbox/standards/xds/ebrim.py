@@ -13,7 +13,8 @@ from drimbox.errors import InvalidValue
 from drimbox.model.practice import Code
 from drimbox.standards.xds.names import NAMESPACES, RIM
 
-MAX_VALUE_LENGTH = 256  # rim:LongName, the type of Value
+MAX_VALUE_LENGTH = 256  # rim:LongName, the type of Value, of codes and of identifiers
+MAX_TEXT_LENGTH = 1024  # rim:FreeFormText, the type of LocalizedString/@value
 _NS = dict(NAMESPACES)
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
@@ -68,14 +69,18 @@ def add_slot(parent: etree._Element, name: str, values: Sequence[str]) -> None:
     slot = etree.SubElement(parent, f"{{{RIM}}}Slot", name=name)
     value_list = etree.SubElement(slot, f"{{{RIM}}}ValueList")
     for value in values:
-        if len(value) > MAX_VALUE_LENGTH:
-            raise InvalidValue(f"slot {name}", f"at most {MAX_VALUE_LENGTH} characters a value")
+        _check_length(f"slot {name}", value, MAX_VALUE_LENGTH)
         etree.SubElement(value_list, f"{{{RIM}}}Value").text = value
 
 
 def add_localized(parent: etree._Element, tag: str, text: str) -> None:
-    """Add Name or Description; nothing when the text is empty."""
+    """Add Name or Description; nothing when the text is empty.
+
+    Raises:
+        InvalidValue: a text longer than LocalizedString allows.
+    """
     if text:
+        _check_length(tag, text, MAX_TEXT_LENGTH)
         element = etree.SubElement(parent, f"{{{RIM}}}{tag}")
         localized = etree.SubElement(element, f"{{{RIM}}}LocalizedString", value=text)
         localized.set(_XML_LANG, "fr-FR")
@@ -95,6 +100,7 @@ class ObjectWriter:
 
     def classify(self, scheme: str, code: Code) -> None:
         """Add a coded value."""
+        _check_length("code", code.value, MAX_VALUE_LENGTH)
         element = self._classification(
             {"classificationScheme": scheme, "nodeRepresentation": code.value}
         )
@@ -112,6 +118,7 @@ class ObjectWriter:
 
     def identify(self, scheme: str, name: str, value: str) -> None:
         """Add an external identifier; name is e.g. XDSDocumentEntry.uniqueId."""
+        _check_length(name, value, MAX_VALUE_LENGTH)
         element = etree.SubElement(
             self._element,
             f"{{{RIM}}}ExternalIdentifier",
@@ -189,6 +196,11 @@ def read_associations(parent: etree._Element) -> tuple[Association, ...]:
         )
         for element in parent.iterfind("rim:Association", _NS)
     )
+
+
+def _check_length(what: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise InvalidValue(what, f"at most {limit} characters")
 
 
 def _uuid_of(element: etree._Element, attribute: str) -> str:

@@ -14,6 +14,7 @@ from lxml import etree
 from drimbox.errors import InvalidValue, MalformedMessage, UnsupportedMessage
 from drimbox.model.document_entry import DocumentEntry, DocumentQuery
 from drimbox.model.practice import Code
+from drimbox.standards.safe_xml import xml_characters_only
 from drimbox.standards.xds.data_types import encode_dtm, encode_reference_id
 from drimbox.standards.xds.document_entry import parse_document_entry
 from drimbox.standards.xds.ebrim import MAX_VALUE_LENGTH, Slot, add_slot, read_slots
@@ -190,8 +191,9 @@ def _request(
     option = etree.SubElement(request, f"{{{QUERY}}}ResponseOption", returnComposedObjects="true")
     option.set("returnType", return_type.value)
     adhoc_query = etree.SubElement(request, f"{{{RIM}}}AdhocQuery", id=query.value)
-    for slot in parameters:
-        add_slot(adhoc_query, slot.name, slot.values)
+    with xml_characters_only("document query"):
+        for slot in parameters:
+            add_slot(adhoc_query, slot.name, slot.values)
     return request
 
 

@@ -13,7 +13,7 @@ from lxml import etree
 from drimbox.errors import InvalidValue, MalformedMessage, UnsupportedMessage
 from drimbox.model.document_entry import Document, Submission
 from drimbox.model.publication import DmpIdentity, EncodedDocument, EncodedSubmission
-from drimbox.standards.safe_xml import parse_xml
+from drimbox.standards.safe_xml import parse_xml, xml_characters_only
 from drimbox.standards.soap.envelope import MAX_ENVELOPE_BYTES
 from drimbox.standards.soap.mtom import Attachment, add_include, read_binary
 from drimbox.standards.xds.document_entry import encode_document_entry
@@ -73,28 +73,12 @@ def encode_submit_objects(submission: Submission) -> bytes:
     hash and size are computed from the contents.
 
     Raises:
-        InvalidValue: no document, or a value too long for its slot.
+        InvalidValue: no document, a value too long for its slot, or control characters in one.
     """
     if not submission.documents:
         raise InvalidValue("submission", "at least one document")
-    request, objects = start_submission(submission.submission_set)
-    associations = []
-    for object_id, document in _documents(submission):
-        entry = replace(
-            document.entry,
-            hash_hex=content_hash(document.content),
-            size=len(document.content),
-        )
-        encode_document_entry(objects, entry, object_id)
-        associations.append(
-            Association(AssociationType.HAS_MEMBER.value, SUBMISSION_SET_ID, object_id, (ORIGINAL,))
-        )
-    if submission.signature is not None:
-        associations.append(
-            Association(AssociationType.SIGNS.value, SIGNATURE_ID, SUBMISSION_SET_ID)
-        )
-    add_associations(objects, associations)
-    return etree.tostring(request, encoding="UTF-8")
+    with xml_characters_only("metadata"):
+        return etree.tostring(_submit_objects(submission), encoding="UTF-8")
 
 
 def add_replacement(metadata: bytes, document_id: str, replaced_entry_uuid: str) -> bytes:
@@ -150,6 +134,27 @@ def parse_provide_and_register(
 def content_hash(content: bytes) -> str:
     """Return the DocumentEntry.hash: SHA-1 in lower-case hexadecimal (TF-3 4.2.3.2.10)."""
     return hashlib.sha1(content, usedforsecurity=False).hexdigest()
+
+
+def _submit_objects(submission: Submission) -> etree._Element:
+    request, objects = start_submission(submission.submission_set)
+    associations = []
+    for object_id, document in _documents(submission):
+        entry = replace(
+            document.entry,
+            hash_hex=content_hash(document.content),
+            size=len(document.content),
+        )
+        encode_document_entry(objects, entry, object_id)
+        associations.append(
+            Association(AssociationType.HAS_MEMBER.value, SUBMISSION_SET_ID, object_id, (ORIGINAL,))
+        )
+    if submission.signature is not None:
+        associations.append(
+            Association(AssociationType.SIGNS.value, SIGNATURE_ID, SUBMISSION_SET_ID)
+        )
+    add_associations(objects, associations)
+    return request
 
 
 def _documents(submission: Submission) -> tuple[tuple[str, Document], ...]:

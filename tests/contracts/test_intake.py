@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
+from tests.fakes.fake_intake import FakeIntake
 from tests.fakes.publications import NOON
 
 from drimbox.adapters.storage_sql.engine import Database
@@ -11,17 +12,23 @@ from drimbox.adapters.storage_sql.intake import SqlIntake
 from drimbox.adapters.storage_sql.sealing import Sealing
 from drimbox.errors import Conflict, NotFound
 from drimbox.model.publication import IntakeState, ReceivedMessage
+from drimbox.ports.study_register import Intake
 
 LEASE = 120.0
 
 
 @pytest.fixture
-def intake(database: Database, sealing: Sealing) -> SqlIntake:
+def intake(database_or_fake: Database | None, sealing: Sealing) -> Intake:
+    return FakeIntake() if database_or_fake is None else SqlIntake(database_or_fake, sealing)
+
+
+@pytest.fixture
+def sql_intake(database: Database, sealing: Sealing) -> SqlIntake:
     return SqlIntake(database, sealing)
 
 
 @pytest.mark.anyio
-async def test_a_kept_message_is_claimed_whole(intake: SqlIntake) -> None:
+async def test_a_kept_message_is_claimed_whole(intake: Intake) -> None:
     content = bytes(range(256)) * 5000
     assert await intake.keep("RIS^SITE^1^ab\x00\ud800", content, NOON)
     message = await intake.claim(NOON, LEASE)
@@ -32,7 +39,7 @@ async def test_a_kept_message_is_claimed_whole(intake: SqlIntake) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_message_sent_again_is_kept_once(intake: SqlIntake) -> None:
+async def test_a_message_sent_again_is_kept_once(intake: Intake) -> None:
     assert await intake.keep("key", b"content", NOON)
     assert not await intake.keep("key", b"content", NOON)
     assert await intake.claim(NOON, LEASE) is not None
@@ -40,7 +47,7 @@ async def test_a_message_sent_again_is_kept_once(intake: SqlIntake) -> None:
 
 
 @pytest.mark.anyio
-async def test_messages_are_claimed_in_the_order_they_came(intake: SqlIntake) -> None:
+async def test_messages_are_claimed_in_the_order_they_came(intake: Intake) -> None:
     for number in range(5):
         await intake.keep(f"key {number}", b"%d" % number, NOON)
     claimed = [await intake.claim(NOON, LEASE) for _ in range(5)]
@@ -48,7 +55,7 @@ async def test_messages_are_claimed_in_the_order_they_came(intake: SqlIntake) ->
 
 
 @pytest.mark.anyio
-async def test_a_lease_that_ends_gives_the_message_back(intake: SqlIntake) -> None:
+async def test_a_lease_that_ends_gives_the_message_back(intake: Intake) -> None:
     await intake.keep("key", b"content", NOON)
     await intake.claim(NOON, LEASE)
     assert await intake.claim(NOON + timedelta(seconds=LEASE - 1), LEASE) is None
@@ -59,7 +66,7 @@ async def test_a_lease_that_ends_gives_the_message_back(intake: SqlIntake) -> No
 
 @pytest.mark.anyio
 async def test_a_postponed_message_waits_for_its_time_and_lets_others_pass(
-    intake: SqlIntake,
+    intake: Intake,
 ) -> None:
     await intake.keep("first", b"first", NOON)
     await intake.keep("second", b"second", NOON)
@@ -73,13 +80,13 @@ async def test_a_postponed_message_waits_for_its_time_and_lets_others_pass(
 
 
 @pytest.mark.anyio
-async def test_a_clock_set_back_an_hour_does_not_hold_messages(intake: SqlIntake) -> None:
-    await intake.keep("kept before", b"", NOON)
-    await intake.keep("claimed before", b"", NOON)
-    await _claim(intake)
+async def test_a_clock_set_back_an_hour_does_not_hold_messages(sql_intake: SqlIntake) -> None:
+    await sql_intake.keep("kept before", b"", NOON)
+    await sql_intake.keep("claimed before", b"", NOON)
+    await _claim(sql_intake)
     earlier = NOON - timedelta(hours=1)
-    assert await intake.claim(earlier, LEASE) is not None
-    assert await intake.claim(earlier, LEASE) is not None
+    assert await sql_intake.claim(earlier, LEASE) is not None
+    assert await sql_intake.claim(earlier, LEASE) is not None
 
 
 @pytest.mark.anyio
@@ -112,19 +119,19 @@ async def test_keeping_tells_the_worker_once(database: Database, sealing: Sealin
 
 
 @pytest.mark.anyio
-async def test_only_a_stopped_or_waiting_message_can_be_tried_again(intake: SqlIntake) -> None:
-    await intake.keep("key", b"content", NOON)
-    message = await _claim(intake)
+async def test_only_a_stopped_or_waiting_message_can_be_tried_again(sql_intake: SqlIntake) -> None:
+    await sql_intake.keep("key", b"content", NOON)
+    message = await _claim(sql_intake)
     with pytest.raises(Conflict):
-        await intake.retry_message(message.message_id, NOON)
-    await intake.postpone(message.message_id, NOON + timedelta(days=1), "PACS does not answer")
-    await intake.retry_message(message.message_id, NOON)
-    assert (await _claim(intake)).message_id == message.message_id
+        await sql_intake.retry_message(message.message_id, NOON)
+    await sql_intake.postpone(message.message_id, NOON + timedelta(days=1), "PACS does not answer")
+    await sql_intake.retry_message(message.message_id, NOON)
+    assert (await _claim(sql_intake)).message_id == message.message_id
     with pytest.raises(NotFound):
-        await intake.retry_message(message.message_id + 1, NOON)
+        await sql_intake.retry_message(message.message_id + 1, NOON)
 
 
-async def _claim(intake: SqlIntake) -> ReceivedMessage:
+async def _claim(intake: Intake) -> ReceivedMessage:
     message = await intake.claim(NOON, LEASE)
     assert message is not None
     return message

@@ -32,7 +32,6 @@ def test_the_published_sample_is_read(samples: Path) -> None:
     )
 
 
-@pytest.mark.requirement("CO.49")
 def test_each_place_of_practice_is_an_activity() -> None:
     activities = [
         {

@@ -1,0 +1,237 @@
+"""Exports: queued, counted, under the local IPP, and whoever broke them named."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+from tests.fakes.consultation_site import DOCTOR, ConsultationSite
+from tests.fakes.contexts import made_up_caller, made_up_context
+from tests.fakes.manifests import STUDY, made_up_manifest, made_up_series
+
+from drimbox.errors import (
+    ConsentMissing,
+    DrimboxError,
+    Mismatch,
+    NotAuthenticated,
+    NotFound,
+    RejectedByPartner,
+    Unavailable,
+)
+from drimbox.model.audit import AuditAction, AuditOutcome
+from drimbox.model.consent import InformationEtOppositionConsultation as Consent
+from drimbox.model.export import Export, ExportFailure, ExportState
+from drimbox.model.manifest import Manifest
+from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
+from drimbox.standards.dicom import tags
+from drimbox.standards.dicom.attributes import Attributes
+from drimbox.standards.dicom.data_set import Encoding, encode_data_set, read_data_set
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> ConsultationSite:
+    return ConsultationSite(tmp_path)
+
+
+def _hold(site: ConsultationSite, images: int = 3) -> Manifest:
+    manifest = made_up_manifest(series=(made_up_series(2, images),))
+    site.dmp.hold(manifest)
+    for instance in manifest.series[0].instances:
+        site.images.data_sets[instance.sop_instance_uid] = _image(instance.sop_instance_uid)
+    return manifest
+
+
+def _image(uid: SopInstanceUid) -> bytes:
+    return encode_data_set(
+        {
+            tags.SOP_INSTANCE_UID: ("UI", uid.encode()),
+            tags.PATIENT_NAME: ("PN", b"PAQUERETTE^ZOE"),
+            tags.PATIENT_ID: ("LO", b"IPP-OF-THE-SOURCE "),
+            tags.ISSUER_OF_PATIENT_ID: ("LO", b"CH-DEMOVILLE"),
+            tags.STUDY_INSTANCE_UID: ("UI", STUDY.encode()),
+            tags.PIXEL_DATA: ("OW", bytes(range(256)) * 20),
+        }
+    )
+
+
+@asynccontextmanager
+async def _running(site: ConsultationSite) -> AsyncIterator[None]:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(site.import_studies.run)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def _finished(site: ConsultationSite, export: Export) -> Export:
+    with anyio.fail_after(5):
+        while not site.exports.exports[export.identifier].state.is_over:  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+    return site.exports.exports[export.identifier]
+
+
+async def _export(site: ConsultationSite) -> Export:
+    (export,) = await site.import_studies.request(
+        made_up_caller(made_up_context()), [STUDY], "PACS"
+    )
+    async with _running(site):
+        return await _finished(site, export)
+
+
+@pytest.mark.requirement("CO.60")
+@pytest.mark.requirement("CO.77")
+async def test_images_arrive_under_the_local_ipp_with_their_pixels_untouched(
+    site: ConsultationSite,
+) -> None:
+    manifest = _hold(site)
+    export = await _export(site)
+    assert (export.state, export.stored, export.total) == (ExportState.DONE, 3, 3)
+    assert [i.sop_instance_uid for i, _ in site.destination.received] == [
+        i.sop_instance_uid for i in manifest.series[0].instances
+    ]
+    for _, octets in site.destination.received:
+        data_set = read_data_set(octets, Encoding.EXPLICIT_LITTLE)
+        attributes = Attributes(data_set)
+        assert attributes.text(tags.PATIENT_ID) == "C001-2026"
+        assert attributes.text(tags.ISSUER_OF_PATIENT_ID) == "CLINIQUE-ESSAIS"
+        assert data_set[tags.PIXEL_DATA][1] == bytes(range(256)) * 20
+
+
+async def test_each_export_is_traced(site: ConsultationSite) -> None:
+    _hold(site)
+    await _export(site)
+    event = site.audit.events[-1]
+    assert (event.action, event.outcome) == (AuditAction.IMAGES_EXPORTED, AuditOutcome.SUCCESS)
+    assert (event.user, event.study_instance_uid) == (DOCTOR.national_id, STUDY)
+    assert event.destination == "PACS"
+
+
+_FAILURES = [
+    pytest.param(Unavailable("peer"), None, ExportFailure.SOURCE_UNAVAILABLE, id="Source away"),
+    pytest.param(NotAuthenticated("401"), None, ExportFailure.SOURCE_REFUSED, id="Source refuses"),
+    pytest.param(Mismatch("INS"), None, ExportFailure.OTHER_PATIENT, id="another patient's images"),
+    pytest.param(
+        None, Unavailable("PACS"), ExportFailure.DESTINATION_UNAVAILABLE, id="destination away"
+    ),
+    pytest.param(
+        None,
+        RejectedByPartner("PACS", "A700"),
+        ExportFailure.DESTINATION_REFUSED,
+        id="destination refuses",
+    ),
+]
+
+
+@pytest.mark.requirement("CO.61")
+@pytest.mark.parametrize(("source", "destination", "failure"), _FAILURES)
+async def test_a_failure_says_who_broke_it(
+    site: ConsultationSite,
+    source: DrimboxError | None,
+    destination: DrimboxError | None,
+    failure: ExportFailure,
+) -> None:
+    _hold(site)
+    site.images.failure = source
+    site.destination.failure, site.destination.accepts = destination, 1
+    export = await _export(site)
+    assert (export.state, export.failure) == (ExportState.FAILED, failure)
+    assert export.finished_at is not None
+    assert site.audit.events[-1].outcome is AuditOutcome.SERIOUS_FAILURE
+
+
+@pytest.mark.requirement("CO.68")
+async def test_images_of_another_patient_stop_an_export(site: ConsultationSite) -> None:
+    _hold(site)
+    site.images.failure = Mismatch("an image does not carry the INS of the contextual call")
+    export = await _export(site)
+    assert export.failure is ExportFailure.OTHER_PATIENT
+    assert site.destination.received == []
+
+
+@pytest.mark.requirement("CO.78")
+async def test_a_failed_export_does_not_stop_the_next(site: ConsultationSite) -> None:
+    _hold(site)
+    caller = made_up_caller(made_up_context())
+    site.destination.failure, site.destination.accepts = RejectedByPartner("PACS", "A700"), 0
+    (first,) = await site.import_studies.request(caller, [STUDY], "PACS")
+    async with _running(site):
+        assert (await _finished(site, first)).state is ExportState.FAILED
+        site.destination.accepts = 100
+        (second,) = await site.import_studies.request(caller, [STUDY], "PACS")
+        assert (await _finished(site, second)).state is ExportState.DONE
+
+
+async def test_a_fault_of_ours_ends_one_export_only(site: ConsultationSite) -> None:
+    manifest = _hold(site)
+    del site.images.data_sets[manifest.series[0].instances[0].sop_instance_uid]
+    caller = made_up_caller(made_up_context())
+    (first,) = await site.import_studies.request(caller, [STUDY], "PACS")
+    async with _running(site):
+        assert (await _finished(site, first)).failure is ExportFailure.INTERRUPTED
+        _hold(site)
+        (second,) = await site.import_studies.request(caller, [STUDY], "PACS")
+        assert (await _finished(site, second)).state is ExportState.DONE
+
+
+@pytest.mark.requirement("CO.76")
+async def test_exports_under_way_are_counted_until_they_end(site: ConsultationSite) -> None:
+    _hold(site)
+    (export,) = await site.import_studies.request(
+        made_up_caller(made_up_context()), [STUDY], "PACS"
+    )
+    assert await site.import_studies.count_under_way(["a-context", "another"]) == 1
+    async with _running(site):
+        await _finished(site, export)
+    assert await site.import_studies.count_under_way(["a-context"]) == 0
+
+
+@pytest.mark.requirement("CO.79")
+async def test_an_exam_exported_before_is_known(site: ConsultationSite) -> None:
+    _hold(site)
+    await _export(site)
+    (done,) = await site.import_studies.find_done([STUDY, StudyInstanceUid("1.2.3")])
+    assert done.destination == "PACS"
+
+
+async def test_the_session_s_present_token_is_used(site: ConsultationSite) -> None:
+    _hold(site)
+    session = site.session_of(DOCTOR)
+    (export,) = await site.import_studies.request(
+        made_up_caller(made_up_context()), [STUDY], "PACS", session_identifier=session.identifier
+    )
+    site.sessions.sessions[session.identifier] = replace(session, access_token="fresh")
+    async with _running(site):
+        await _finished(site, export)
+    assert site.images.tokens == ["fresh"]
+
+
+@pytest.mark.requirement("CO.93")
+async def test_an_opposed_patient_s_exam_is_not_queued(site: ConsultationSite) -> None:
+    _hold(site)
+    caller = made_up_caller(made_up_context(consent=Consent.INFORME_ET_OPPOSE))
+    with pytest.raises(ConsentMissing):
+        await site.import_studies.request(caller, [STUDY], "PACS")
+    assert site.exports.history == []
+
+
+async def test_nothing_is_queued_unless_all_may_be(site: ConsultationSite) -> None:
+    _hold(site)
+    caller = made_up_caller(made_up_context())
+    with pytest.raises(NotFound):
+        await site.import_studies.request(caller, [STUDY, StudyInstanceUid("1.2.3")], "PACS")
+    with pytest.raises(NotFound):
+        await site.import_studies.request(caller, [STUDY], "ELSEWHERE")
+    assert site.exports.history == []
+
+
+async def test_what_an_earlier_run_left_is_marked_interrupted(site: ConsultationSite) -> None:
+    _hold(site)
+    (export,) = await site.import_studies.request(
+        made_up_caller(made_up_context()), [STUDY], "PACS"
+    )
+    site.clock.advance(60)
+    await site.exports.interrupt(site.clock.now(), site.clock.now())
+    assert site.exports.exports[export.identifier].failure is ExportFailure.INTERRUPTED

@@ -32,7 +32,7 @@ class _Match:
     objects: list[StoredObject]
 
 
-_TEXT_OF_CHARSET = Tag("SpecificCharacterSet")
+_CHARACTER_SET_TAG = Tag("SpecificCharacterSet")
 _LEVEL_TAG = Tag("QueryRetrieveLevel")
 # Never matched: they say how to read, or where to get, not what to find.
 _NOT_KEYS = frozenset(
@@ -63,6 +63,11 @@ _IMAGE_KEYS = frozenset(
                  "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "ImageType",
                  "ConceptNameCodeSequence")
 )  # fmt: skip
+_KEYS_BELOW: dict[Level, frozenset[BaseTag]] = {
+    Level.STUDY: _SERIES_KEYS | _IMAGE_KEYS,
+    Level.SERIES: _IMAGE_KEYS,
+    Level.IMAGE: frozenset(),
+}
 
 
 def find(
@@ -130,10 +135,7 @@ def _check_hierarchy(identifier: Dataset, level: Level) -> None:
     for above in list(Level)[: list(Level).index(level)]:
         if len(_uids(identifier, above.value)) != 1:
             raise WrongIdentifier(f"{above.value} must be a single UID")
-    lower = _SERIES_KEYS | _IMAGE_KEYS if level is Level.STUDY else frozenset[BaseTag]()
-    if level is Level.SERIES:
-        lower = _IMAGE_KEYS
-    if any(element.tag in lower and element.value for element in identifier):
+    if any(element.tag in _KEYS_BELOW[level] and element.value for element in identifier):
         raise WrongIdentifier("a key of a lower level")
 
 
@@ -153,9 +155,7 @@ def _key_matches(key: DataElement, match: _Match, level: Level) -> bool:
     if key.tag in _GATHERED:
         name = _GATHERED[key.tag]
         return any(matches(key, _as(key, item.header.get(name))) for item in match.objects)
-    if level is Level.STUDY and key.tag in _SERIES_KEYS | _IMAGE_KEYS:
-        return any(matches(key, item.header.get(key.tag)) for item in match.objects)
-    if level is Level.SERIES and key.tag in _IMAGE_KEYS:
+    if key.tag in _KEYS_BELOW[level]:
         return any(matches(key, item.header.get(key.tag)) for item in match.objects)
     return matches(key, match.example.header.get(key.tag))
 
@@ -173,7 +173,7 @@ def _response(identifier: Dataset, match: _Match, level: Level, ae_title: str) -
     if "SpecificCharacterSet" in header:
         answer.SpecificCharacterSet = header.SpecificCharacterSet
     for key in identifier:
-        if key.tag not in {_LEVEL_TAG, _TEXT_OF_CHARSET, Tag("RetrieveAETitle")}:
+        if key.tag not in {_LEVEL_TAG, _CHARACTER_SET_TAG, Tag("RetrieveAETitle")}:
             answer.add(_value(key, match))
     return answer
 

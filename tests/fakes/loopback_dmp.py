@@ -41,6 +41,7 @@ class Mode(Enum):
     HTTP_500_WITHOUT_SOAP = "500"
     HTTP_503_WITHOUT_SOAP = "503"
     HTTP_413 = "413"
+    HTTP_202 = "202"
     REDIRECT = "redirect"
     NOT_XML = "not xml"
     SLOW = "slow"
@@ -118,7 +119,7 @@ class LoopbackDmp:
                 bomb = gzip.compress(b" " * 50_000_000)
                 headers = {"Content-Encoding": "gzip", "Content-Type": self.content_type}
                 return web.Response(body=bomb, headers=headers)
-        status = 500 if "fault" in self.mode.value else 200
+        status = 500 if "fault" in self.mode.value else 202 if self.mode is Mode.HTTP_202 else 200
         before, behind = self.parts
         body = before + self.envelope(octets).encode() + behind
         return web.Response(status=status, body=body, headers={"Content-Type": self.content_type})

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 from lxml import etree
-from tests.fakes.loopback_dmp import LoopbackDmp, Mode, envelope_of, failure
+from structlog.testing import capture_logs
+from tests.fakes.loopback_dmp import SUCCESS, LoopbackDmp, Mode, envelope_of, failure
 from tests.fakes.submissions import ENTRY, IDENTITY, INS, KOS, MAXIMAL
 from tests.fakes.xds_schemas import XdsSchemas
 
@@ -82,6 +83,7 @@ async def test_a_replacement_points_to_the_entry_it_replaces(
         pytest.param(Mode.HTTP_500_WITHOUT_SOAP, Unavailable, id="a bare 500 passes"),
         pytest.param(Mode.HTTP_503_WITHOUT_SOAP, Unavailable, id="a bare 503 passes"),
         pytest.param(Mode.HTTP_413, RejectedByPartner, id="too large stays too large"),
+        pytest.param(Mode.HTTP_202, Unavailable, id="accepted is not done"),
         pytest.param(Mode.REDIRECT, Unavailable, id="a redirection is not followed"),
         pytest.param(Mode.NOT_XML, Unavailable, id="an answer cut short is no answer"),
         pytest.param(Mode.SLOW, TimedOut, id="no answer in time"),
@@ -207,3 +209,20 @@ async def test_a_withdrawal_sets_the_status_to_deleted(
 async def test_what_is_not_registered_cannot_be_withdrawn(feeding: SoapDmpFeeding) -> None:
     with pytest.raises(InvalidValue):
         await feeding.withdraw(ENTRY, IDENTITY)
+
+
+@pytest.mark.anyio
+async def test_a_warning_does_not_stop_anything(dmp: LoopbackDmp, feeding: SoapDmpFeeding) -> None:
+    warned = failure("XDSExtraMetadataNotSaved", status="Success")
+    dmp.body = warned.replace("SeverityType:Error", "SeverityType:Warning")
+    with capture_logs() as logs:
+        await feeding.provide(LOT)
+    assert [(log["event"], log["codes"]) for log in logs] == [
+        ("dmp_warned", "XDSExtraMetadataNotSaved")
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_long_answer_is_read_as_well(dmp: LoopbackDmp, feeding: SoapDmpFeeding) -> None:
+    dmp.body = SUCCESS.replace("/>", f"><!--{'x' * 300_000}--></rs:RegistryResponse>")
+    await feeding.provide(LOT)

@@ -174,6 +174,27 @@ def test_files_that_do_not_fit_are_a_wrong_setting(
         Establishments([establishment])
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [_without_certificate, _with_the_key_of_another, lambda files: files.key_file.unlink()],
+    ids=["no certificate", "the key of another", "no key"],
+)
+def test_a_seal_that_does_not_fit_is_a_wrong_setting(
+    tmp_path: Path, spoil: Callable[[TlsFiles], None]
+) -> None:
+    (tmp_path / "seal").mkdir()
+    authentication, seal = write_tls_files(tmp_path), write_tls_files(tmp_path / "seal")
+    spoil(seal)
+    with pytest.raises(SettingsError):
+        Establishments(
+            [
+                Establishment(
+                    identifier=STRUCTURE, name="x", authentication=authentication, signature=seal
+                )
+            ]
+        )
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_establishments_are_there_and_distinct(tmp_path: Path, count: int) -> None:
     files = write_tls_files(tmp_path)

@@ -92,12 +92,8 @@ def verify_enveloped(
     _check_shape(signature, element, allow_sha1=allow_sha1)
     if not any(_holds(signature, element, certificate) for certificate in certificates):
         raise NotAuthenticated("the signature does not hold")
-    covered = deepcopy(element)
-    covered_signature = covered.find("ds:Signature", _NS)
-    if covered_signature is None:
-        raise MalformedMessage("exactly one signature", where="ds:Signature")
-    _remove_keeping_tail(covered_signature)
     # Exclusive mode: inclusive c14n of a sub-element is wrong in lxml (see xades.py).
+    covered = _without_signature(element)
     octets = etree.tostring(covered, method="c14n", exclusive=True, with_comments=False)
     return parse_xml(octets, max_bytes=_MAX_SIGNED_BYTES)
 
@@ -170,13 +166,14 @@ def _only(parent: etree._Element, name: str) -> etree._Element:
     return found[0]
 
 
-def _remove_keeping_tail(element: etree._Element) -> None:
-    """Remove an element but not the text behind it, which was digested."""
-    parent, previous, tail = element.getparent(), element.getprevious(), element.tail or ""
-    if parent is None:
-        return
+def _without_signature(element: etree._Element) -> etree._Element:
+    """Copy an element without its signature, but with the text behind it, which was digested."""
+    copied = deepcopy(element)
+    signature = _only(copied, "Signature")
+    previous, tail = signature.getprevious(), signature.tail or ""
     if previous is not None:
         previous.tail = (previous.tail or "") + tail
     else:
-        parent.text = (parent.text or "") + tail
-    parent.remove(element)
+        copied.text = (copied.text or "") + tail
+    copied.remove(signature)
+    return copied

@@ -16,16 +16,12 @@ NAMESPACES = MappingProxyType({"query": QUERY, "rim": RIM, "rs": RS, "lcm": LCM,
 
 
 class Action(Enum):
-    """wsa:Action of a request; its answer's is the same with "Response" behind."""
+    """wsa:Action of a request."""
 
     PROVIDE_AND_REGISTER = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"  # ITI-41
     REGISTRY_STORED_QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"  # ITI-18
     RETRIEVE_DOCUMENT_SET = "urn:ihe:iti:2007:RetrieveDocumentSet"  # ITI-43
     UPDATE_DOCUMENT_SET = "urn:ihe:iti:2010:UpdateDocumentSet"  # ITI-57
-
-    @property
-    def answer(self) -> str:
-        return f"{self.value}Response"
 
 
 # Object types and classification nodes (TF-3 table 4.2.5.1-1).

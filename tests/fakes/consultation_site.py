@@ -90,6 +90,7 @@ class ConsultationSite:
     exports: FakeExportRegister = field(default_factory=FakeExportRegister)
     destination: FakeDestination = field(default_factory=FakeDestination)
     pixels: FakePixelWorker = field(default_factory=FakePixelWorker)
+    pending: FakePendingSignIns = field(default_factory=FakePendingSignIns)
 
     def __post_init__(self) -> None:
         self.provider = FakeIdentityProvider(self.clock, DOCTOR)
@@ -166,6 +167,14 @@ class ConsultationSite:
         self.confirm(client, context)
         return context.identifier
 
+    @property
+    def provider_address(self) -> str:
+        return ISSUER
+
+    def pending_returns(self) -> list[str]:
+        """Return where the sign-ins under way will come back to."""
+        return [pending.return_to for pending in self.pending.pending.values()]
+
     def _app(self) -> Starlette:
         tokens = TokenIssuer(BASE_URL, signing_key(), self.clock, self.identifiers)
         professional_tokens = ProfessionalTokens(ISSUER, self.provider)
@@ -174,7 +183,7 @@ class ConsultationSite:
         )
         sign_in = SignIn(
             self.provider,
-            FakePendingSignIns(),
+            self.pending,
             self.sessions,
             self.audit,
             self.clock,

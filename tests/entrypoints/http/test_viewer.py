@@ -1,0 +1,220 @@
+"""The image page and what its script asks for."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+from tests.fakes.consultation_site import COLLEAGUE, DOCTOR, ConsultationSite
+from tests.fakes.manifests import STUDY, made_up_manifest, made_up_series
+
+from drimbox.errors import (
+    DrimboxError,
+    MalformedMessage,
+    Mismatch,
+    NotAcceptable,
+    NotAuthenticated,
+    Refused,
+    TimedOut,
+    Unavailable,
+)
+from drimbox.standards.dicom.data_set import encode_data_set
+
+SERIES = made_up_series(2, 2)
+INSTANCE = SERIES.instances[0].sop_instance_uid
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> ConsultationSite:
+    site = ConsultationSite(tmp_path)
+    site.dmp.hold(made_up_manifest(series=(SERIES,), study_date=date(2026, 7, 1)))
+    site.images.data_sets[INSTANCE] = encode_data_set(
+        {
+            0x00080060: ("CS", b"CT"),
+            0x00200013: ("IS", b"7 "),
+            0x00200037: ("DS", b"1\\0\\0\\0\\1\\0 "),
+            0x00280004: ("CS", b"MONOCHROME2 "),
+            0x00280010: ("US", (512).to_bytes(2, "little")),
+            0x00280011: ("US", (256).to_bytes(2, "little")),
+            0x00280030: ("DS", b"0.7\\0.8 "),
+            0x00281050: ("DS", b"40"),
+            0x00281051: ("DS", b"400 "),
+            0x7FE00010: ("OW", b"\0" * 1000),
+        }
+    )
+    return site
+
+
+@pytest.fixture
+def client(site: ConsultationSite) -> TestClient:
+    return site.client(DOCTOR)
+
+
+def _root(site: ConsultationSite, client: TestClient) -> str:
+    return f"/viewer/{site.open_patient(client)}/{STUDY}"
+
+
+def _image(root: str) -> str:
+    return f"{root}/series/{SERIES.series_instance_uid}/instances/{INSTANCE}"
+
+
+@pytest.mark.requirement("VI-CS.26")
+@pytest.mark.requirement("VI-CS.29")
+def test_the_page_names_the_patient_and_is_not_for_diagnosis(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    page = client.get(_root(site, client)).text
+    for text in ("Non destiné au diagnostic", "PAQUERETTE", "ZOE", "00/03/1979", "2A004"):
+        assert text in page
+    assert SERIES.series_instance_uid in page
+
+
+def test_the_page_of_a_patient_not_confirmed_asks_for_that_first(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    context = site.call(client, StudyInstanceUID=STUDY)
+    answer = client.get(f"/viewer/{context.identifier}/{STUDY}")
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        f"/consultation/{context.identifier}",
+    )
+    assert site.dmp.calls == []
+
+
+def test_confirming_a_call_that_named_a_study_leads_to_its_images(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    context = site.call(client, StudyInstanceUID=STUDY)
+    site.confirm(client, context)
+    assert client.get(f"/viewer/{context.identifier}/{STUDY}").status_code == 200
+
+
+def test_facts_are_told_without_the_pixels(site: ConsultationSite, client: TestClient) -> None:
+    facts = client.get(_image(_root(site, client))).json()
+    assert (facts["rows"], facts["columns"], facts["instance_number"]) == (512, 256, 7)
+    assert facts["window"] == [40, 400]
+    assert facts["pixel_spacing_mm"] == [0.7, 0.8]
+    assert facts["edges"] == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
+
+
+@pytest.mark.requirement("VI-CS.19 / .20 / .21")
+def test_a_frame_is_drawn_as_asked(site: ConsultationSite, client: TestClient) -> None:
+    answer = client.get(_image(_root(site, client)) + "/frames/3?window=-600,1500&size=768")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    (asked,) = site.pixels.asked
+    assert (asked.frame, asked.window, asked.size) == (3, (-600.0, 1500.0), (768, 768))
+
+
+@pytest.mark.requirement("CO.80 / .81 / .82")
+def test_a_series_is_opened_and_traced_once_however_many_frames(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    image = _image(_root(site, client))
+    for frame in range(1, 6):
+        client.get(f"{image}/frames/{frame}")
+    assert len(site.images.opened) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/frames/0",
+        "/frames/x",
+        "/frames/1e300",
+        "/frames/1?size=1e9",
+        "/frames/1?size=nan",
+        "/frames/1?window=1",
+        "/frames/1?window=nan,1",
+        "/frames/1?window=0,0",
+        "/frames/1?window=0,inf",
+        "/frames/1?window=" + "9" * 100 + ",1",
+    ],
+)
+def test_what_is_no_way_to_draw_is_refused(
+    site: ConsultationSite, client: TestClient, path: str
+) -> None:
+    answer = client.get(_image(_root(site, client)) + path)
+    assert (answer.status_code, answer.json()) == (400, {"failure": "bad-request"})
+    assert site.pixels.asked == []
+
+
+_FAILURES = [
+    pytest.param(TimedOut("peer", 30), 503, "source-unavailable", id="the Source does not answer"),
+    pytest.param(Unavailable("peer"), 503, "source-unavailable", id="the Source is away"),
+    pytest.param(NotAuthenticated("401"), 502, "token-refused", id="the token is refused"),
+    pytest.param(Refused("403"), 403, "not-authorised", id="the profession is not authorised"),
+    pytest.param(Mismatch("INS"), 409, "other-patient", id="images of another patient"),
+]
+
+
+@pytest.mark.requirement("VI-CO.27")
+@pytest.mark.parametrize(("failure", "status", "word"), _FAILURES)
+def test_a_retrieval_that_fails_has_a_word_of_its_own(
+    site: ConsultationSite, client: TestClient, failure: DrimboxError, status: int, word: str
+) -> None:
+    image = _image(_root(site, client))
+    site.images.failure = failure
+    answer = client.get(f"{image}/frames/1")
+    assert (answer.status_code, answer.json()) == (status, {"failure": word})
+    site.images.failure = None
+    assert client.get(f"{image}/frames/1").status_code == 200
+    assert len(site.images.opened) == 2
+
+
+@pytest.mark.requirement("VI-CO.27")
+@pytest.mark.parametrize(
+    ("failure", "status", "word"),
+    [
+        (NotAcceptable("no pixels"), 406, "not-an-image"),
+        (MalformedMessage("broken"), 502, "unreadable"),
+    ],
+)
+def test_pixels_that_cannot_be_drawn_have_a_word(
+    site: ConsultationSite, client: TestClient, failure: DrimboxError, status: int, word: str
+) -> None:
+    site.pixels.failure = failure
+    answer = client.get(_image(_root(site, client)) + "/frames/1")
+    assert (answer.status_code, answer.json()) == (status, {"failure": word})
+
+
+def test_every_failure_word_has_its_sentence() -> None:
+    from drimbox.entrypoints.http import viewer
+
+    script = Path(viewer.__file__).parent / "static" / "viewer_failures.js"
+    sentences = script.read_text()
+    for _, word in viewer.VIEW_FAILURES.values():
+        if word not in {"error", "bad-request"}:
+            assert word in sentences
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/series/1.2.3/instances/" + INSTANCE,
+        f"/series/{SERIES.series_instance_uid}/instances/1.2.3",
+    ],
+)
+def test_an_image_that_the_kos_does_not_name_is_not_there(
+    site: ConsultationSite, client: TestClient, path: str
+) -> None:
+    answer = client.get(_root(site, client) + path)
+    assert (answer.status_code, answer.json()) == (404, {"failure": "not-found"})
+
+
+def test_a_colleague_s_session_does_not_open_the_images(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    image = _image(_root(site, client))
+    assert site.client(COLLEAGUE).get(image).status_code == 404
+    assert site.client().get(image).status_code == 401
+    assert site.images.opened == []
+
+
+def test_no_token_is_in_the_page_nor_its_answers(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    root = _root(site, client)
+    for path in (root, _image(root), _image(root) + "/frames/1"):
+        answer = client.get(path)
+        assert b"psc-token" not in answer.content
+        assert "psc-token" not in str(answer.headers)

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -24,6 +24,7 @@ HOSTILE = st.binary(max_size=200) | st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)
 @given(st.lists(HOSTILE, max_size=4))
 def test_any_octets_come_back_as_they_left(contents: list[bytes]) -> None:
     attachments = [Attachment(f"{i}@x", "application/dicom", c) for i, c in enumerate(contents)]
@@ -156,6 +157,7 @@ def test_refuses_by_name(content_type: str, body: bytes, error: type[Exception])
     assert type(raised.value) is error
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_octets_end_in_anything_but_a_named_error(noise: bytes) -> None:
     for body in (noise, PLAIN[:60] + noise, PLAIN + noise):
@@ -165,6 +167,7 @@ def test_no_octets_end_in_anything_but_a_named_error(noise: bytes) -> None:
             continue
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.sampled_from(["", "multipart/related; boundary="]))
 def test_no_content_type_ends_in_anything_but_a_named_error(noise: str, prefix: str) -> None:
     try:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.submissions import INS, PATIENT
 
@@ -32,6 +32,7 @@ from drimbox.standards.xds.data_types import (
 NATIONAL = "&1.2.250.1.71.4.2.1&ISO"
 
 
+@settings(deadline=None)
 @given(st.text(r"a^&~|\ST", max_size=30))
 def test_any_text_survives_escaping(text: str) -> None:
     assert unescape(escape(text)) == text

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from tests.fakes.submissions import ENTRY, INS
@@ -117,6 +117,7 @@ def test_requests_are_schema_valid(samples: Path, request_element: etree._Elemen
     assert XdsSchemas(samples).faults(request_element, "query") == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("'abc()^,\"é", min_size=1, max_size=120), min_size=1, max_size=40))
 def test_long_lists_are_cut_between_strings_and_read_back_whole(texts: list[str]) -> None:
     if any(len(text) + text.count("'") + 4 > MAX_VALUE_LENGTH for text in texts):

@@ -27,6 +27,18 @@ class Intake(Protocol):
         """Try again later (a partner is away)."""
 
 
+class IntakeAdministration(Protocol):
+    """For an operator who has mended what stopped a message."""
+
+    async def retry_message(self, message_id: int, now: datetime) -> None:
+        """Make a stopped or waiting message due now.
+
+        Raises:
+            NotFound: no such message.
+            Conflict: it was concluded, is being worked on, or is past its retention.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class NewPublication:
     """A publication and the lot that carries it; submission None when nothing needs sending."""
@@ -54,7 +66,12 @@ class StudyRegister(Protocol):
         """End one message in one transaction: publications, outbox rows, alerts, message done.
 
         The message is STOPPED when alerts came and nothing was published, else DONE. A replaced
-        publication is marked only once the DMP has the new one.
+        publication is marked only once the DMP has the new one. Of a KOS known already only the
+        reports are added; of its states only WITHDRAWN is taken from here.
+
+        Raises:
+            Conflict: the message was concluded already, or a lot replaces another KOS than the
+                study's current one. Nothing is stored; the message must be read again.
         """
 
     async def find_published(
@@ -67,7 +84,10 @@ class Alerts(Protocol):
     """What an operator must look at."""
 
     async def raise_alert(self, alert: Alert) -> None:
-        """Store one, once for the same kind, study and report while it is open."""
+        """Store one, once for the same kind, study and report while it is open.
+
+        Where it names neither study nor report, once for the same kind and message.
+        """
 
     async def find_open(self) -> tuple[Alert, ...]:
         """List open alerts, newest first."""

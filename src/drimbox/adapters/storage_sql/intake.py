@@ -72,12 +72,6 @@ class SqlIntake:
         await self._database.write(lambda c: c.execute(statement))
 
     async def retry_message(self, message_id: int, now: datetime) -> None:
-        """Make a stopped or waiting message due now, once its cause is mended.
-
-        Raises:
-            NotFound: no such message.
-            Conflict: it was concluded, or its content is past its retention.
-        """
         statement = (
             update(received_messages)
             .where(

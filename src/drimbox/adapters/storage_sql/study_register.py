@@ -72,12 +72,6 @@ class SqlStudyRegister:
         alerts: Sequence[Alert],
         now: datetime,
     ) -> None:
-        """As the port says; a message concluded meanwhile, or a study that changed, is a Conflict.
-
-        Raises:
-            Conflict: another worker concluded this message, or the study has another current KOS
-                than the one this lot replaces. Nothing is stored; the message must be read again.
-        """
         is_stopped = bool(alerts) and not publications
 
         def work(connection: Connection) -> None:

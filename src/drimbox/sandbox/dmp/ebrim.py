@@ -89,6 +89,14 @@ def only(values: tuple[_T, ...]) -> _T | None:
     return values[0] if len(values) == 1 else None
 
 
+def part(element: etree._Element, path: str) -> etree._Element:
+    """Return a descendant that the judged structure guarantees."""
+    found = element.find(path)
+    if found is None:
+        raise LookupError(path)
+    return found
+
+
 def read_object(element: etree._Element) -> RegistryObject:
     """Read one registry object; structure was judged before."""
     slots, repeated = _slots(element)

@@ -31,15 +31,17 @@ def judge_kos(entry: RegistryObject, content: bytes) -> Iterator[str]:
     """Yield every disagreement between the KOS and its entry."""
     try:
         kos = dcmread(BytesIO(content))
-        # Reading is lazy: asking for everything finds what is broken further on.
+        # Reading is lazy: a broken element shows only when it is asked for.
+        reasons = [
+            *_judge_document(kos),
+            *_judge_patient(kos, entry),
+            *_judge_identity(kos, entry),
+            *_judge_evidence(kos),
+        ]
         kos.to_json_dict(bulk_data_threshold=1 << 30)
     except Exception:  # noqa: BLE001  pydicom lets anything out on hostile octets
-        yield "the document is not readable as a DICOM file"
-        return
-    yield from _judge_document(kos)
-    yield from _judge_patient(kos, entry)
-    yield from _judge_identity(kos, entry)
-    yield from _judge_evidence(kos)
+        reasons = ["the document is not readable as a DICOM file"]
+    yield from reasons
 
 
 def study_of(entry: RegistryObject) -> str:
@@ -49,9 +51,10 @@ def study_of(entry: RegistryObject) -> str:
 
 def _judge_document(kos: Dataset) -> Iterator[str]:
     meta = kos.file_meta
-    if kos.get("SOPClassUID") != KOS_SOP_CLASS or meta.MediaStorageSOPClassUID != KOS_SOP_CLASS:
+    classes = {kos.get("SOPClassUID"), meta.get("MediaStorageSOPClassUID")}
+    if classes != {KOS_SOP_CLASS}:
         yield "the document is not a Key Object Selection Document"
-    if meta.MediaStorageSOPInstanceUID != kos.get("SOPInstanceUID"):
+    if meta.get("MediaStorageSOPInstanceUID") != kos.get("SOPInstanceUID"):
         yield "the file's header and its dataset name different instances"
     if kos.get("Modality") != "KO":
         yield "Modality must be KO"
@@ -109,8 +112,8 @@ def _judge_evidence(kos: Dataset) -> Iterator[str]:
         yield "the KOS references no series"
     evidence = set()
     for one in series:
-        url = str(one.get("RetrieveURL", ""))
-        if not url.startswith("https://") or not url.endswith(f"/series/{one.SeriesInstanceUID}"):
+        url, uid = str(one.get("RetrieveURL", "")), one.get("SeriesInstanceUID", "")
+        if not url.startswith("https://") or not url.endswith(f"/series/{uid}"):
             yield "Retrieve URL must be the https WADO-RS address of its series"
         references = _items(one, "ReferencedSOPSequence")
         if not references:

@@ -11,10 +11,10 @@ from typing import Final
 
 from lxml import etree
 
-from drimbox.sandbox.dmp.names import LCM, QUERY, RIM, RS, XDSB, XML, XOP, qualified
+from drimbox.sandbox.dmp.names import LCM, QUERY, RIM, RS, XDSB, XML, XOP, XSI, qualified
 
 _MANY: Final = 1_000_000
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*\Z", re.ASCII)
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,7 @@ SHAPES: Final[dict[str, Shape]] = {
     qualified(XDSB, "DocumentUniqueId"): Shape(max_text=256),
 }
 
+_ANYWHERE: Final = frozenset({qualified(XSI, "schemaLocation")})
 _MAX_STRING: Final = 1024
 _MAX_NAME: Final = 256
 _LONG_NAMES: Final = frozenset({"name", "value", "mimeType", "nodeRepresentation"})
@@ -161,7 +162,7 @@ def _judge_attributes(element: etree._Element, shape: Shape) -> Iterator[str]:
     present = frozenset(str(name) for name in element.attrib)
     for name in sorted(shape.required - present):
         yield f"{local_name(element)} has no {name}"
-    for name in sorted(present - shape.required - shape.optional):
+    for name in sorted(present - shape.required - shape.optional - _ANYWHERE):
         yield f"{local_name(element)} may not have the attribute {name}"
     most = _MAX_STRING if element.tag == _rim("LocalizedString") else _MAX_NAME
     for name in sorted(present & _LONG_NAMES):
@@ -177,7 +178,7 @@ def _judge_text(element: etree._Element, shape: Shape) -> Iterator[str]:
         return
     if len(text) > shape.max_text:
         yield f"{local_name(element)} is longer than {shape.max_text} characters"
-    if element.tag == qualified(XDSB, "Document") and not _BASE64.match(text):
+    if element.tag == qualified(XDSB, "Document") and not _BASE64.match("".join(text.split())):
         yield "Document is neither base64 nor an xop:Include"
     if len(element) and text.strip():
         yield f"{local_name(element)} holds both text and an element"

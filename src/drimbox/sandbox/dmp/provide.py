@@ -11,7 +11,7 @@ from cryptography import x509
 from drimbox.sandbox.dmp.answers import registry_response
 from drimbox.sandbox.dmp.call import Answer, Call
 from drimbox.sandbox.dmp.document_kinds import KOS, REPORT, SIGNATURE
-from drimbox.sandbox.dmp.ebrim import RegistryObject
+from drimbox.sandbox.dmp.ebrim import RegistryObject, part
 from drimbox.sandbox.dmp.judge_entry import entry_kind
 from drimbox.sandbox.dmp.judge_kos import judge_kos
 from drimbox.sandbox.dmp.judge_report import judge_report
@@ -64,9 +64,7 @@ class ProvideAndRegister:
         call.check_mode(MODE_INDIRECT)
         request = call.message.body
         stop_at(reported(METADATA_ERROR, judge_structure(request)))
-        objects = request.find(_OBJECTS)
-        assert objects is not None  # noqa: S101  the structure was judged
-        submission = read_submission(objects, METADATA_ERROR)
+        submission = read_submission(part(request, _OBJECTS), METADATA_ERROR)
         stop_at(judge_metadata(submission, call.now, METADATA_ERROR))
         call.check_patient(submission.patient_id)
         self.patients.check_may_feed(submission.patient_id)

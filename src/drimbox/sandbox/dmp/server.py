@@ -55,8 +55,7 @@ class SandboxDmp:
         self._clock = clock
         self.repository_unique_id = repository_unique_id
         self._behaviour = Behaviour()
-        self._store: Store | None = None
-        self._service: DmpService | None = None
+        self._running: tuple[Store, DmpService] | None = None
         self._runners: list[web.AppRunner] = []
         self._origin = self._control_origin = ""
         self.received: Counter[str] = Counter()
@@ -85,8 +84,8 @@ class SandboxDmp:
 
     @property
     def accepted(self) -> Counter[str]:
-        """Transactions done, by wsa:Action."""
-        return Counter() if self._service is None else Counter(self._service.accepted)
+        """Transactions done since the start, by wsa:Action."""
+        return Counter() if self._running is None else Counter(self._running[1].accepted)
 
     def behave(self, behaviour: Behaviour) -> None:
         """Misbehave, or behave again, from the next request on."""
@@ -101,14 +100,15 @@ class SandboxDmp:
         """
         ssl_context.verify_mode = ssl.CERT_REQUIRED
         ssl_context.load_verify_locations(cadata=self._trust.client_authorities.decode("ascii"))
-        self._store = Store(self._path)
-        self._service = DmpService(
-            self._store,
+        store = Store(self._path)
+        service = DmpService(
+            store,
             self._patients,
             trust=self._trust,
             clock=self._clock,
             repository_unique_id=self.repository_unique_id,
         )
+        self._running = store, service
         services = web.Application(client_max_size=MAX_REQUEST_BYTES)
         for path in (REGISTRY_PATH, REPOSITORY_PATH, PATIENTS_PATH):
             services.router.add_post(path, self._serve)
@@ -125,16 +125,24 @@ class SandboxDmp:
         """Close both doors and the file."""
         while self._runners:
             await self._runners.pop().cleanup()
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        if self._running is not None:
+            self._running[0].close()
+            self._running = None
+
+    def _started(self) -> tuple[Store, DmpService]:
+        if self._running is None:
+            raise RuntimeError("the DMP is not started")
+        return self._running
 
     async def _listen(
         self, application: web.Application, host: str, port: int, context: ssl.SSLContext | None
     ) -> int:
         # No access log: addresses of the control door carry an INS.
         runner = web.AppRunner(
-            application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handle_signals=False
+            application,
+            access_log=None,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+            handler_cancellation=True,  # a caller that gives up ends BLACKHOLE and SLOW
         )
         await runner.setup()
         self._runners.append(runner)
@@ -166,7 +174,7 @@ class SandboxDmp:
     async def _answer(
         self, request: web.Request, body: bytes, instead: Fault | RegistryError | None
     ) -> Reply:
-        assert self._service is not None  # noqa: S101  started
+        _, service = self._started()
         tls = request.transport.get_extra_info("ssl_object") if request.transport else None
         exchange = Exchange(
             path=request.path,
@@ -174,22 +182,17 @@ class SandboxDmp:
             body=body,
             client_certificate=None if tls is None else tls.getpeercert(binary_form=True),
         )
-        return await asyncio.to_thread(self._service.answer, exchange, instead)
+        return await asyncio.to_thread(service.answer, exchange, instead)
 
     async def _tell_documents(self, request: web.Request) -> web.Response:
-        assert self._store is not None  # noqa: S101  started
+        store, _ = self._started()
         patient_ids = self._patients.ids_of(request.query.get("patient", ""))
-        return web.json_response(await asyncio.to_thread(holdings_of, self._store, patient_ids))
+        return web.json_response(await asyncio.to_thread(holdings_of, store, patient_ids))
 
     async def _set_mode(self, request: web.Request) -> web.Response:
-        wanted = await request.json()
         try:
-            behaviour = Behaviour(
-                mode=Mode(wanted.get("mode", "normal")),
-                requests=wanted.get("requests"),
-                latency_ms=int(wanted.get("latency_ms", 0)),
-            )
-        except (ValueError, AttributeError):
+            behaviour = _read_behaviour(await request.json())
+        except ValueError:
             return web.json_response({"modes": [mode.value for mode in Mode]}, status=400)
         self.behave(behaviour)
         return web.json_response({"mode": behaviour.mode.value})
@@ -197,6 +200,16 @@ class SandboxDmp:
     async def _tell_calls(self, request: web.Request) -> web.Response:
         del request
         return web.json_response({"received": self.received, "accepted": self.accepted})
+
+
+def _read_behaviour(wanted: object) -> Behaviour:
+    """Read `{"mode", "requests", "latency_ms"}`, each optional; ValueError when it is not that."""
+    if not isinstance(wanted, dict) or set(wanted) - {"mode", "requests", "latency_ms"}:
+        raise ValueError("a behaviour")
+    requests, latency_ms = wanted.get("requests"), wanted.get("latency_ms", 0)
+    if not isinstance(requests, int | None) or not isinstance(latency_ms, int):
+        raise ValueError("numbers")  # noqa: TRY004  all that is wrong with it is one answer
+    return Behaviour(Mode(wanted.get("mode", "normal")), requests, latency_ms)
 
 
 def _feigned(mode: Mode) -> Fault | RegistryError | None:

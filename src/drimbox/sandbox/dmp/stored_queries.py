@@ -8,7 +8,7 @@ from lxml import etree
 
 from drimbox.sandbox.dmp.answers import query_response
 from drimbox.sandbox.dmp.call import Answer, Call
-from drimbox.sandbox.dmp.ebrim import read_object
+from drimbox.sandbox.dmp.ebrim import part, read_object
 from drimbox.sandbox.dmp.entry_filters import matches
 from drimbox.sandbox.dmp.judge_structure import judge_structure
 from drimbox.sandbox.dmp.names import (
@@ -66,9 +66,8 @@ class RegistryStoredQuery:
         """
         request = call.message.body
         stop_at(reported("XDSRegistryError", judge_structure(request)))
-        query = request.find(qualified(RIM, "AdhocQuery"))
-        option = request.find(qualified(QUERY, "ResponseOption"))
-        assert query is not None and option is not None  # noqa: S101, PT018  structure was judged
+        query = part(request, qualified(RIM, "AdhocQuery"))
+        option = part(request, qualified(QUERY, "ResponseOption"))
         return_type = _return_type(request, option)
         _check_right(call, query)
         criteria = read_criteria(query)

@@ -10,7 +10,7 @@ from typing import Final
 from drimbox.sandbox.dmp.answers import registry_response
 from drimbox.sandbox.dmp.call import Answer, Call
 from drimbox.sandbox.dmp.codes import HIDDEN_FROM_GUARDIANS
-from drimbox.sandbox.dmp.ebrim import RegistryObject, read_object
+from drimbox.sandbox.dmp.ebrim import RegistryObject, part, read_object
 from drimbox.sandbox.dmp.judge_structure import judge_structure
 from drimbox.sandbox.dmp.judge_submission import (
     Submission,
@@ -71,8 +71,7 @@ class UpdateDocumentSet:
         """
         call.check_mode(MODE_INDIRECT, MODE_REINFORCED)
         stop_at(reported(METADATA_ERROR, judge_structure(call.message.body)))
-        objects = call.message.body.find(qualified(RIM, "RegistryObjectList"))
-        assert objects is not None  # noqa: S101  the structure was judged
+        objects = part(call.message.body, qualified(RIM, "RegistryObjectList"))
         submission = read_submission(objects, METADATA_ERROR)
         stop_at(judge_metadata(submission, call.now, METADATA_ERROR))
         call.check_patient(submission.patient_id)

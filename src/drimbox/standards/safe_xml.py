@@ -50,10 +50,9 @@ def parse_xml(content: bytes, *, max_bytes: int) -> etree._Element:
     try:
         _check_prologue(content)
         root = etree.fromstring(content, _parser(is_huge=len(content) > _SURELY_WITHOUT_HUGE_TEXT))
-    except (etree.XMLSyntaxError, LookupError) as error:
+    except etree.XMLSyntaxError as error:
         raise _translated(error) from None
-    except ValueError:
-        raise MalformedMessage("not well-formed", where="XML") from None
+    # A second lock: the prologue was read by a parser of its own.
     if root.getroottree().docinfo.internalDTD is not None:
         raise MalformedMessage("a DOCTYPE is not allowed", where="XML")
     if _is_too_deep(root):
@@ -101,10 +100,8 @@ def _parser(*, is_huge: bool) -> etree.XMLParser:
     )
 
 
-def _translated(error: Exception) -> MalformedMessage | TooLarge:
+def _translated(error: etree.XMLSyntaxError) -> MalformedMessage | TooLarge:
     """Say where, never what: libxml2's own text quotes the document."""
-    if not isinstance(error, etree.XMLSyntaxError):
-        return MalformedMessage("unknown encoding", where="XML")
     if "depth" in (error.msg or "").lower():
         return TooLarge(f"XML: nested deeper than {MAX_DEPTH} elements")
     line, column = error.position

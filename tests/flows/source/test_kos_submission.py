@@ -1,5 +1,6 @@
 """The metadata of a KOS, its submission set, in whose name; judged by the DMP stand-in's tables."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,14 +24,17 @@ from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.lot_signer import CertificateLotSigner
 from drimbox.flows.source.kos_submission import read_roles
 from drimbox.model.document_entry import DocumentEntry, SubmissionSet
+from drimbox.model.manifest import ImagingOrder
 from drimbox.model.practice import Code, Practitioner
-from drimbox.model.publication import EncodedSubmission
+from drimbox.model.publication import AlertKind, EncodedSubmission
 from drimbox.model.report import Visibility
+from drimbox.model.study import AccessionNumber
 from drimbox.sandbox.dmp.document_kinds import KOS
 from drimbox.sandbox.dmp.judge_entry import entry_kind
 from drimbox.sandbox.dmp.judge_kos import judge_kos
 from drimbox.sandbox.dmp.judge_submission import judge_lot, judge_metadata, read_submission
 from drimbox.sandbox.ris.report import RisReport
+from drimbox.sandbox.ris.report_document import encode_report_document
 from drimbox.sandbox.ris.report_message import Sending
 from drimbox.settings.partners import Establishment
 from drimbox.standards.safe_xml import parse_xml
@@ -146,6 +150,55 @@ async def test_an_act_that_ends_before_it_begins_has_no_end() -> None:
     earlier = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
     entry = entry_of(await lot_of(_study(ended_at=earlier)))
     assert (entry.service_start_time, entry.service_stop_time) == (STUDY.started_at, None)
+
+
+DOCUMENT = encode_report_document(REPORT)
+UNDATED = re.sub(rb"<effectiveTime><low.*?</effectiveTime>", b"", DOCUMENT)
+
+
+@pytest.mark.anyio
+async def test_an_act_without_times_began_when_the_pacs_says() -> None:
+    house = PublishingHouse()
+    house.pacs.hold(study_in_pacs())
+    await house.publish(message_of(document=UNDATED))
+    entry = entry_of(house.register.lots[0])
+    # 23 November 2026, 9:00 in Paris.
+    assert entry.service_start_time == datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+    assert entry.service_stop_time is None
+
+
+@pytest.mark.anyio
+async def test_an_act_that_nobody_dates_began_when_its_report_was_made() -> None:
+    house = PublishingHouse()
+    house.pacs.hold(replace(study_in_pacs(), study_date=None, study_time=None))
+    await house.publish(message_of(document=UNDATED))
+    assert entry_of(house.register.lots[0]).service_start_time == REPORT.created_at
+
+
+@pytest.mark.anyio
+async def test_a_report_that_nobody_signed_is_not_published_but_alerted() -> None:
+    house = PublishingHouse()
+    house.pacs.hold(study_in_pacs())
+    anonymous = DOCUMENT.replace(b"assignedPerson", b"nobody")
+    await house.publish(message_of(document=anonymous))
+    assert house.alert_kinds == [AlertKind.REPORT_NOT_PUBLISHABLE]
+    assert house.register.lots == []
+
+
+@pytest.mark.anyio
+async def test_a_message_without_send_by_goes_in_the_name_of_who_signed() -> None:
+    house = PublishingHouse()
+    house.pacs.hold(study_in_pacs())
+    await house.publish(message_of().replace(b"\rPRT|", b"\rZRT|"))
+    assert house.register.lots[0].identity.user == RADIOLOGIST
+
+
+@pytest.mark.anyio
+async def test_references_without_an_issuer_are_left_out() -> None:
+    orders = (ImagingOrder(AccessionNumber("ACN103"), "OPN7"),)
+    accession = AccessionNumber("ACN103")
+    entry = entry_of(await lot_of(replace(REPORT, orders=orders), accession=accession))
+    assert [reference.value for reference in entry.reference_ids] == [STUDY.study_instance_uid]
 
 
 @pytest.mark.anyio

@@ -263,6 +263,21 @@ def test_an_accession_number_under_something_else_than_an_oid_has_no_issuer() ->
     assert report.orders[0].accession_number == AccessionNumber("ACN103", None)
 
 
+def test_a_patient_without_a_name_is_none() -> None:
+    start = DOCUMENT.index(b"<name><family qualifier")
+    end = DOCUMENT.index(b"</name>", start) + len(b"</name>")
+    with pytest.raises(InvalidValue, match="birth name"):
+        parse(DOCUMENT[:start] + DOCUMENT[end:])
+
+
+def test_a_person_or_a_structure_without_identifier_is_nobody() -> None:
+    start = DOCUMENT.index(b"<assignedAuthor>") + len(b"<assignedAuthor>")
+    end = DOCUMENT.index(b"/>", start) + len(b"/>")
+    report = parse(DOCUMENT[:start] + b'<id nullFlavor="UNK"/>' + DOCUMENT[end:])
+    assert report.author is None
+    assert report.legal_authenticator == RADIOLOGIST
+
+
 def test_an_order_may_have_no_electronic_number() -> None:
     report = changed('<id root="1.2.250.1.999.10.3" extension="OPN7"/>', '<id nullFlavor="NA"/>')
     assert report.orders == (ImagingOrder(ORDER.accession_number),)
@@ -281,7 +296,9 @@ REFUSED = [
     pytest.param('root="1.2.250.1.213.1.1.1.1"', 'root="1.2.3"', UnsupportedMessage, id="template"),
     pytest.param('code="18748-4"', 'code="11502-2"', UnsupportedMessage, id="a biology report"),
     pytest.param(STUDY_ID, '<id nullFlavor="NA"/>', MalformedMessage, id="no study"),
-    pytest.param("recordTarget", "recordTargets", MalformedMessage, id="no patient"),
+    pytest.param("recordTarget", "recordTargets", MalformedMessage, id="no recordTarget"),
+    pytest.param("patient>", "patients>", MalformedMessage, id="no patient"),
+    pytest.param("<name><family qual", "<names/><x><family qual", MalformedMessage, id="crossed"),
     pytest.param("<patient>", "<patients/><patient>", None, id="an element we do not know"),
     pytest.param('"1.2.250.1.213.1.4.10"', '"1.2.250.1.213.1.4.2"', MalformedMessage, id="no INS"),
     pytest.param(f'<id root="{REPORT.document_id}"/>', "", MalformedMessage, id="no document id"),

@@ -145,6 +145,12 @@ def test_a_field_broken_over_lines_is_joined() -> None:
     assert parsed.get("OBX").text(11) == "F"
 
 
+def test_the_small_tilde_may_come_in_windows_1252() -> None:
+    content = "MSH|^˜\\&|R\rPID|a^b˜c\r".encode("cp1252")
+    patient = parse_message(content).get("PID")
+    assert [field.text() for field in patient.repetitions(1)] == ["a", "c"]
+
+
 @pytest.mark.parametrize(
     "text", ["", "plain", "a|b^c~d&e\\f", "\\E\\", "é œ €", "|||", "a tab\tand\na line\x00"]
 )

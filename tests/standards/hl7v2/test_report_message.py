@@ -16,6 +16,7 @@ from tests.fakes.reports import (
     without_ipp,
 )
 
+from drimbox.model.patient import LocalPatientId
 from drimbox.model.report import PatientClass, ReportEvent, Visibility
 from drimbox.sandbox.ris.report_message import MessageKind
 from drimbox.standards.hl7v2.faults import ApplicationError, MessageFault
@@ -103,7 +104,17 @@ READ = [
         True,
         id="a change of visibility",
     ),
-    pytest.param(b"MSH|^~\\&|", b"MSH|^~\\&|", "control_id", "MSG1", id="the control id"),
+    pytest.param(
+        b"SB^Send by^participation|8999", b"SB^x^y|^^", "sent_by", None, id="nobody named"
+    ),
+    pytest.param(b"FINEG^^^330781360", b"FINEG^^^", "sent_by_structure", None, id="no structure"),
+    pytest.param(
+        b"~IPP101^^^SITE&1.2.250.1.999.10.1&ISO^PI",
+        b"~IPP101^^^^PI",
+        "local_patient_ids",
+        (LocalPatientId("IPP101"),),
+        id="an IPP from nobody in particular",
+    ),
     pytest.param(b"|2.6|", b"|2.5^FRA^2.11|", "control_id", "MSG1", id="a French version"),
 ]
 

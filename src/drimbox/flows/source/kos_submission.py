@@ -76,9 +76,6 @@ def build_entry(
         InvalidValue: nobody signed the report, so that legalAuthenticator cannot be said.
     """
     report = subject.message.report
-    signatory = report.legal_authenticator or report.author
-    if signatory is None:
-        raise InvalidValue("CDA legalAuthenticator", "a person with an identifier")
     start, stop = _service_times(subject, rules)
     return DocumentEntry(
         unique_id=manifest.sop_instance_uid,
@@ -99,7 +96,7 @@ def build_entry(
         service_stop_time=stop,
         source_patient_id=next(iter(subject.message.local_patient_ids), None),
         source_patient=report.patient,
-        legal_authenticator=signatory,
+        legal_authenticator=find_signatory(report),
         reference_ids=_reference_ids(subject.order, manifest.study_instance_uid),
     )
 
@@ -139,16 +136,20 @@ def build_identity(
 
 
 def find_sender(message: ReportMessage) -> Practitioner:
-    """Return who answers for the submission: the sender of the message, else who signed.
+    """Return who answers for the submission: the sender of the message, else who signed."""
+    return message.sent_by or find_signatory(message.report)
+
+
+def find_signatory(report: ImagingReport) -> Practitioner:
+    """Return who answers for the report.
 
     Raises:
-        InvalidValue: nobody is named.
+        InvalidValue: nobody is named, and the DMP wants a legalAuthenticator.
     """
-    report = message.report
-    sender = message.sent_by or report.legal_authenticator or report.author
-    if sender is None:
-        raise InvalidValue("PRT-5", "the professional who sends the report")
-    return sender
+    signatory = report.legal_authenticator or report.author
+    if signatory is None:
+        raise InvalidValue("CDA legalAuthenticator", "a person with an identifier")
+    return signatory
 
 
 def publication_key(manifest: Manifest, entry: DocumentEntry) -> str:

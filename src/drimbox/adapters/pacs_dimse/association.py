@@ -250,17 +250,20 @@ class Association(asyncio.BufferedProtocol):
 
     async def release(self) -> None:
         """End in order, waiting a little for the answer; then close."""
-        if self.layer.state is State.ESTABLISHED:
-            self.write(self.layer.release())
-            self.expect_answer()
-            try:
+        try:
+            if self.layer.state is State.ESTABLISHED:
+                self.write(self.layer.release())
+                self.expect_answer()
                 async with asyncio.timeout(_RELEASE_SECONDS):
-                    while not isinstance(event := await self.next_event(), ReleaseReply):
-                        if isinstance(event, ReleaseRequest):
-                            break
-            except (DrimboxError, TimeoutError):
-                self.abort()
-        self.close()
+                    await self._await_release()
+        except (DrimboxError, TimeoutError):
+            self.abort()
+        finally:
+            self.close()
+
+    async def _await_release(self) -> None:
+        while not isinstance(await self.next_event(), ReleaseReply | ReleaseRequest):
+            pass
 
     def abort(self) -> None:
         """End at once; the peer stops sending."""

@@ -76,15 +76,15 @@ class Expectation:
         if self.pending == 0:
             self.idle.set()
 
-    def wants(self, command: Command, header: Attributes, ae_title: str) -> bool:
-        """Tell whether an arriving instance is of this retrieval."""
+    def wants(self, command: Command, header: Attributes, originators: frozenset[str]) -> bool:
+        """Tell whether an arriving instance is of this retrieval, asked for by one of ours."""
         originator, message_id = (
             command.move_originator_ae_title,
             command.move_originator_message_id,
         )
         if message_id is not None and message_id != self.message_id:
             return False
-        if originator and originator != ae_title:
+        if originator and originator not in originators:
             return False
         target = self.target
         wanted = (
@@ -112,6 +112,9 @@ class StoreScp:
         self._open: set[IncomingAssociation] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._message_id = 0
+        # We call the PACS by one title and listen under another; some PACS (and pynetdicom) give
+        # their own title where PS3.7 9.3.1.1 wants that of who asked.
+        self._originators = frozenset({pacs.calling_ae_title, listener.ae_title, pacs.ae_title})
 
     @property
     def ae_title(self) -> str:
@@ -215,7 +218,9 @@ class StoreScp:
     def match(self, command: Command, header: DataSet) -> Expectation | None:
         """Return the one retrieval that an instance belongs to."""
         attributes = Attributes(header)
-        found = [one for one in self._expectations if one.wants(command, attributes, self.ae_title)]
+        found = [
+            one for one in self._expectations if one.wants(command, attributes, self._originators)
+        ]
         # Two of the same study and a PACS that does not say which: neither may be guessed.
         return found[0] if len(found) == 1 else None
 

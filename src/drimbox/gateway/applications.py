@@ -8,14 +8,13 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
 from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
-from drimbox.entrypoints.http.error_doors import answer_by_path
+from drimbox.entrypoints.http.error_doors import EXCEPTION_HANDLERS
 from drimbox.entrypoints.http.health import HealthDoor, health_routes
 from drimbox.entrypoints.http.oauth import oauth_routes
 from drimbox.entrypoints.http.operator import OperatorDoor, operator_routes
 from drimbox.entrypoints.http.pages import static_files
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
 from drimbox.entrypoints.http.sign_in import sign_in_routes
-from drimbox.errors import DrimboxError
 from drimbox.flows.opened_study import ImageService
 from drimbox.gateway.identity import Identity, TokenServer
 from drimbox.gateway.parts import Parts
@@ -39,7 +38,7 @@ def browser_application(
             *health_routes(health_door(parts)),
             Mount("/static", static_files()),
         ],
-        exception_handlers={DrimboxError: answer_by_path},
+        exception_handlers=EXCEPTION_HANDLERS,
     )
     policy = BrowserPolicy(
         is_secure=settings.browser.certificate_file is not None,
@@ -61,7 +60,7 @@ def peer_application(parts: Parts, identity: Identity, images: ImageService) -> 
             *_oauth(identity.peer_tokens, are_tokens_bound=True),
             *health_routes(health_door(parts)),
         ],
-        exception_handlers={DrimboxError: answer_by_path},
+        exception_handlers=EXCEPTION_HANDLERS,
     )
 
 
@@ -71,7 +70,7 @@ def operator_application(parts: Parts, registry: CollectorRegistry) -> ASGIApp:
     door = OperatorDoor(registry, stores.alerts, stores.outbox, parts.clock)
     return Starlette(
         routes=[*operator_routes(door), *health_routes(health_door(parts))],
-        exception_handlers={DrimboxError: answer_by_path},
+        exception_handlers=EXCEPTION_HANDLERS,
     )
 
 

@@ -1,6 +1,5 @@
 """Metadata and bulk data of instances (PS3.18 10.4.1.1.2, 10.4.1.1.5), from the copies on disk."""
 
-import mmap
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -10,21 +9,19 @@ import orjson
 from starlette.responses import Response, StreamingResponse
 
 from drimbox.entrypoints.http.dicomweb_answers import DICOM_JSON, NO_STORE
-from drimbox.errors import MalformedMessage, NotAcceptable, NotFound
+from drimbox.errors import NotAcceptable, NotFound
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid
 from drimbox.ports.image_cache import CachedInstance
-from drimbox.standards.dicom.data_set import PIXEL_DATA_TAGS, DataSet, DataSetReader
-from drimbox.standards.dicom.dicom_json import encode_dicom_json
+from drimbox.standards.dicom.data_set import DataSetReader
+from drimbox.standards.dicom.metadata import MetadataReader
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 from drimbox.standards.dicomweb.media_types import MediaRange
 from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part_header
 
 _OCTETS = "application/octet-stream"
-_PIXEL_DATA = 0x7FE00010
-_ROWS = 0x00280010
-_BITS_ALLOCATED = 0x00280100
+_HEADER_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,27 +114,15 @@ async def _array(first: bytes, rows: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 
 def _row(instance: CachedInstance, url: str) -> bytes:
-    header = _read_header(instance)
-    row = dict(encode_dicom_json(header, bulk_data_uri=lambda path: f"{url}/bulkdata/{path}"))
-    if _ROWS in header:
-        # What the header says of pixels, not the pixels: they are fetched as frames.
-        is_byte = header.get(_BITS_ALLOCATED, ("US", b""))[1] in {b"\x08\0", b"\x01\0"}
-        pixels: dict[str, object] = {"vr": "OB" if is_byte else "OW"}
-        pixels["BulkDataURI"] = f"{url}/bulkdata/{_PIXEL_DATA:08X}"
-        row[f"{_PIXEL_DATA:08X}"] = pixels
+    """Return the metadata of a file; only what stands before its pixels is read."""
+    reader = MetadataReader(instance.transfer_syntax_uid)
+    with instance.path.open("rb") as file:
+        file.seek(instance.data_set_offset)
+        while not reader.is_complete and (chunk := file.read(_HEADER_BYTES)):
+            reader.feed(chunk)
+    row = dict(reader.metadata(lambda path: f"{url}/bulkdata/{path}"))
     row["00083002"] = {"vr": "UI", "Value": [instance.transfer_syntax_uid]}
-    return orjson.dumps(dict(sorted(row.items())))
-
-
-def _read_header(instance: CachedInstance) -> DataSet:
-    """Read the elements before the pixels; the file is mapped, so the pixels are not read."""
-    with (
-        instance.path.open("rb") as file,
-        _mapped(file.fileno()) as mapped,
-        memoryview(mapped) as view,
-    ):
-        reader = DataSetReader(view, encoding_of(instance.transfer_syntax_uid))
-        return reader.read(instance.data_set_offset, len(view), stop_tags=PIXEL_DATA_TAGS)
+    return orjson.dumps(row)
 
 
 def _bulk_data(instance: CachedInstance, path: str) -> bytes:
@@ -155,13 +140,6 @@ def _bulk_data(instance: CachedInstance, path: str) -> bytes:
     if not isinstance(value, bytes):
         raise NotFound("not a binary attribute")
     return bytes(value)
-
-
-def _mapped(descriptor: int) -> mmap.mmap:
-    try:
-        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-    except (ValueError, OSError) as error:
-        raise MalformedMessage("an empty file") from error
 
 
 def _is_multipart(ranges: Sequence[MediaRange]) -> bool:

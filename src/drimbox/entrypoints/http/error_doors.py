@@ -1,14 +1,17 @@
 """Which door answers an error that no handler has answered: by the path of the request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from types import MappingProxyType
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from drimbox.entrypoints.http.dicomweb_answers import error_response
 from drimbox.entrypoints.http.oauth import oauth_error
-from drimbox.entrypoints.http.problems import problem_response
-from drimbox.errors import DrimboxError
+from drimbox.entrypoints.http.problems import ExceptionHandler, problem_response
+from drimbox.errors import DrimboxError, NotFound
 
 _DOORS: tuple[tuple[str, Callable[[Request, DrimboxError], Response]], ...] = (
     ("/dicom-web", error_response),
@@ -24,3 +27,19 @@ async def answer_by_path(request: Request, error: Exception) -> Response:
         if request.url.path.startswith(prefix):
             return answer(request, error)
     return problem_response(request, error)
+
+
+async def answer_http_exception(request: Request, error: Exception) -> Response:
+    """Answer what the router itself refuses: no such path (404), no such method (405)."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return await answer_by_path(request, NotFound("no such resource"))
+    body = {"status": error.status_code, "message": error.detail}
+    return JSONResponse(body, error.status_code, dict(error.headers or {}))
+
+
+EXCEPTION_HANDLERS: Mapping[type[Exception], ExceptionHandler] = MappingProxyType(
+    {DrimboxError: answer_by_path, HTTPException: answer_http_exception}
+)
+"""For every application of the box."""

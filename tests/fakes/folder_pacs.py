@@ -1,0 +1,101 @@
+"""A PACS over a folder of DICOM files: enough of C-FIND, and retrieval as stored."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+
+from drimbox.errors import DrimboxError, NotFound
+from drimbox.model.retrieval import (
+    DicomJson,
+    DicomQuery,
+    InstanceStream,
+    QueryLevel,
+    TargetResource,
+)
+from drimbox.model.study import Study
+from drimbox.model.uids import SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntaxUid
+
+_KEY_OF_LEVEL = {
+    QueryLevel.STUDY: "StudyInstanceUID",
+    QueryLevel.SERIES: "SeriesInstanceUID",
+    QueryLevel.IMAGE: "SOPInstanceUID",
+}
+
+
+@dataclass
+class FolderPacs:
+    """failure is raised at once; fails_after lets that many instances through first."""
+
+    folder: Path
+    failure: DrimboxError | None = None
+    fails_after: int | None = None
+    retrievals: int = 0
+    chunk_size: int = 1000
+    asked_syntaxes: list[tuple[TransferSyntaxUid, ...]] = field(default_factory=list)
+
+    async def echo(self) -> None:
+        self._check()
+
+    async def find(self, query: DicomQuery) -> tuple[DicomJson, ...]:
+        self._check()
+        found: dict[str, DicomJson] = {}
+        for path in sorted(self.folder.glob("*.dcm")):
+            image = dcmread(path, stop_before_pixels=True)
+            attributes = image.to_json_dict()
+            if all(
+                _value(attributes, tag) in key.split("\\") for tag, key in query.matching.items()
+            ):
+                uid = str(image[_KEY_OF_LEVEL[query.level]].value)
+                kept = {t: v for t, v in attributes.items() if t in query.returned}
+                found.setdefault(uid, kept)
+        return tuple(found.values())
+
+    async def find_study(self, study_instance_uid: StudyInstanceUid) -> Study:
+        raise NotFound(f"find_study is not asked by these tests: {study_instance_uid}")
+
+    async def retrieve(
+        self, target: TargetResource, transfer_syntaxes: Sequence[TransferSyntaxUid] = ()
+    ) -> AsyncIterator[InstanceStream]:
+        self.retrievals += 1
+        self.asked_syntaxes.append(tuple(transfer_syntaxes))
+        given = 0
+        for path in sorted(self.folder.glob("*.dcm")):
+            image = dcmread(path, stop_before_pixels=True)
+            if not _is_in(image, target):
+                continue
+            if self.failure is not None and given >= (self.fails_after or 0):
+                raise self.failure
+            given += 1
+            yield InstanceStream(
+                SopClassUid(image.SOPClassUID),
+                SopInstanceUid(image.SOPInstanceUID),
+                TransferSyntaxUid(image.file_meta.TransferSyntaxUID),
+                self._chunks(path.read_bytes(), image),
+            )
+
+    async def _chunks(self, octets: bytes, image: Dataset) -> AsyncIterator[bytes]:
+        offset = 144 + int(image.file_meta.FileMetaInformationGroupLength)
+        for start in range(offset, len(octets), self.chunk_size):
+            yield octets[start : start + self.chunk_size]
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def _value(attributes: DicomJson, tag: str) -> str:
+    values = attributes.get(tag, {}).get("Value")
+    return str(values[0]) if isinstance(values, list) and values else ""
+
+
+def _is_in(image: Dataset, target: TargetResource) -> bool:
+    return all(
+        wanted is None or image[keyword].value == wanted
+        for keyword, wanted in (
+            ("StudyInstanceUID", target.study_instance_uid),
+            ("SeriesInstanceUID", target.series_instance_uid),
+            ("SOPInstanceUID", target.sop_instance_uid),
+        )
+    )

@@ -176,6 +176,20 @@ async def test_an_act_that_nobody_dates_began_when_its_report_was_made() -> None
 
 
 @pytest.mark.anyio
+async def test_what_the_report_does_not_say_of_its_place_the_site_says() -> None:
+    said = rb"<standardIndustryClassCode[^>]*/>|<componentOf>.*</componentOf>"
+    document = re.sub(said, b"", DOCUMENT)
+    house = PublishingHouse()
+    house.rules = replace(RULES, facility_type=replace(RULES.facility_type, display=""))
+    house.pacs.hold(study_in_pacs())
+    await house.publish(message_of(document=document))
+    (lot,) = house.register.lots
+    assert entry_of(lot).facility_type == replace(RULES.facility_type, display="SA07")
+    assert entry_of(lot).practice_setting == RULES.practice_setting
+    assert lot.identity.sector == "SA07"
+
+
+@pytest.mark.anyio
 async def test_a_report_that_nobody_signed_is_not_published_but_alerted() -> None:
     house = PublishingHouse()
     house.pacs.hold(study_in_pacs())

@@ -87,8 +87,8 @@ def build_entry(
         format_code=_FORMAT,
         confidentiality_codes=_confidentiality(subject.message),
         event_codes=_event_codes(subject, rules),
-        facility_type=report.facility_type or rules.facility_type,
-        practice_setting=_practice_setting(subject) or rules.practice_setting,
+        facility_type=_displayed(report.facility_type or rules.facility_type),
+        practice_setting=_displayed(_practice_setting(subject) or rules.practice_setting),
         authors=(Author(rules.device, (subject.establishment,), is_device=True),),
         creation_time=manifest.created_at,
         comments="KOS",
@@ -172,7 +172,7 @@ def _confidentiality(message: ReportMessage) -> tuple[Code, ...]:
 def _event_codes(subject: StudyToPublish, rules: PublicationRules) -> tuple[Code, ...]:
     """Return acts, modalities and regions; what the report does not say, the PACS does."""
     acts = subject.acts
-    ccam = (act.ccam for act in acts if act.ccam is not None)
+    ccam = (_displayed(act.ccam) for act in acts if act.ccam is not None)
     declared = [m.value for act in acts for m in act.modalities if m.value in MODALITIES]
     stored = [m for m in subject.study.modalities if m in MODALITIES]
     modalities = (
@@ -185,6 +185,11 @@ def _event_codes(subject: StudyToPublish, rules: PublicationRules) -> tuple[Code
         if r.value in ANATOMIC_REGIONS
     )
     return tuple(dict.fromkeys((*ccam, *modalities, *regions)))
+
+
+def _displayed(code: Code) -> Code:
+    """Return a code that has a display, which XDS requires (TF-3 4.2.3.1.2) and reports omit."""
+    return code if code.display else replace(code, display=code.value)
 
 
 def _practice_setting(subject: StudyToPublish) -> Code | None:

@@ -20,9 +20,11 @@ from drimbox.sandbox.network.box_settings import (
 from drimbox.sandbox.network.descriptor import RunningDemo
 from drimbox.sandbox.network.keys import NetworkKeys, make_keys
 from drimbox.sandbox.network.national_services import NationalServices, ServiceAddresses
+from drimbox.sandbox.network.orthanc_site import OrthancSite
 from drimbox.sandbox.network.processes import Child
 from drimbox.sandbox.network.reports import send_reports, wait_for_kos, write_report_file
 from drimbox.sandbox.network.site_pacs import BuiltInPacs, PacsAddress, SitePacs
+from drimbox.sandbox.pacs.orthanc import OrthancPorts
 from drimbox.sandbox.patients.images.header import facts_of
 from drimbox.sandbox.patients.images.study_files import draw_studies, link_studies
 from drimbox.sandbox.patients.scenario import Holder, ScenarioStudy
@@ -109,8 +111,8 @@ class _Network:
         return await services.start()
 
     async def _start_pacs(self, images: dict[Holder, Path]) -> tuple[PacsAddress, PacsAddress]:
-        source = self._make_pacs(Holder.SOURCE, images)
-        consumer = self._make_pacs(Holder.CONSUMER, images)
+        source = await self._make_pacs(Holder.SOURCE, images)
+        consumer = await self._make_pacs(Holder.CONSUMER, images)
         boxes = {
             source: (SOURCE_AE_TITLE, self._ports.source_dicom),
             consumer: (CONSUMER_AE_TITLE, self._ports.consumer_dicom),
@@ -120,23 +122,24 @@ class _Network:
             await pacs.start([(ae_title, pacs.address.box_host, port)])
         return source.address, consumer.address
 
-    def _make_pacs(self, holder: Holder, images: dict[Holder, Path]) -> SitePacs:
+    async def _make_pacs(self, holder: Holder, images: dict[Holder, Path]) -> SitePacs:
         is_source = holder is Holder.SOURCE
+        ports = self._ports
         ae_title = _SOURCE_PACS_AE if is_source else _CONSUMER_PACS_AE
-        port = self._ports.source_pacs if is_source else self._ports.consumer_pacs
+        port = ports.source_pacs if is_source else ports.consumer_pacs
         name = f"pacs-{holder.value}"
-        log_file = self._options.folder / f"{name}.log"
         if self._options.has_orthanc:
-            from drimbox.sandbox.network.orthanc_site import OrthancSite
-
-            http_port = (
-                self._ports.source_pacs_http if is_source else self._ports.consumer_pacs_http
-            )
-            return OrthancSite(
-                name, ae_title, (port, http_port), images[holder], self._options.folder
-            )
+            http_port = ports.source_pacs_http if is_source else ports.consumer_pacs_http
+            folder = self._options.folder / f"orthanc-{holder.value}"
+            site = OrthancSite(ae_title, OrthancPorts(port, http_port), images[holder], folder)
+            await site.prepare(self._announce_warning)
+            return site
         address = PacsAddress("127.0.0.1", port, ae_title)
+        log_file = self._options.folder / f"{name}.log"
         return BuiltInPacs(name, address, images[holder], log_file)
+
+    def _announce_warning(self, text: str) -> None:
+        self._announce(text, 0.0)
 
     async def _start_boxes(
         self,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 from tests.fakes.fake_audit_repository import FakeAuditRepository
 from tests.fakes.fake_clock import START, FakeClock, FakeIdentifiers
@@ -28,7 +29,7 @@ from drimbox.entrypoints.http.contextual_call import (
     contextual_call_routes,
 )
 from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
-from drimbox.entrypoints.http.pages import Pages, static_files
+from drimbox.entrypoints.http.pages import STATIC_PATH, Pages, static_files
 from drimbox.entrypoints.http.problems import problem_handler
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
@@ -220,7 +221,7 @@ class ConsultationSite:
             *consultation_routes(consultation, signed_in),
             *viewer_routes(viewer, signed_in),
             *sign_in_routes(sign_in_door, callback_path="/sign-in/callback"),
-            static_files(),
+            Mount(STATIC_PATH, static_files()),
         ]
         return Starlette(
             routes=routes,

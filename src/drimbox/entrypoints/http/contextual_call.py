@@ -92,8 +92,7 @@ class ContextualCallDoor:
             response = self._refusal(request, error)
         except DrimboxError as error:
             _log.info("contextual_call_refused", error=type(error).__name__)
-            answer = self.pages.refusal if wants_page(request) else problem_response
-            response = answer(request, error)
+            response = self.pages.answer(request, error)
         return _with_cors(response, origin)
 
     async def preflight(self, request: Request) -> Response:

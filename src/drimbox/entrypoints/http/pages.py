@@ -5,11 +5,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
-from starlette.routing import Mount
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
-from drimbox.entrypoints.http.problems import TITLES, problem_headers, status_of
+from drimbox.entrypoints.http.problems import TITLES, problem_headers, problem_response, status_of
 from drimbox.errors import DrimboxError, NotAuthenticated
 from drimbox.model.imaging_codes import modality_label, region_label
 from drimbox.model.patient import BirthDate, Gender, Ins, InsAuthority
@@ -54,6 +54,12 @@ class Pages:
         content = self._environment.get_template(template).render(**values)
         return HTMLResponse(content, status, headers={"Cache-Control": "no-store"})
 
+    def answer(self, request: Request, error: DrimboxError) -> Response:
+        """Answer an error with a page where a browser asks for one, else with problem+json."""
+        if wants_page(request):
+            return self.refusal(request, error)
+        return problem_response(request, error)
+
     def refusal(self, request: Request, error: DrimboxError) -> HTMLResponse:
         """Answer an error with a page that says what can be done, never what the caller sent."""
         del request
@@ -68,9 +74,9 @@ class Pages:
         return response
 
 
-def static_files() -> Mount:
-    """Serve static/: nothing there is anybody's, so it may be kept, and is asked about again."""
-    return Mount(STATIC_PATH, _StaticFiles(directory=_HERE / "static"), name="static")
+def static_files() -> ASGIApp:
+    """Serve static/ (at STATIC_PATH): it may be kept, and is asked about again each time."""
+    return _StaticFiles(directory=_HERE / "static")
 
 
 class _StaticFiles(StaticFiles):

@@ -51,48 +51,31 @@ def signed_value(signed_info: bytes, holder: Holder, algorithm: str) -> str:
     return b64(holder.key.sign(signed_info, padding.PKCS1v15(), digest))
 
 
-def xades(
-    signature_id: str,
-    set_id: str,
-    documents: Mapping[str, bytes],
-    holder: Holder,
-    *,
-    now: datetime,
-    before: Callable[[dict[str, str]], object] | None = None,
-) -> bytes:
-    """before may change the texts (manifest, properties, purpose, certificate) ahead of signing."""
-
-    def reference(uri: str, digest: str) -> str:
-        return (
-            f'<Reference URI="urn:oid:{uri}"><DigestMethod Algorithm="{SHA1}"/>'
-            f"<DigestValue>{digest}</DigestValue></Reference>"
-        )
-
-    listed = reference(set_id, "AA==") + "".join(
-        reference(uid, b64(sha1(octets))) for uid, octets in documents.items()
+def manifest(set_id: str, documents: Mapping[str, bytes]) -> str:
+    digests = {set_id: "AA=="} | {uid: b64(sha1(octets)) for uid, octets in documents.items()}
+    listed = "".join(
+        f'<Reference URI="urn:oid:{uid}"><DigestMethod Algorithm="{SHA1}"/>'
+        f"<DigestValue>{digest}</DigestValue></Reference>"
+        for uid, digest in digests.items()
     )
-    serial = holder.certificate.serial_number
-    texts = {
-        "manifest": f'<Manifest xmlns="{DS}" Id="IHEManifest">{listed}</Manifest>',
-        "properties": (
-            f'<SignedProperties xmlns="{XADES}" Id="S0-SignedProperties">'
-            "<SignedSignatureProperties>"
-            f"<SigningTime>{now - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}</SigningTime>"
-            f'<SigningCertificate><Cert><CertDigest><DigestMethod Algorithm="{SHA1}"/>'
-            f"<DigestValue>{b64(sha1(holder.der))}</DigestValue></CertDigest><IssuerSerial>"
-            f'<X509IssuerName xmlns="{DS}">CN=TEST</X509IssuerName>'
-            f'<X509SerialNumber xmlns="{DS}">{serial}</X509SerialNumber></IssuerSerial></Cert>'
-            "</SigningCertificate><SignaturePolicyIdentifier><SignaturePolicyImplied/>"
-            "</SignaturePolicyIdentifier></SignedSignatureProperties><SignedDataObjectProperties/>"
-            "</SignedProperties>"
-        ),
-        "purpose": "1.2.840.10065.1.12.1.14",
-        "id": signature_id,
-        "method": RSA_SHA256,
-        "c14n": C14N,
-    }
-    if before:
-        before(texts)
+    return f'<Manifest xmlns="{DS}" Id="IHEManifest">{listed}</Manifest>'
+
+
+def signed_properties(holder: Holder, now: datetime) -> str:
+    return (
+        f'<SignedProperties xmlns="{XADES}" Id="S0-SignedProperties"><SignedSignatureProperties>'
+        f"<SigningTime>{now - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}</SigningTime>"
+        f'<SigningCertificate><Cert><CertDigest><DigestMethod Algorithm="{SHA1}"/>'
+        f"<DigestValue>{b64(sha1(holder.der))}</DigestValue></CertDigest><IssuerSerial>"
+        f'<X509IssuerName xmlns="{DS}">CN=TEST</X509IssuerName>'
+        f'<X509SerialNumber xmlns="{DS}">{holder.certificate.serial_number}</X509SerialNumber>'
+        "</IssuerSerial></Cert></SigningCertificate><SignaturePolicyIdentifier>"
+        "<SignaturePolicyImplied/></SignaturePolicyIdentifier></SignedSignatureProperties>"
+        "<SignedDataObjectProperties/></SignedProperties>"
+    )
+
+
+def lot_signed_info(texts: Mapping[str, str]) -> str:
     parts = (
         (f"{DS}Manifest", "IHEManifest", texts["manifest"]),
         (f"{XADES}SignedProperties", "S0-SignedProperties", texts["properties"]),
@@ -102,10 +85,33 @@ def xades(
         f"<DigestValue>{b64(sha1(canonical(text)))}</DigestValue></Reference>"
         for kind, name, text in parts
     )
-    info = (
+    return (
         f'<SignedInfo xmlns="{DS}"><CanonicalizationMethod Algorithm="{texts["c14n"]}"/>'
         f'<SignatureMethod Algorithm="{texts["method"]}"/>{references}</SignedInfo>'
     )
+
+
+def xades(
+    signature_id: str,
+    set_id: str,
+    documents: Mapping[str, bytes],
+    holder: Holder,
+    *,
+    now: datetime,
+    before: Callable[[dict[str, str]], object] | None = None,
+) -> bytes:
+    """before may change the texts (manifest, properties, purpose, …) ahead of signing."""
+    texts = {
+        "manifest": manifest(set_id, documents),
+        "properties": signed_properties(holder, now),
+        "purpose": "1.2.840.10065.1.12.1.14",
+        "id": signature_id,
+        "method": RSA_SHA256,
+        "c14n": C14N,
+    }
+    if before:
+        before(texts)
+    info = lot_signed_info(texts)
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><Signature xmlns="{DS}" Id="{texts["id"]}">{info}'
         f"<SignatureValue>{signed_value(canonical(info), holder, texts['method'])}</SignatureValue>"
@@ -129,6 +135,33 @@ def coded(element: str, code: str, system: str) -> str:
     )
 
 
+def statement(patient_id: str, mode: str, structure: str) -> str:
+    """The AttributeStatement of a radiologist."""
+    resource = patient_id.replace("&", "&amp;")
+    attributes = [
+        attribute("VIHF_Version", "4.0"),
+        attribute("Identifiant_Structure", structure),
+        attribute("Secteur_Activite", "SA07^1.2.250.1.71.4.2.4"),
+        attribute("Authentification_Mode", mode),
+        attribute("urn:oasis:names:tc:xacml:2.0:resource:resource-id", resource),
+        attribute("Ressource_URN", "urn:dmp"),
+        attribute("urn:oasis:names:tc:xspa:1.0:subject:subject-id", "KIT DOC0036790"),
+        attribute(
+            "urn:oasis:names:tc:xacml:2.0:subject:role",
+            coded("Role", "10", ROLE_SYSTEM),
+            coded("Role", "SM44", SPECIALITY_SYSTEM),
+        ),
+        attribute(
+            "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse",
+            coded("PurposeOfUse", "normal", "1.2.250.1.213.1.1.4.248"),
+        ),
+        attribute("LPS_Nom", "tester"),
+        attribute("LPS_Version", "1"),
+        attribute("LPS_ID_HOMOLOGATION_DMP", "TST-000000-tst0"),
+    ]
+    return f"<saml2:AttributeStatement>{''.join(attributes)}</saml2:AttributeStatement>"
+
+
 def vihf(
     patient_id: str,
     mode: str,
@@ -140,41 +173,15 @@ def vihf(
 ) -> etree._Element:
     """A whole signed assertion; before changes it ahead of signing."""
     instant = f"{now - timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
-    attributes = "".join(
-        [
-            attribute("VIHF_Version", "4.0"),
-            attribute("Identifiant_Structure", structure),
-            attribute("Secteur_Activite", "SA07^1.2.250.1.71.4.2.4"),
-            attribute("Authentification_Mode", mode),
-            attribute(
-                "urn:oasis:names:tc:xacml:2.0:resource:resource-id",
-                patient_id.replace("&", "&amp;"),
-            ),
-            attribute("Ressource_URN", "urn:dmp"),
-            attribute("urn:oasis:names:tc:xspa:1.0:subject:subject-id", "KIT DOC0036790"),
-            attribute(
-                "urn:oasis:names:tc:xacml:2.0:subject:role",
-                coded("Role", "10", ROLE_SYSTEM),
-                coded("Role", "SM44", SPECIALITY_SYSTEM),
-            ),
-            attribute(
-                "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse",
-                coded("PurposeOfUse", "normal", "1.2.250.1.213.1.1.4.248"),
-            ),
-            attribute("LPS_Nom", "tester"),
-            attribute("LPS_Version", "1"),
-            attribute("LPS_ID_HOMOLOGATION_DMP", "TST-000000-tst0"),
-        ]
-    )
-    issuer = holder.certificate.subject.rfc4514_string()
     assertion = etree.fromstring(
         f'<saml2:Assertion xmlns:saml2="{SAML}" xmlns:xsi="{XSI}" ID="_a1" Version="2.0"'
         f' IssueInstant="{instant}"><saml2:Issuer Format="urn:oasis:names:tc:SAML:1.1:nameid-format'
-        f':X509SubjectName">{issuer}</saml2:Issuer><saml2:Subject><saml2:NameID>899700367909'
-        f'</saml2:NameID></saml2:Subject><saml2:AuthnStatement AuthnInstant="{instant}">'
-        "<saml2:AuthnContext><saml2:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:"
-        "TLSClient</saml2:AuthnContextClassRef></saml2:AuthnContext></saml2:AuthnStatement>"
-        f"<saml2:AttributeStatement>{attributes}</saml2:AttributeStatement></saml2:Assertion>"
+        f':X509SubjectName">{holder.certificate.subject.rfc4514_string()}</saml2:Issuer>'
+        "<saml2:Subject><saml2:NameID>899700367909</saml2:NameID></saml2:Subject>"
+        f'<saml2:AuthnStatement AuthnInstant="{instant}"><saml2:AuthnContext>'
+        "<saml2:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:TLSClient"
+        "</saml2:AuthnContextClassRef></saml2:AuthnContext></saml2:AuthnStatement>"
+        f"{statement(patient_id, mode, structure)}</saml2:Assertion>"
     )
     if before:
         before(assertion)

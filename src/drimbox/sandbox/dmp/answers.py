@@ -7,7 +7,6 @@ from typing import Final
 
 from lxml import etree
 
-from drimbox.sandbox.dmp.call import Answer
 from drimbox.sandbox.dmp.multipart import SOAP_TYPE, write_package
 from drimbox.sandbox.dmp.names import (
     ANONYMOUS,
@@ -30,6 +29,14 @@ from drimbox.sandbox.dmp.refusals import Fault, RegistryError
 
 _NAMESPACES: Final = {"s": SOAP, "wsa": WSA}
 _BODY_NAMESPACES: Final = {"rs": RS, "rim": RIM, "query": QUERY, "lcm": LCM, "xdsb": XDSB}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body, and what its xop:Include elements refer to: (Content-ID, media type, octets)."""
+
+    body: etree._Element
+    attachments: tuple[tuple[str, str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

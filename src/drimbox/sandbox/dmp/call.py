@@ -1,9 +1,7 @@
-"""One transaction once its message and its VIHF are accepted, and what it gives back."""
+"""One transaction, once its message and its VIHF are accepted."""
 
 from dataclasses import dataclass
 from datetime import datetime
-
-from lxml import etree
 
 from drimbox.sandbox.dmp.judge_envelope import Message
 from drimbox.sandbox.dmp.judge_vihf_attributes import Vihf
@@ -39,11 +37,3 @@ class Call:
     @staticmethod
     def not_allowed(reason: str) -> Fault:
         return security_fault("FailedAuthentication", f"VIHF: {reason}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A body, and what its xop:Include elements refer to: (Content-ID, media type, octets)."""
-
-    body: etree._Element
-    attachments: tuple[tuple[str, str, bytes], ...] = ()

@@ -17,6 +17,7 @@ from drimbox.sandbox.dmp.judge_structure import local_name
 from drimbox.sandbox.dmp.multipart import SOAP_TYPE, Package, read_package
 from drimbox.sandbox.dmp.names import ANONYMOUS, SAML, SOAP, WSA, WSSE, qualified
 from drimbox.sandbox.dmp.refusals import Fault, addressing_fault, not_understood, sender_fault
+from drimbox.sandbox.dmp.transactions import Transaction
 from drimbox.standards.safe_xml import parse_xml
 
 MAX_ENVELOPE_BYTES: Final = 8 * 1024 * 1024
@@ -45,15 +46,6 @@ class Message:
     package: Package | None
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """How one transaction looks on the wire."""
-
-    action: str
-    body: str
-    is_mtom: bool
-
-
 def read_envelope(
     content_type: str, body: bytes, *, is_mtom: bool
 ) -> tuple[etree._Element, Package | None]:
@@ -78,7 +70,7 @@ def read_envelope(
 
 
 def judge_envelope(
-    envelope: etree._Element, transaction: Transaction, package: Package | None, path: str
+    envelope: etree._Element, transaction: Transaction, package: Package | None
 ) -> Message:
     """Judge envelope, headers and the body's root.
 
@@ -87,7 +79,7 @@ def judge_envelope(
     """
     header, body = _header_and_body(envelope)
     _judge_understanding(header)
-    _judge_addressing(header, transaction, path)
+    _judge_addressing(header, transaction)
     content = list(body.iterchildren(etree.Element))
     if len(content) != 1:
         raise sender_fault("the Body must hold exactly one element")
@@ -131,7 +123,7 @@ def _judge_understanding(header: etree._Element) -> None:
             raise not_understood(local_name(block))
 
 
-def _judge_addressing(header: etree._Element, transaction: Transaction, path: str) -> None:
+def _judge_addressing(header: etree._Element, transaction: Transaction) -> None:
     action = _single_text(header, "Action")
     if action != transaction.action:
         raise addressing_fault("ActionNotSupported", "this service has no such Action")
@@ -144,7 +136,7 @@ def _judge_addressing(header: etree._Element, transaction: Transaction, path: st
     if not _is_uuid_urn(message_id):
         raise addressing_fault("InvalidAddressingHeader", "MessageID must be a urn:uuid")
     to = urlsplit(_single_text(header, "To"))
-    if to.scheme != "https" or not to.hostname or to.path != path:
+    if to.scheme != "https" or not to.hostname or to.path != transaction.path:
         raise addressing_fault("DestinationUnreachable", "To is not the address of this service")
     reply_to = header.findall(qualified(WSA, "ReplyTo"))
     for block in reply_to:

@@ -11,7 +11,8 @@ from typing import Final
 
 from lxml import etree
 
-from drimbox.sandbox.dmp.call import Answer, Call
+from drimbox.sandbox.dmp.answers import Answer
+from drimbox.sandbox.dmp.call import Call
 from drimbox.sandbox.dmp.hl7_types import is_oid, read_dtm
 from drimbox.sandbox.dmp.judge_structure import local_name
 from drimbox.sandbox.dmp.names import HL7V3, MODE_INDIRECT, MODE_REINFORCED, qualified

@@ -8,8 +8,8 @@ from typing import Final
 
 from cryptography import x509
 
-from drimbox.sandbox.dmp.answers import registry_response
-from drimbox.sandbox.dmp.call import Answer, Call
+from drimbox.sandbox.dmp.answers import Answer, registry_response
+from drimbox.sandbox.dmp.call import Call
 from drimbox.sandbox.dmp.document_kinds import KOS, REPORT, SIGNATURE
 from drimbox.sandbox.dmp.ebrim import RegistryObject, part
 from drimbox.sandbox.dmp.judge_entry import entry_kind

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from drimbox.sandbox.dmp.answers import document_response, retrieve_response
-from drimbox.sandbox.dmp.call import Answer, Call
+from drimbox.sandbox.dmp.answers import Answer, document_response, retrieve_response
+from drimbox.sandbox.dmp.call import Call
 from drimbox.sandbox.dmp.ebrim import read_object
 from drimbox.sandbox.dmp.judge_structure import judge_structure
 from drimbox.sandbox.dmp.names import (

@@ -19,15 +19,9 @@ from drimbox.sandbox.dmp.behaviour import Behaviour, Mode
 from drimbox.sandbox.dmp.holdings import holdings_of
 from drimbox.sandbox.dmp.patients import DmpPatient, Patients
 from drimbox.sandbox.dmp.refusals import Fault, RegistryError
-from drimbox.sandbox.dmp.service import (
-    PATIENTS_PATH,
-    REGISTRY_PATH,
-    REPOSITORY_PATH,
-    DmpService,
-    DmpTrust,
-    Exchange,
-)
+from drimbox.sandbox.dmp.service import DmpService, DmpTrust, Exchange
 from drimbox.sandbox.dmp.store import Store
+from drimbox.sandbox.dmp.transactions import PATIENTS_PATH, REGISTRY_PATH, REPOSITORY_PATH
 
 MAX_REQUEST_BYTES: Final = 64 * 1024 * 1024
 DEFAULT_REPOSITORY: Final = "1.2.250.1.213.4.1.1.2"

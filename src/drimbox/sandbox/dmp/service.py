@@ -4,24 +4,16 @@ Order of judgement: TLS certificate, packaging and envelope, VIHF, then the tran
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
 import structlog
 from cryptography import x509
-from lxml import etree
 
 from drimbox.ports.clock import Clock
-from drimbox.sandbox.dmp.answers import (
-    Reply,
-    fault_reply,
-    query_response,
-    registry_response,
-    retrieve_response,
-    soap_reply,
-)
-from drimbox.sandbox.dmp.call import Answer, Call
+from drimbox.sandbox.dmp.answers import Answer, Reply, fault_reply, soap_reply
+from drimbox.sandbox.dmp.call import Call
 from drimbox.sandbox.dmp.certificates import (
     CLIENT_AUTHENTICATION,
     Untrusted,
@@ -29,27 +21,12 @@ from drimbox.sandbox.dmp.certificates import (
     load_all,
 )
 from drimbox.sandbox.dmp.judge_envelope import (
-    Transaction,
     action_of,
     judge_envelope,
     message_id_of,
     read_envelope,
 )
 from drimbox.sandbox.dmp.judge_vihf import VihfTrust, judge_vihf
-from drimbox.sandbox.dmp.names import (
-    DEMOGRAPHICS_ANSWER,
-    FAILURE,
-    GET_DEMOGRAPHICS,
-    HL7V3,
-    LCM,
-    PROVIDE_AND_REGISTER,
-    QUERY,
-    REGISTRY_STORED_QUERY,
-    RETRIEVE_DOCUMENT_SET,
-    UPDATE_DOCUMENT_SET,
-    XDSB,
-    qualified,
-)
 from drimbox.sandbox.dmp.patient_query import PatientQuery
 from drimbox.sandbox.dmp.patients import Patients
 from drimbox.sandbox.dmp.provide import ProvideAndRegister
@@ -63,15 +40,20 @@ from drimbox.sandbox.dmp.refusals import (
 from drimbox.sandbox.dmp.retrieve import RetrieveDocumentSet
 from drimbox.sandbox.dmp.store import Store
 from drimbox.sandbox.dmp.stored_queries import DEFAULT_MAX_LEAF_RESULTS, RegistryStoredQuery
+from drimbox.sandbox.dmp.transactions import (
+    PROVIDE,
+    REPOSITORY_PATH,
+    RETRIEVE,
+    STORED_QUERY,
+    TEST_EXISTENCE,
+    UPDATE,
+    Transaction,
+)
 from drimbox.sandbox.dmp.update import UpdateDocumentSet
 
-REGISTRY_PATH: Final = "/si-dmp-server/v2/services/registry"
-REPOSITORY_PATH: Final = "/si-dmp-server/v2/services/repository"
-PATIENTS_PATH: Final = "/si-dmp-server/v2/services/patients"
 _LOG: Final = structlog.get_logger("drimbox.sandbox.dmp")
 
 Handle = Callable[[Call], Answer]
-Refuse = Callable[[Sequence[RegistryError]], etree._Element]  # noqa: SLF001  lxml names it so
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +78,6 @@ class Exchange:
     client_certificate: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Service:
-    transaction: Transaction
-    answer_action: str
-    handle: Handle
-    refuse: Refuse
-
-
 class DmpService:
     """Judges and answers; blocking, for worker threads."""
 
@@ -120,13 +94,13 @@ class DmpService:
         self._signers = load_all(trust.signing_authorities)
         self._clock = clock
         self.accepted: Counter[str] = Counter()
-        self._services = _services(
-            provide=ProvideAndRegister(store, patients, self._signers, repository_unique_id),
-            retrieve=RetrieveDocumentSet(store, patients, repository_unique_id),
-            query=RegistryStoredQuery(store, patients, max_leaf_results),
-            update=UpdateDocumentSet(store, patients, repository_unique_id),
-            test_existence=PatientQuery(patients),
-        )
+        self._handlers: Mapping[Transaction, Handle] = {
+            PROVIDE: ProvideAndRegister(store, patients, self._signers, repository_unique_id),
+            RETRIEVE: RetrieveDocumentSet(store, patients, repository_unique_id),
+            STORED_QUERY: RegistryStoredQuery(store, patients, max_leaf_results),
+            UPDATE: UpdateDocumentSet(store, patients, repository_unique_id),
+            TEST_EXISTENCE: PatientQuery(patients),
+        }
 
     def answer(self, exchange: Exchange, instead: Fault | RegistryError | None = None) -> Reply:
         """Return the reply to a request, whatever it holds; refusals are logged by their rule.
@@ -135,40 +109,38 @@ class DmpService:
         """
         relates_to = ""
         try:
-            services = self._services[exchange.path]
             client = _client(exchange)
-            # One packaging a service: whichever its transactions share.
             is_mtom = exchange.path == REPOSITORY_PATH
             envelope, package = read_envelope(exchange.content_type, exchange.body, is_mtom=is_mtom)
             relates_to = message_id_of(envelope)
-            service = services.get(action_of(envelope))
-            if service is None:
-                raise addressing_fault("ActionNotSupported", "this service has no such Action")
-            message = judge_envelope(envelope, service.transaction, package, exchange.path)
+            transaction = self._transaction(exchange.path, action_of(envelope))
+            message = judge_envelope(envelope, transaction, package)
             trust = VihfTrust(self._signers, self._clock.now(), client)
             call = Call(message, judge_vihf(message.assertion, trust), trust.now)
-            answer = self._handled(service, call, instead)
+            answer = self._handled(transaction, call, instead)
         except Fault as fault:
             _LOG.info("fault", code=fault.code, rule=fault.reason)
             return fault_reply(fault, relates_to)
         return soap_reply(
-            answer,
-            action=service.answer_action,
-            relates_to=relates_to,
-            is_mtom=service.transaction.is_mtom,
+            answer, action=transaction.answer_action, relates_to=relates_to, is_mtom=is_mtom
         )
 
+    def _transaction(self, path: str, action: str) -> Transaction:
+        for transaction in self._handlers:
+            if (transaction.path, transaction.action) == (path, action):
+                return transaction
+        raise addressing_fault("ActionNotSupported", "this service has no such Action")
+
     def _handled(
-        self, service: _Service, call: Call, instead: Fault | RegistryError | None
+        self, transaction: Transaction, call: Call, instead: Fault | RegistryError | None
     ) -> Answer:
-        action = service.transaction.action
         try:
-            answer = _misbehave(instead) if instead else service.handle(call)
+            answer = _misbehave(instead) if instead else self._handlers[transaction](call)
         except ContentRefused as refused:
             for error in refused.errors:
-                _LOG.info("refused", action=action, code=error.code, rule=error.context)
-            return Answer(service.refuse(refused.errors))
-        self.accepted[action] += 1
+                _LOG.info("refused", action=transaction.action, code=error.code, rule=error.context)
+            return Answer(transaction.refuse(refused.errors))
+        self.accepted[transaction.action] += 1
         return answer
 
 
@@ -188,59 +160,3 @@ def _client(exchange: Exchange) -> x509.Certificate:
     except Untrusted as error:
         raise security_fault("FailedAuthentication", f"TLS client: {error}") from None
     return client
-
-
-def _services(
-    *, provide: Handle, retrieve: Handle, query: Handle, update: Handle, test_existence: Handle
-) -> Mapping[str, Mapping[str, _Service]]:
-    services = {
-        REGISTRY_PATH: (
-            _Service(
-                Transaction(
-                    REGISTRY_STORED_QUERY, qualified(QUERY, "AdhocQueryRequest"), is_mtom=False
-                ),
-                f"{REGISTRY_STORED_QUERY}Response",
-                query,
-                lambda errors: query_response((), errors),
-            ),
-            _Service(
-                Transaction(
-                    UPDATE_DOCUMENT_SET, qualified(LCM, "SubmitObjectsRequest"), is_mtom=False
-                ),
-                f"{UPDATE_DOCUMENT_SET}Response",
-                update,
-                registry_response,
-            ),
-        ),
-        REPOSITORY_PATH: (
-            _Service(
-                Transaction(
-                    PROVIDE_AND_REGISTER,
-                    qualified(XDSB, "ProvideAndRegisterDocumentSetRequest"),
-                    is_mtom=True,
-                ),
-                f"{PROVIDE_AND_REGISTER}Response",
-                provide,
-                registry_response,
-            ),
-            _Service(
-                Transaction(
-                    RETRIEVE_DOCUMENT_SET,
-                    qualified(XDSB, "RetrieveDocumentSetRequest"),
-                    is_mtom=True,
-                ),
-                f"{RETRIEVE_DOCUMENT_SET}Response",
-                retrieve,
-                lambda errors: retrieve_response((), errors, FAILURE),
-            ),
-        ),
-        PATIENTS_PATH: (
-            _Service(
-                Transaction(GET_DEMOGRAPHICS, qualified(HL7V3, "PRPA_IN201307UV02"), is_mtom=False),
-                DEMOGRAPHICS_ANSWER,
-                test_existence,
-                registry_response,
-            ),
-        ),
-    }
-    return {path: {s.transaction.action: s for s in some} for path, some in services.items()}

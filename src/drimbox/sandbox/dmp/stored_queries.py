@@ -6,8 +6,8 @@ from typing import Final
 
 from lxml import etree
 
-from drimbox.sandbox.dmp.answers import query_response
-from drimbox.sandbox.dmp.call import Answer, Call
+from drimbox.sandbox.dmp.answers import Answer, query_response
+from drimbox.sandbox.dmp.call import Call
 from drimbox.sandbox.dmp.ebrim import part, read_object
 from drimbox.sandbox.dmp.entry_filters import matches
 from drimbox.sandbox.dmp.judge_structure import judge_structure

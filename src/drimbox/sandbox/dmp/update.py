@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from drimbox.sandbox.dmp.answers import registry_response
-from drimbox.sandbox.dmp.call import Answer, Call
+from drimbox.sandbox.dmp.answers import Answer, registry_response
+from drimbox.sandbox.dmp.call import Call
 from drimbox.sandbox.dmp.codes import HIDDEN_FROM_GUARDIANS
 from drimbox.sandbox.dmp.ebrim import RegistryObject, part, read_object
 from drimbox.sandbox.dmp.judge_structure import judge_structure

@@ -43,15 +43,19 @@ class Peer:
         return self.events.pop(0)
 
     async def accept(
-        self, *, refused: Collection[str] = (), extended: UserInformation | None = None
+        self,
+        *,
+        refused: Collection[str] = (),
+        refused_syntaxes: Collection[str] = (),
+        extended: UserInformation | None = None,
     ) -> None:
-        """Accept the first syntax of every context, but those of refused SOP classes."""
+        """Accept the first syntax of every context, but those refused."""
         request = await self.event()
         assert isinstance(request, AssociateRequest)
         self.request = request
         answers = tuple(
             ContextAnswer(c.context_id, ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED)
-            if c.abstract_syntax in refused
+            if c.abstract_syntax in refused or c.transfer_syntaxes[0] in refused_syntaxes
             else ContextAnswer(c.context_id, ContextResult.ACCEPTANCE, c.transfer_syntaxes[0])
             for c in request.contexts
         )
@@ -138,7 +142,7 @@ async def scripted_pacs(script: Callable[[Peer], Awaitable[None]]) -> AsyncItera
         assert task is not None
         tasks.add(task)
         try:
-            with contextlib.suppress(EOFError, ConnectionError):
+            with contextlib.suppress(EOFError, ConnectionError, asyncio.CancelledError):
                 await script(Peer(reader, writer))
         finally:
             writer.close()

@@ -33,7 +33,6 @@ GET_DEMOGRAPHICS: Final = "urn:hl7-org:v3:PRPA_IN201307UV02"
 DEMOGRAPHICS_ANSWER: Final = "urn:hl7-org:v3:PRPA_IN201308UV02"
 
 STABLE_DOCUMENT: Final = "urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1"
-ON_DEMAND_DOCUMENT: Final = "urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248"
 
 ENTRY_AUTHOR: Final = "urn:uuid:93606bcf-9494-43ec-9b4e-a7748d1a838d"
 CLASS_CODE: Final = "urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a"

@@ -17,7 +17,6 @@ from drimbox.sandbox.dmp.registration import (
 )
 from drimbox.sandbox.dmp.store import Store, StoredAssociation, StoredEntry, StoredSet
 
-_CLASSIFICATION: Final = qualified(RIM, "Classification")
 _EXTERNAL_IDENTIFIER: Final = qualified(RIM, "ExternalIdentifier")
 
 
@@ -47,8 +46,8 @@ class Registrar:
 
     def register(
         self, submission: Submission, versions: Mapping[str, StoredEntry] | None = None
-    ) -> dict[str, str]:
-        """Write the set, its entries and associations; return the entryUUID of each symbolic id.
+    ) -> None:
+        """Write the set, its entries and associations, symbolic ids replaced by entryUUIDs.
 
         versions gives, by symbolic id, the entry of which an entry is the next version (ITI-57).
         """
@@ -75,7 +74,6 @@ class Registrar:
             self._register_entry(entry, uuids, (versions or {}).get(entry.object_id))
         for association in submission.associations:
             self._register_association(registered(association.element, uuids))
-        return uuids
 
     def _register_entry(
         self, entry: RegistryObject, uuids: Mapping[str, str], previous: StoredEntry | None

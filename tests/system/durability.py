@@ -31,6 +31,7 @@ from drimbox.ports.audit_repository import AuditSearch
 from drimbox.standards.atna.audit_message import AuditSource
 
 _DRAIN_SECONDS = 40
+_PROGRESS_SECONDS = 30
 _START, _END = b"\x0b", b"\x1c\r"
 # Children are forked from a server that has imported everything: a restart takes no second.
 _context = multiprocessing.get_context("forkserver")
@@ -85,6 +86,13 @@ class Ris:
                 yield self
             finally:
                 self.is_over = True
+
+    async def wait_for(self, more: int) -> None:
+        """Wait until so many more reports were acknowledged."""
+        goal = len(self.acknowledged) + more
+        async with asyncio.timeout(_PROGRESS_SECONDS):
+            while len(self.acknowledged) < goal:  # noqa: ASYNC110 - as many tasks add to it
+                await asyncio.sleep(0.01)
 
     async def _send_all(self, port: int) -> None:
         while not self.is_over:

@@ -95,7 +95,7 @@ class ElementStream:
             yield Remainder(octets)
             return
         self._pending += octets[offset:]
-        if len(self._pending) >= self._retry_at:
+        if len(self._pending) >= min(self._retry_at, MAX_HELD + 1):
             yield from self._complete()
 
     def finish(self) -> None:
@@ -114,7 +114,7 @@ class ElementStream:
                 event, offset = self._next(offset, end)
                 yield event
         except Incomplete:
-            pass
+            pass  # the rest of it is still to come
         del self._pending[:offset]
         if self._value_left:
             yield from self._begin_value()

@@ -62,10 +62,12 @@ class FakeDestination:
     async def store(
         self, instances: AsyncIterator[InstanceStream], *, on_stored: Callable[[int], None]
     ) -> None:
+        stored = 0
         async for instance in instances:
             if len(self.received) >= self.accepts and self.failure is not None:
                 raise self.failure
             octets = b"".join([chunk async for chunk in instance.chunks])
             await anyio.sleep(self.seconds_an_image)
             self.received.append((instance, octets))
-            on_stored(len(self.received))
+            stored += 1
+            on_stored(stored)

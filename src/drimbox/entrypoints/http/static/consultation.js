@@ -23,6 +23,8 @@ const bar = document.getElementById("export-bar");
 const picked = new Set();
 const titles = new Map();
 let search = null;
+let isFollowing = false;
+let isAskedAgain = false;
 
 document.getElementById("situation")?.addEventListener("change", (event) => event.target.form.submit());
 
@@ -154,9 +156,6 @@ function restoreDestination() {
   const kept = localStorage.getItem(DESTINATION_KEY);
   if (select && [...select.options].some((option) => option.value === kept)) select.value = kept;
 }
-
-let isFollowing = false;
-let isAskedAgain = false;
 
 async function followExports() {
   isAskedAgain = true;

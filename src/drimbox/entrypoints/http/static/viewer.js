@@ -49,7 +49,10 @@ function seriesItem(one) {
   button.dataset.series = one.uid;
   item.querySelector(".series-modality").textContent = one.modality || "?";
   item.querySelector("strong").textContent = one.description || `Série ${one.number ?? ""}`;
-  item.querySelector("small").textContent = `${count} image${count > 1 ? "s" : ""}`;
+  item.querySelector("small").textContent = isPictured(one)
+    ? `${count} image${count > 1 ? "s" : ""}`
+    : `${count} document${count > 1 ? "s" : ""}`;
+  button.classList.toggle("series-document", !isPictured(one));
   button.addEventListener("click", () => open(one));
   return item;
 }
@@ -308,7 +311,9 @@ function zoomBy(factor, at = null) {
 function fillPresets(facts) {
   const presets = facts.is_monochrome ? presetsFor(facts.modality) : [];
   const select = byId("preset");
-  select.replaceChildren(new Option("Fenêtre d'origine", ""));
+  const free = new Option("Fenêtre libre", "free");
+  free.hidden = true;
+  select.replaceChildren(new Option("Fenêtre d'origine", ""), free);
   for (const [name, center, width] of presets) select.add(new Option(name, `${center},${width}`));
   select.disabled = !facts.is_monochrome;
 }
@@ -423,6 +428,7 @@ function drag(dx, dy, from, [center, width]) {
     goTo(from.position + Math.round(dy / Math.max(3, viewport.clientHeight / stack.length)));
   } else if (shown.facts.is_monochrome) {
     const step = Math.max(width, 50) / 300;
+    byId("preset").value = "free";
     setWindow([center + dy * step, Math.max(1, width + dx * step)]);
   }
 }

@@ -50,7 +50,7 @@ def running_orthanc(
     if not shutil.which("Orthanc") or os.geteuid() != 0:
         pytest.skip("needs root and apt-get install orthanc orthanc-dicomweb")
     name = f"drb{os.getpid() % 10000}{move_port % 1000}"
-    net = f"10.231.{os.getpid() % 200 + 20}"
+    net = f"10.{move_port % 100 + 150}.{os.getpid() % 200 + 20}"
     orthanc = Orthanc(host=f"{net}.2", own_host=f"{net}.1")
     with _joined_namespace(name, orthanc):
         configuration = folder / "orthanc.json"

@@ -31,7 +31,7 @@ def storage_proposals(
     """Propose these SOP classes in at most `room` contexts.
 
     accepted are the syntaxes a caller takes, best first; empty means as stored. Where there is not
-    room for every syntax, the last of the list go; where there is not room for every class, the
+    room for every syntax, the last compressed ones go; where there is not room for every class, the
     last classes go.
     """
     classes = list(dict.fromkeys(sop_classes))[:room]
@@ -39,9 +39,11 @@ def storage_proposals(
         return []
     share = room // len(classes)
     syntaxes = _syntax_groups(accepted)
-    if len(syntaxes) > share:
-        syntaxes = [*syntaxes[: share - 1], syntaxes[-1]]
-    return [(sop_class, group) for sop_class in classes for group in syntaxes]
+    if syntaxes[-1] is UNCOMPRESSED_SYNTAXES:
+        kept = [*syntaxes[:-1][: share - 1], UNCOMPRESSED_SYNTAXES]
+    else:
+        kept = syntaxes[:share]
+    return [(sop_class, group) for sop_class in classes for group in kept]
 
 
 def _syntax_groups(accepted: Sequence[TransferSyntaxUid]) -> list[Sequence[str]]:

@@ -1,0 +1,113 @@
+"""Settings fail at start, with the name of what is wrong, never later."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drimbox.errors import SettingsError
+from drimbox.sandbox.network.addresses import Addresses
+from drimbox.sandbox.network.box_settings import consumer_settings, source_settings
+from drimbox.sandbox.network.keys import NetworkKeys, make_keys
+from drimbox.sandbox.network.national_services import ServiceAddresses
+from drimbox.sandbox.network.site_pacs import PacsAddress
+from drimbox.settings.load import Role, load_settings
+from drimbox.settings.partners import Environment
+
+SERVICES = ServiceAddresses(
+    registry_url="https://localhost:1/registry",
+    repository_url="https://localhost:1/repository",
+    patients_url="https://localhost:1/patients",
+    documents_url="http://localhost:2/documents",
+    pro_sante_connect_issuer="http://localhost:3/psc",
+    pro_sante_connect_discovery_url="http://localhost:3/psc/.well-known",
+    france_connect_issuer="http://localhost:4/fc",
+    white_list_url="http://127.0.0.1:5/list",
+    crl_url="http://127.0.0.1:5/crl",
+)
+PACS = PacsAddress("127.0.0.1", 104, "PACS")
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> NetworkKeys:
+    return make_keys(tmp_path_factory.mktemp("keys"), crl_url="http://127.0.0.1:5/crl")
+
+
+@pytest.fixture
+def source_toml(tmp_path: Path, keys: NetworkKeys) -> str:
+    return source_settings(tmp_path, Addresses(8440), keys, SERVICES, PACS)
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "box.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_demo_writes_settings_that_load(
+    tmp_path: Path, keys: NetworkKeys, source_toml: str
+) -> None:
+    source = load_settings(write(tmp_path, source_toml))
+    assert source.role is Role.SOURCE
+    assert source.environment is Environment.TEST
+    assert source.peer is not None
+    assert source.peer.tls.certificate_file.is_file()
+    text = consumer_settings(tmp_path, Addresses(8440), keys, SERVICES, PACS)
+    consumer = load_settings(write(tmp_path, text))
+    assert consumer.is_consumer
+    assert not consumer.is_source
+    assert consumer.export_destinations[0].ae_title == "PACS"
+
+
+def test_the_environment_overrides_the_file(
+    tmp_path: Path, source_toml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIMBOX_PACS__PORT", "11112")
+    assert load_settings(write(tmp_path, source_toml)).pacs.port == 11112
+
+
+def without_section(name: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        sections = text.split("\n\n")
+        return "\n\n".join(s for s in sections if not s.startswith((f"[{name}]", f"[{name}.")))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param(without_section("mllp"), "mllp", id="a Source without MLLP"),
+        pytest.param(without_section("dmp"), "dmp", id="no DMP"),
+        pytest.param(lambda t: t + "[nonsense]\na = 1\n", "nonsense", id="an unknown section"),
+        pytest.param(
+            lambda t: t.replace("[browser]", "[browser]\nprot = 1"), "browser.prot", id="a typo"
+        ),
+        pytest.param(
+            lambda t: t.replace('"test"', '"production"'),
+            "plain HTTP",
+            id="plain HTTP in production",
+        ),
+        pytest.param(
+            lambda t: t.replace("[browser]", '[browser]\nhost = "0.0.0.0"'),
+            "plain HTTP",
+            id="plain HTTP on every address",
+        ),
+        pytest.param(lambda t: t + "= = =", "", id="no TOML"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    tmp_path: Path, source_toml: str, change: Callable[[str], str], said: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(write(tmp_path, change(source_toml)))
+    assert said in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none\.toml"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_a_secret_does_not_show(tmp_path: Path, source_toml: str) -> None:
+    assert "SANDBOX-0001" not in repr(load_settings(write(tmp_path, source_toml)))

@@ -33,7 +33,10 @@ class ExportFailure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One export; stored and total count instances, user is the professional's national id."""
+    """One export; stored and total count instances, user is the professional's national id.
+
+    seen_at is when the process that does it last said so: one that says nothing any more is gone.
+    """
 
     identifier: str
     context_identifier: str
@@ -46,3 +49,4 @@ class Export:
     stored: int = 0
     finished_at: datetime | None = None
     failure: ExportFailure | None = None
+    seen_at: datetime | None = None

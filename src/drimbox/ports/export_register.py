@@ -19,4 +19,4 @@ class ExportRegister(Protocol):
         """List the finished exports of these studies, whoever asked for them (CO.79)."""
 
     async def interrupt(self, started_before: datetime, now: datetime) -> int:
-        """Mark as failed what was queued or running before then; return how many."""
+        """Mark as failed what was asked for before then and never ended; return how many."""

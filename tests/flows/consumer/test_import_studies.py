@@ -176,6 +176,18 @@ async def test_a_fault_of_ours_ends_one_export_only(site: ConsultationSite) -> N
         assert (await _finished(site, second)).state is ExportState.DONE
 
 
+async def test_a_trail_that_is_away_ends_one_export_only(site: ConsultationSite) -> None:
+    _hold(site)
+    caller = made_up_caller(made_up_context())
+    await site.import_studies.request(caller, [STUDY], "PACS")
+    site.audit.is_away = True
+    async with _running(site):
+        await anyio.sleep(0.1)
+        site.audit.is_away = False
+        (second,) = await site.import_studies.request(caller, [STUDY], "PACS")
+        assert (await _finished(site, second)).state is ExportState.DONE
+
+
 @pytest.mark.requirement("CO.76")
 async def test_exports_under_way_are_counted_until_they_end(site: ConsultationSite) -> None:
     _hold(site)
@@ -227,11 +239,45 @@ async def test_nothing_is_queued_unless_all_may_be(site: ConsultationSite) -> No
     assert site.exports.history == []
 
 
-async def test_what_an_earlier_run_left_is_marked_interrupted(site: ConsultationSite) -> None:
+async def test_an_export_of_which_nobody_says_anything_any_more_is_interrupted(
+    site: ConsultationSite,
+) -> None:
+    _hold(site)
+    context = made_up_context()
+    await site.import_studies.request(made_up_caller(context), [STUDY], "PACS")
+    site.clock.advance(59)
+    (export,) = await site.import_studies.find(context)
+    assert export.state is ExportState.QUEUED
+    site.clock.advance(1)
+    (export,) = await site.import_studies.find(context)
+    assert (export.state, export.failure) == (ExportState.FAILED, ExportFailure.INTERRUPTED)
+    assert await site.import_studies.count_under_way([context.identifier]) == 0
+
+
+async def test_a_long_export_goes_on_saying_so(site: ConsultationSite) -> None:
+    _hold(site)
+    site.destination.seconds_an_image = 1.2
+    context = made_up_context()
+    await site.import_studies.request(made_up_caller(context), [STUDY], "PACS")
+    async with _running(site):
+        await anyio.sleep(0.5)
+        site.clock.advance(59)
+        await anyio.sleep(2.2)
+        site.clock.advance(59)
+        (export,) = await site.import_studies.find(context)
+        assert export.state is ExportState.RUNNING
+        assert export.stored > 0
+
+
+async def test_what_a_box_left_behind_days_ago_is_settled_when_it_starts(
+    site: ConsultationSite,
+) -> None:
     _hold(site)
     (export,) = await site.import_studies.request(
         made_up_caller(made_up_context()), [STUDY], "PACS"
     )
-    site.clock.advance(60)
-    await site.exports.interrupt(site.clock.now(), site.clock.now())
+    site.clock.advance(2 * 86400)
+    again = ConsultationSite(site.folder, clock=site.clock, exports=site.exports)
+    async with _running(again):
+        await anyio.sleep(0.05)
     assert site.exports.exports[export.identifier].failure is ExportFailure.INTERRUPTED

@@ -53,7 +53,7 @@ def test_every_situation_of_every_professional_can_be_chosen() -> None:
 
 
 @pytest.mark.anyio
-async def test_the_page_may_post_to_the_box_and_nowhere_else() -> None:
+async def test_the_page_is_served_and_its_scripts_may_call_the_box_only() -> None:
     dpi = SandboxDpi(CALL_URL)
     await dpi.start("127.0.0.1", 0)
     try:
@@ -67,7 +67,7 @@ async def test_the_page_may_post_to_the_box_and_nowhere_else() -> None:
                 async with session.get(dpi.url + path) as answer:
                     assert (answer.status, answer.content_type) == (200, kind)
                     policy = answer.headers["Content-Security-Policy"]
-                    assert "form-action http://localhost:8441;" in policy
+                    assert "connect-src 'self' http://localhost:8441" in policy
             async with session.get(dpi.url + "server.py") as answer:
                 assert answer.status == 404
     finally:

@@ -4,12 +4,15 @@
     run       one by one: fresh token -> images from their Source (CO.68 checked as they arrive)
               -> Patient ID replaced by the IPP of the call (CO.77) -> C-STORE -> traced
 
-What is queued goes on when its page closes; a restart of the box marks it interrupted.
+What is queued goes on when its page closes. The process that holds it says so in the register every
+few seconds; an export of which nobody says anything any more is shown as interrupted.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import anyio
 
@@ -36,18 +39,28 @@ from drimbox.ports.pacs import StorageDestination
 from drimbox.standards.dicom.outgoing import OutgoingIdentity
 
 MAX_QUEUED = 500
+GONE_AFTER = timedelta(seconds=60)
 _PARALLEL_EXPORTS = 2
-_SECONDS_BETWEEN_COUNTS = 1.0
+_SECONDS_BETWEEN_LOOKS = 1.0
+_SAID_EVERY = timedelta(seconds=10)
+_LEFT_BEHIND = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
-    """One export with what it takes to do it; session_identifier finds a fresh token."""
+    """One export, as last saved, with what it takes to do it.
+
+    stored is how many instances the destination holds now; session_identifier finds a fresh token.
+    """
 
     export: Export
     caller: Caller
     context: ConsultationContext
     session_identifier: str | None
+    stored: int = 0
+
+    def set_stored(self, count: int) -> None:
+        self.stored = count
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,8 @@ class ImportStudies:
     _queue: asyncio.Queue[_Job] = field(
         default_factory=lambda: asyncio.Queue(MAX_QUEUED), init=False, repr=False
     )
+    _under_way: dict[str, _Job] = field(default_factory=dict, init=False, repr=False)
+    _saving: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     @property
     def destination_names(self) -> tuple[str, ...]:
@@ -111,13 +126,14 @@ class ImportStudies:
             for study in found
         ]
         for job in jobs:
-            await self.exports.save(job.export)
+            self._under_way[job.export.identifier] = job
+            await self._save(job)
             await self._queue.put(job)
         return tuple(job.export for job in jobs)
 
     async def find(self, context: ConsultationContext) -> tuple[Export, ...]:
         """List the exports of one context, oldest first (CO.61)."""
-        return await self.exports.find_of_context(context.identifier)
+        return await self._find(context.identifier)
 
     async def find_done(self, studies: Sequence[StudyInstanceUid]) -> tuple[Export, ...]:
         """List the finished exports of these exams (CO.79)."""
@@ -127,17 +143,23 @@ class ImportStudies:
         """Count what is queued or running in these contexts (CO.76, warning at sign-out)."""
         count = 0
         for identifier in context_identifiers:
-            exports = await self.exports.find_of_context(identifier)
+            exports = await self._find(identifier)
             count += sum(not export.state.is_over for export in exports)
         return count
 
     async def run(self) -> None:
         """Do what is queued, until cancelled; called once a process."""
         now = self.clock.now()
-        await self.exports.interrupt(now, now)
+        await self.exports.interrupt(now - _LEFT_BEHIND, now)
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._say_what_is_under_way)
             for _ in range(_PARALLEL_EXPORTS):
                 tasks.start_soon(self._work)
+
+    async def _find(self, context_identifier: str) -> tuple[Export, ...]:
+        now = self.clock.now()
+        found = await self.exports.find_of_context(context_identifier)
+        return tuple(_interrupted(e) if _is_gone(e, now) else e for e in found)
 
     async def _work(self) -> None:
         while True:
@@ -145,25 +167,21 @@ class ImportStudies:
             try:
                 await self._export(job)
             except Exception as error:  # noqa: BLE001  # one export must not end all others
-                await self._end(job, _Count(), ExportFailure.INTERRUPTED, type(error).__name__)
+                # With neither trail nor register, its users see it interrupted after GONE_AFTER.
+                with suppress(DrimboxError):
+                    await self._end(job, ExportFailure.INTERRUPTED, type(error).__name__)
 
     async def _export(self, job: _Job) -> None:
         """Do one export; whatever happens, it ends in a state its user can read."""
-        running = replace(job.export, state=ExportState.RUNNING)
-        await self.exports.save(running)
-        stored = _Count()
+        await self._save(job, state=ExportState.RUNNING)
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._tell_count, running, stored)
-                await self._send(job, stored)
-                tasks.cancel_scope.cancel()
-        except* DrimboxError as group:
-            error = _first(group)
-            await self._end(job, stored, _failure_of(error), str(error))
+            await self._send(job)
+        except DrimboxError as error:
+            await self._end(job, _failure_of(error), str(error))
         else:
-            await self._end(job, stored, None, "")
+            await self._end(job, None, "")
 
-    async def _send(self, job: _Job, stored: "_Count") -> None:
+    async def _send(self, job: _Job) -> None:
         caller = await self._with_fresh_token(job)
         study = job.export.study_instance_uid
         opened = await self.images.open_study(caller, TargetResource(study), None)
@@ -171,7 +189,7 @@ class ImportStudies:
         images = ExportStream(opened.retrieve(TargetResource(study), ()), identity)
         destination = self.destinations[job.export.destination]
         try:
-            await destination.store(images, on_stored=stored.set)
+            await destination.store(images, on_stored=job.set_stored)
         except DrimboxError as error:
             if images.source_failure is not None:
                 raise images.source_failure from error
@@ -187,41 +205,37 @@ class ImportStudies:
             return job.caller
         return replace(job.caller, access_token=session.access_token)
 
-    async def _tell_count(self, export: Export, stored: "_Count") -> None:
+    async def _say_what_is_under_way(self) -> None:
         while True:
-            await anyio.sleep(_SECONDS_BETWEEN_COUNTS)
-            await self.exports.save(replace(export, stored=stored.value))
+            await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
+            for job in tuple(self._under_way.values()):
+                seen_at = job.export.seen_at
+                is_due = seen_at is None or seen_at + _SAID_EVERY <= self.clock.now()
+                if is_due or job.stored != job.export.stored:
+                    await self._save(job)
 
-    async def _end(
-        self, job: _Job, stored: "_Count", failure: ExportFailure | None, description: str
-    ) -> None:
-        export = job.export
+    async def _end(self, job: _Job, failure: ExportFailure | None, description: str) -> None:
         trace = Trace(
-            study=export.study_instance_uid,
-            destination=export.destination,
+            study=job.export.study_instance_uid,
+            destination=job.export.destination,
             description=description,
         )
         outcome = AuditOutcome.SERIOUS_FAILURE if failure else AuditOutcome.SUCCESS
+        self._under_way.pop(job.export.identifier, None)
         await self.audit.record(AuditAction.IMAGES_EXPORTED, job.context, outcome, trace)
-        await self.exports.save(
-            replace(
-                export,
-                state=ExportState.FAILED if failure else ExportState.DONE,
-                stored=stored.value,
-                finished_at=self.clock.now(),
-                failure=failure,
+        job.export = replace(job.export, finished_at=self.clock.now(), failure=failure)
+        await self._save(job, state=ExportState.FAILED if failure else ExportState.DONE)
+
+    async def _save(self, job: _Job, *, state: ExportState | None = None) -> None:
+        """Save a job as it is now, one after the other: the last state stays."""
+        async with self._saving:
+            job.export = replace(
+                job.export,
+                state=state or job.export.state,
+                stored=job.stored,
+                seen_at=self.clock.now(),
             )
-        )
-
-
-class _Count:
-    """How many instances the destination holds."""
-
-    def __init__(self) -> None:
-        self.value = 0
-
-    def set(self, value: int) -> None:
-        self.value = value
+            await self.exports.save(job.export)
 
 
 class _DestinationFailed(DrimboxError):
@@ -230,11 +244,6 @@ class _DestinationFailed(DrimboxError):
     def __init__(self, cause: DrimboxError) -> None:
         super().__init__(str(cause))
         self.cause = cause
-
-
-def _first(group: BaseExceptionGroup[DrimboxError]) -> DrimboxError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _failure_of(error: DrimboxError) -> ExportFailure:
@@ -247,3 +256,12 @@ def _failure_of(error: DrimboxError) -> ExportFailure:
     if isinstance(error, Unavailable):
         return ExportFailure.SOURCE_UNAVAILABLE
     return ExportFailure.SOURCE_REFUSED
+
+
+def _is_gone(export: Export, now: datetime) -> bool:
+    last_sign = export.seen_at or export.requested_at
+    return not export.state.is_over and last_sign + GONE_AFTER <= now
+
+
+def _interrupted(export: Export) -> Export:
+    return replace(export, state=ExportState.FAILED, failure=ExportFailure.INTERRUPTED)

@@ -28,13 +28,16 @@ class SandboxDpi:
         self._call_url = contextual_call_url
         parts = urlsplit(contextual_call_url)
         box = f"{parts.scheme}://{parts.netloc}"
+        # A form leads wherever its answer redirects: to the box, then to its identity provider.
+        sign_in = f"{parts.scheme}://{parts.hostname}:*"
         self._headers = {
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             # The box checks the Origin of a call; a page that hides it is no web DPI of this site.
             "Referrer-Policy": "strict-origin-when-cross-origin",
             "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; "
-            f"base-uri 'none'; form-action {box}; connect-src 'self' {box}",
+            f"base-uri 'none'; img-src 'self' data:; form-action {sign_in}; "
+            f"connect-src 'self' {box}",
         }
         self._runner: web.AppRunner | None = None
         self.url = ""

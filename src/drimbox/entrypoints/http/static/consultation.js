@@ -193,6 +193,17 @@ function showExports(list) {
     return item;
   });
   document.getElementById("export-list").replaceChildren(...lines);
+  for (const one of list) if (one.state === "done") markExported(one);
+}
+
+function markExported({ study, destination }) {
+  const chips = exams.querySelector(`[data-study="${CSS.escape(study)}"] .exam-chips`);
+  if (!chips || chips.querySelector(".chip-good")) return;
+  const chip = document.createElement("span");
+  chip.className = "chip chip-good";
+  chip.textContent = "Déjà exporté";
+  chip.title = `Vers ${destination}`;
+  chips.append(chip);
 }
 
 function stateText(one) {

@@ -90,8 +90,6 @@ async function open(one) {
   } catch (error) {
     if (series === one) return tellFailure(error);
   }
-  // A stack is looked at from its middle, a single image or a cine from its start.
-  position = stack.length > 20 && stack[0].instance !== stack[1].instance ? stack.length >> 1 : 0;
   showPosition();
   await draw();
   loadThumbnails();

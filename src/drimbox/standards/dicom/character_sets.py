@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 
-from pydicom.charset import convert_encodings, decode_bytes, encode_string
+from pydicom.charset import convert_encodings, decode_bytes
 
 _CODECS = {
     "": "latin-1",  # the default repertoire is ASCII; real files put Latin-1 in it
@@ -56,18 +56,12 @@ def _decode_with_extensions(octets: bytes, term: str) -> str:
 
 
 def encode_text(text: str, term: str) -> bytes | None:
-    """Write text in that repertoire; None where the repertoire lacks a character."""
+    """Write text in that repertoire; None where it lacks a character, as far as we write it."""
     codec = _CODECS.get(term)
     if codec is not None:
         return _encode_with(codec if term not in {"", "ISO_IR 6"} else "ascii", text)
-    if text.isascii():
-        return text.encode("ascii")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            return encode_string(text, convert_encodings(term.split("\\")))
-        except (LookupError, ValueError, UserWarning):
-            return None
+    # Code extensions begin in ASCII; their escape sequences are not written here.
+    return _encode_with("ascii", text)
 
 
 def _encode_with(codec: str, text: str) -> bytes | None:

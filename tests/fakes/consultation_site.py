@@ -91,12 +91,13 @@ class ConsultationSite:
     exports: FakeExportRegister = field(default_factory=FakeExportRegister)
     destination: FakeDestination = field(default_factory=FakeDestination)
     pixels: FakePixelWorker = field(default_factory=FakePixelWorker)
+    installed: frozenset[str] = frozenset({HERE.structure.identifier})
     pending: FakePendingSignIns = field(default_factory=FakePendingSignIns)
 
     def __post_init__(self) -> None:
         self.provider = FakeIdentityProvider(self.clock, DOCTOR)
         self.trail = ConsultationAudit(self.audit, self.clock)
-        self.situations = Situations(frozenset({HERE.structure.identifier}))
+        self.situations = Situations(self.installed)
         self.find_prior_studies = FindPriorStudies(
             self.dmp,
             self.situations,

@@ -11,6 +11,7 @@ from tests.fakes.consultation_site import (
     DOCTOR,
     ELSEWHERE,
     FORM_TOKEN,
+    HERE,
     ConsultationSite,
 )
 from tests.fakes.manifests import made_up_manifest, made_up_patient, made_up_series
@@ -230,8 +231,10 @@ def test_a_dmp_that_may_not_be_read_is_told(
 
 @pytest.mark.requirement("CO.49")
 @pytest.mark.requirement("CO.50")
-def test_a_situation_is_asked_for_then_shown_then_changed(site: ConsultationSite) -> None:
-    client = site.client(replace(DOCTOR, activities=(ELSEWHERE,)))
+def test_a_situation_is_asked_for_then_shown_then_changed(tmp_path: Path) -> None:
+    both = frozenset({HERE.structure.identifier, ELSEWHERE.structure.identifier})
+    site = ConsultationSite(tmp_path, installed=both)
+    client = site.client(replace(DOCTOR, activities=(HERE, ELSEWHERE)))
     context = site.open_patient(client)
     assert "Choisir une situation" in client.get(f"/consultation/{context}").text
     assert "Choisissez votre situation" in client.get(f"/consultation/{context}/exams").text

@@ -17,7 +17,8 @@ _HERE = Situation(HERE.structure.identifier)
 
 @pytest.fixture
 async def site(tmp_path: Path) -> ConsultationSite:
-    site = ConsultationSite(tmp_path)
+    both = frozenset({HERE.structure.identifier, ELSEWHERE.structure.identifier})
+    site = ConsultationSite(tmp_path, installed=both)
     await site.contexts.add(made_up_context(professional=None))
     return site
 
@@ -31,6 +32,14 @@ async def test_confirming_binds_the_context_to_professional_and_session(
     context = await site.confirm_patient.get_confirmed(stored, "a-context")
     assert context.professional == DOCTOR
     assert stored.context_ids == ("a-context",)
+
+
+async def test_two_tabs_that_confirm_at_once_both_stay_confirmed(site: ConsultationSite) -> None:
+    await site.contexts.add(made_up_context(identifier="other", professional=None))
+    session = site.session_of(DOCTOR)
+    await site.confirm_patient(session, "a-context")
+    await site.confirm_patient(session, "other")
+    assert site.sessions.sessions[session.identifier].context_ids == ("a-context", "other")
 
 
 async def test_a_context_not_confirmed_here_is_not_there(site: ConsultationSite) -> None:

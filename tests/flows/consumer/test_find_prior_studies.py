@@ -280,7 +280,6 @@ _TWO_PLACES = replace(DOCTOR, activities=(ELSEWHERE, HERE))
 _SITUATIONS = [
     pytest.param(None, "1990782024", id="unnamed: the one whose certificates are here"),
     pytest.param(Situation("1990782024"), "1990782024", id="named by the call"),
-    pytest.param(Situation("499700100321001"), "499700100321001", id="the other one, named"),
 ]
 
 
@@ -294,9 +293,24 @@ async def test_the_situation_is_one_of_the_professional_s(
     assert site.dmp.identities[0].structure_identifier == structure
 
 
+async def test_two_situations_that_can_be_used_here_must_be_chosen_between(
+    tmp_path: Path,
+) -> None:
+    both = frozenset({HERE.structure.identifier, ELSEWHERE.structure.identifier})
+    site = ConsultationSite(tmp_path, installed=both)
+    with pytest.raises(SituationNeeded):
+        await site.find_prior_studies(made_up_context(professional=_TWO_PLACES))
+    named = Situation(ELSEWHERE.structure.identifier)
+    await site.find_prior_studies(made_up_context(professional=_TWO_PLACES, situation=named))
+    assert site.dmp.identities[0].structure_identifier == named.value
+
+
 @pytest.mark.requirement("CO.49")
 async def test_a_situation_that_cannot_be_told_must_be_chosen(site: ConsultationSite) -> None:
     unnamed: list[ConsultationContext] = [
+        made_up_context(
+            professional=_TWO_PLACES, situation=Situation(ELSEWHERE.structure.identifier)
+        ),
         made_up_context(professional=replace(DOCTOR, activities=(ELSEWHERE,))),
         made_up_context(professional=replace(DOCTOR, activities=())),
         made_up_context(situation=Situation("1990781018")),

@@ -59,9 +59,10 @@ class ConfirmPatient:
         if bound.situation is None:
             bound = replace(bound, situation=session.situation)
         await self._bind(bound)
-        known = tuple(i for i in session.context_ids if i != identifier)
+        latest = await self._read_again(session)
+        known = tuple(i for i in latest.context_ids if i != identifier)
         confirmed = (*known, identifier)[-_MAX_CONTEXTS_A_SESSION:]
-        await self.sessions.save(replace(session, context_ids=confirmed))
+        await self.sessions.save(replace(latest, context_ids=confirmed))
         return bound
 
     async def choose_situation(
@@ -77,8 +78,12 @@ class ConfirmPatient:
         changed = replace(context, situation=situation)
         self.situations.activity_of(changed)
         await self._bind(changed)
-        await self.sessions.save(replace(session, situation=situation))
+        await self.sessions.save(replace(await self._read_again(session), situation=situation))
         return changed
+
+    async def _read_again(self, session: Session) -> Session:
+        """Return the session as stored now: another tab may have confirmed, or tokens changed."""
+        return await self.sessions.get(session.identifier, self.clock.now())
 
     async def _bind(self, context: ConsultationContext) -> None:
         try:

@@ -20,7 +20,7 @@ _PHARMACIST = "21"
 
 
 class SituationNeeded(Refused):
-    """The professional has several situations, or none that the call named: one must be chosen."""
+    """Several situations could be meant, or none that can be used here: one must be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Situations:
 
         Raises:
             NotAuthenticated: nobody has signed in to this context.
-            SituationNeeded: several could be meant, or the one named is not the professional's.
+            SituationNeeded: several could be meant; or the one named is not the professional's, or
+                has no certificate here.
         """
         if context.professional is None:
             raise NotAuthenticated("nobody has signed in")
@@ -84,6 +85,8 @@ class Situations:
 def _named(choices: tuple[SituationChoice, ...], situation: Situation) -> Activity:
     for choice in choices:
         if choice.activity.structure.identifier == situation.value:
+            if not choice.is_installed:
+                raise SituationNeeded("the certificates of the situation are not installed here")
             return choice.activity
     raise SituationNeeded("the situation is not one of the professional's")
 

@@ -34,6 +34,7 @@ class Pacs(Protocol):
 
         Raises:
             NotFound: the PACS holds no such instance.
+            NotAcceptable: it can give none in transfer_syntaxes.
         """
 
 

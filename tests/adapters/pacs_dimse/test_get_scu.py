@@ -15,9 +15,16 @@ from drimbox.adapters.pacs_dimse.get_scu import (
     get,
 )
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
-from drimbox.errors import DrimboxError, NotFound, RejectedByPartner, TimedOut, Unavailable
+from drimbox.errors import (
+    DrimboxError,
+    NotAcceptable,
+    NotFound,
+    RejectedByPartner,
+    TimedOut,
+    Unavailable,
+)
 from drimbox.model.retrieval import TargetResource
-from drimbox.model.uids import SopClassUid, StudyInstanceUid
+from drimbox.model.uids import SopClassUid, StudyInstanceUid, TransferSyntaxUid
 from drimbox.settings.partners import PacsSettings
 from drimbox.standards.dimse.messages import (
     STUDY_ROOT_GET,
@@ -29,6 +36,7 @@ from drimbox.standards.dimse.pdu import AssociateReject
 
 pytestmark = pytest.mark.anyio
 CT = SopClassUid("1.2.840.10008.5.1.4.1.1.2")
+JPEG_LS = TransferSyntaxUid("1.2.840.10008.1.2.4.80")
 SCOPE = RetrievalScope((CT,), ())
 TARGET = TargetResource(StudyInstanceUid("1.2.3"))
 PIXELS = bytes(range(256)) * 200
@@ -268,3 +276,26 @@ async def test_a_consumer_that_does_not_read_holds_the_pacs_back(
         await task
     assert received == 64 * 1024 * 1024
     assert max(taken) < HIGH_WATER + 2 * 1024 * 1024
+
+
+async def refuses_storage(peer: Peer) -> None:
+    await peer.accept(refused={CT})
+    await peer.finish()
+
+
+async def has_it_in_another_syntax(peer: Peer) -> None:
+    await peer.accept()
+    context, request, _ = await peer.message()
+    peer.answer(context, request, 0xA702, SubOperations(0, 0, 3, 0))
+    await peer.finish()
+
+
+@pytest.mark.requirement("SO.85")
+@pytest.mark.parametrize("script", [refuses_storage, has_it_in_another_syntax])
+async def test_nothing_in_the_syntaxes_asked_for_is_not_acceptable(
+    script: Callable[[Peer], Awaitable[None]],
+) -> None:
+    async with scripted_pacs(script) as port:
+        settings = PacsSettings(host="127.0.0.1", port=port, ae_title="PACS")
+        with pytest.raises(NotAcceptable):
+            await get(settings, [TARGET], RetrievalScope((CT,), (JPEG_LS,)), InstanceFunnel())

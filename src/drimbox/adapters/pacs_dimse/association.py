@@ -39,6 +39,7 @@ LOW_WATER = 2 * 1024 * 1024
 _BUFFER = 1024 * 1024
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 _RELEASE_SECONDS = 2.0
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux alone has it
 
 
 class Association(asyncio.BufferedProtocol):
@@ -84,8 +85,8 @@ class Association(asyncio.BufferedProtocol):
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._socket is not None:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        if self._socket is not None and _QUICK_ACK is not None:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         self._last_octet = asyncio.get_running_loop().time()
         try:
             events = self.layer.receive(self._view[:nbytes])

@@ -11,7 +11,7 @@ from drimbox.adapters.pacs_dimse.presentation_contexts import (
     number_contexts,
     storage_proposals,
 )
-from drimbox.errors import NotFound, RejectedByPartner, Unavailable
+from drimbox.errors import NotAcceptable, NotFound, RejectedByPartner, Unavailable
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SopClassUid, TransferSyntaxUid
 from drimbox.settings.partners import PacsSettings
@@ -90,6 +90,7 @@ async def get(
 
     Raises:
         GetNotSupported: the PACS does not do C-GET.
+        NotAcceptable: it has nothing in the syntaxes that the caller takes.
         Unavailable, RejectedByPartner: it failed, or could not send everything.
     """
     association = GetAssociation(settings.idle_timeout_seconds)
@@ -97,8 +98,10 @@ async def get(
         await connect_to_pacs(association, settings)
         await association.negotiate(_request(settings, scope))
         context = _get_context(association)
+        _check_acceptable(association, scope)
         for index, target in enumerate(targets):
-            await _get_one(association, context, index + 1, target, funnel)
+            response = await _get_one(association, context, index + 1, target, funnel)
+            check_retrieved(response, scope, funnel)
         funnel.end_one()
     except BaseException:
         association.abort()
@@ -134,7 +137,8 @@ async def _get_one(
     message_id: int,
     target: TargetResource,
     funnel: InstanceFunnel,
-) -> None:
+) -> Command:
+    """Retrieve one target and return the final response."""
     is_implicit = context.transfer_syntaxes[0] == IMPLICIT_VR_LITTLE_ENDIAN
     identifier = encode_data_set(retrieve_identifier(target), is_implicit=is_implicit)
     request = Command(
@@ -154,22 +158,35 @@ async def _get_one(
         if command.has_data_set:
             await read_identifier(association)
         if command.status not in PENDING:
-            check_retrieved(command, funnel)
-            return
+            return command
 
 
-def check_retrieved(response: Command, funnel: InstanceFunnel) -> None:
+def _check_acceptable(association: Association, scope: RetrievalScope) -> None:
+    """Ask for nothing that could only fail: the PACS has none of the caller's syntaxes.
+
+    Raises:
+        NotAcceptable: no storage context was accepted.
+    """
+    is_any = any(association.context_for(sop_class) for sop_class in scope.sop_classes)
+    if scope.transfer_syntaxes and not is_any:
+        raise NotAcceptable("the PACS can send in none of the transfer syntaxes asked for")
+
+
+def check_retrieved(response: Command, scope: RetrievalScope, funnel: InstanceFunnel) -> None:
     """Judge the final response of a C-GET or C-MOVE.
 
     Raises:
         GetNotSupported: the PACS knows no such operation.
         NotFound: it sent nothing, because it holds nothing.
+        NotAcceptable: it sent nothing, and the caller does not take every syntax.
         Unavailable: it did not send everything.
         RejectedByPartner: it refused.
     """
     status, counts = response.status or SUCCESS, response.sub_operations
     if status in {SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION} and funnel.count == 0:
         raise GetNotSupported
+    if scope.transfer_syntaxes and counts.failed and funnel.count == 0:
+        raise NotAcceptable("the PACS sends nothing in the transfer syntaxes asked for")
     if status == SUB_OPERATIONS_INCOMPLETE or (status == SUCCESS and counts.failed):
         raise Unavailable(PARTNER, f"did not send every instance ({counts.failed or 0} failed)")
     if status != SUCCESS:

@@ -2,13 +2,12 @@
 
 from drimbox.adapters.pacs_dimse.association import Association, associate_request
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, connect_to_pacs, read_identifier
-from drimbox.adapters.pacs_dimse.get_scu import check_retrieved
+from drimbox.adapters.pacs_dimse.get_scu import RetrievalScope, check_retrieved
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
 from drimbox.adapters.pacs_dimse.presentation_contexts import number_contexts
 from drimbox.adapters.pacs_dimse.store_scp import Expectation, StoreScp
 from drimbox.errors import RejectedByPartner, Unavailable
 from drimbox.model.retrieval import TargetResource
-from drimbox.model.uids import TransferSyntaxUid
 from drimbox.settings.partners import PacsSettings
 from drimbox.standards.dicom.data_set import encode_data_set
 from drimbox.standards.dicom.query_keys import retrieve_identifier
@@ -36,17 +35,18 @@ class MoveAssociation(Association):
 async def move(
     settings: PacsSettings,
     target: TargetResource,
-    transfer_syntaxes: tuple[TransferSyntaxUid, ...],
+    scope: RetrievalScope,
     scp: StoreScp,
     funnel: InstanceFunnel,
 ) -> None:
     """Have the target sent to our own SCP, into the funnel.
 
     Raises:
+        NotAcceptable: it has nothing in the syntaxes that the caller takes.
         Unavailable, RejectedByPartner: it failed, or could not send everything.
     """
     await scp.start()
-    with scp.expect(target, transfer_syntaxes, funnel) as expectation:
+    with scp.expect(target, scope.transfer_syntaxes, funnel) as expectation:
         association = MoveAssociation(settings.idle_timeout_seconds, expectation)
         try:
             await connect_to_pacs(association, settings)
@@ -54,7 +54,7 @@ async def move(
             response = await _move(association, target, expectation, scp.ae_title)
             # The last instances may still wait to be read.
             await expectation.idle.wait()
-            check_retrieved(response, funnel)
+            check_retrieved(response, scope, funnel)
             funnel.end_one()
         except BaseException:
             association.abort()

@@ -135,7 +135,7 @@ class DimsePacs:
     ) -> None:
         if self._scp is None:
             raise RejectedByPartner(PARTNER, "C-MOVE", "needs our own DICOM listener")
-        await move(self._settings, target, scope.transfer_syntaxes, self._scp, funnel)
+        await move(self._settings, target, scope, self._scp, funnel)
 
     async def _plan(
         self, target: TargetResource

@@ -61,9 +61,7 @@ def free_port() -> int:
 
 
 def dimse_pacs(port: int, listener_port: int, mode: Literal["c-get", "c-move"]) -> DimsePacs:
-    settings = PacsSettings(
-        host="127.0.0.1", port=port, ae_title="PACS", retrieve_mode=mode, associations=3
-    )
+    settings = PacsSettings(host="127.0.0.1", port=port, ae_title="PACS", retrieve_mode=mode)
     return DimsePacs(settings, DicomListenerSettings(port=listener_port))
 
 

@@ -8,11 +8,11 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
 from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
-from drimbox.entrypoints.http.error_doors import EXCEPTION_HANDLERS
+from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.health import HealthDoor, health_routes
 from drimbox.entrypoints.http.oauth import oauth_routes
 from drimbox.entrypoints.http.operator import OperatorDoor, operator_routes
-from drimbox.entrypoints.http.pages import static_files
+from drimbox.entrypoints.http.pages import STATIC_PATH, Pages, static_files
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
 from drimbox.entrypoints.http.sign_in import sign_in_routes
 from drimbox.flows.opened_study import ImageService
@@ -21,7 +21,11 @@ from drimbox.gateway.parts import Parts
 
 
 def browser_application(
-    parts: Parts, identity: Identity, images: ImageService, routes: list[BaseRoute]
+    parts: Parts,
+    identity: Identity,
+    images: ImageService,
+    pages: Pages,
+    routes: list[BaseRoute],
 ) -> ASGIApp:
     """Return what persons and FHIR clients of the site use."""
     settings = parts.settings
@@ -36,9 +40,9 @@ def browser_application(
                 identity.sign_in, callback_path=settings.pro_sante_connect.redirect_path
             ),
             *health_routes(health_door(parts)),
-            Mount("/static", static_files()),
+            Mount(STATIC_PATH, static_files()),
         ],
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers=exception_handlers(pages.answer),
     )
     policy = BrowserPolicy(
         is_secure=settings.browser.certificate_file is not None,
@@ -60,7 +64,7 @@ def peer_application(parts: Parts, identity: Identity, images: ImageService) -> 
             *_oauth(identity.peer_tokens, are_tokens_bound=True),
             *health_routes(health_door(parts)),
         ],
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers=exception_handlers(),
     )
 
 
@@ -70,7 +74,7 @@ def operator_application(parts: Parts, registry: CollectorRegistry) -> ASGIApp:
     door = OperatorDoor(registry, stores.alerts, stores.outbox, parts.clock)
     return Starlette(
         routes=[*operator_routes(door), *health_routes(health_door(parts))],
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers=exception_handlers(),
     )
 
 

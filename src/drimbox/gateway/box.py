@@ -46,6 +46,7 @@ class Box:
         self._is_shared = is_shared
         self._is_first_worker = is_first_worker
         self._stack = AsyncExitStack()
+        self._pages = Pages()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -106,7 +107,7 @@ class Box:
         if not settings.is_consumer:
             assert source is not None  # noqa: S101  # one of both functions
             return source, []
-        consumer = make_consumer(parts, identity, Pages())
+        consumer = make_consumer(parts, identity, self._pages)
         self._run(consumer.import_studies.run())
         return consumer.retrieve_study, consumer.routes
 
@@ -118,7 +119,7 @@ class Box:
         tls = None
         if browser.certificate_file is not None and browser.key_file is not None:
             tls = browser_tls_context(browser.certificate_file, browser.key_file)
-        application = browser_application(parts, identity, images, routes)
+        application = browser_application(parts, identity, images, self._pages, routes)
         await self._open(
             HttpListener(
                 application, browser.host, browser.port, tls=tls, is_shared=self._is_shared

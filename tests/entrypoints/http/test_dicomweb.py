@@ -42,7 +42,7 @@ from tests.fakes.publications import made_up_publication
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
-from drimbox.entrypoints.http.error_doors import EXCEPTION_HANDLERS
+from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.listener import HttpListener
 from drimbox.errors import NotAuthenticated, Unavailable
 from drimbox.flows.source.serve_study import ServeStudy
@@ -117,7 +117,7 @@ async def source(tmp_path: Path) -> AsyncIterator[Source]:
     door = DicomwebDoor(authenticate, serve, pixel_workers, "http://box/dicom-web")
     app = Starlette(
         routes=dicomweb_routes(door, is_for_peers=False),
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers=exception_handlers(),
     )
     listener = HttpListener(app, "127.0.0.1", 0)
     await listener.start()

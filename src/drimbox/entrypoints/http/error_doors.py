@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from types import MappingProxyType
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,33 +12,34 @@ from drimbox.entrypoints.http.oauth import oauth_error
 from drimbox.entrypoints.http.problems import ExceptionHandler, problem_response
 from drimbox.errors import DrimboxError, NotFound
 
-_DOORS: tuple[tuple[str, Callable[[Request, DrimboxError], Response]], ...] = (
+Answer = Callable[[Request, DrimboxError], Response]
+
+_DOORS: tuple[tuple[str, Answer], ...] = (
     ("/dicom-web", error_response),
     ("/oauth2/", oauth_error),
 )
 
 
-async def answer_by_path(request: Request, error: Exception) -> Response:
-    """Return the answer of the door that the path belongs to; problem+json elsewhere."""
-    if not isinstance(error, DrimboxError):
-        raise error
-    for prefix, answer in _DOORS:
-        if request.url.path.startswith(prefix):
-            return answer(request, error)
-    return problem_response(request, error)
+def exception_handlers(
+    elsewhere: Answer = problem_response,
+) -> Mapping[type[Exception], ExceptionHandler]:
+    """Return the handlers of one application; elsewhere answers what belongs to no other door."""
 
+    async def answer_by_path(request: Request, error: Exception) -> Response:
+        if not isinstance(error, DrimboxError):
+            raise error
+        for prefix, answer in _DOORS:
+            if request.url.path.startswith(prefix):
+                return answer(request, error)
+        return elsewhere(request, error)
 
-async def answer_http_exception(request: Request, error: Exception) -> Response:
-    """Answer what the router itself refuses: no such path (404), no such method (405)."""
-    if not isinstance(error, HTTPException):
-        raise error
-    if error.status_code == HTTPStatus.NOT_FOUND:
-        return await answer_by_path(request, NotFound("no such resource"))
-    body = {"status": error.status_code, "message": error.detail}
-    return JSONResponse(body, error.status_code, dict(error.headers or {}))
+    async def answer_router(request: Request, error: Exception) -> Response:
+        """Answer what the router itself refuses: no such path (404), no such method (405)."""
+        if not isinstance(error, HTTPException):
+            raise error
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            return await answer_by_path(request, NotFound("no such resource"))
+        body = {"status": error.status_code, "message": error.detail}
+        return JSONResponse(body, error.status_code, dict(error.headers or {}))
 
-
-EXCEPTION_HANDLERS: Mapping[type[Exception], ExceptionHandler] = MappingProxyType(
-    {DrimboxError: answer_by_path, HTTPException: answer_http_exception}
-)
-"""For every application of the box."""
+    return {DrimboxError: answer_by_path, HTTPException: answer_router}

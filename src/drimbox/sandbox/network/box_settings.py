@@ -150,11 +150,12 @@ def _common(
             "sector": establishment.sector_code,
             "establishments": [
                 {
-                    "identifier": establishment.situation.value,
-                    "name": establishment.name,
-                    "authentication": _tls(box.authentication, keys.anchors),
-                    "signature": _tls(box.signature, keys.anchors),
+                    "identifier": installed.structure.identifier,
+                    "name": installed.structure.name,
+                    "authentication": _tls(installed.authentication, keys.anchors),
+                    "signature": _tls(installed.signature, keys.anchors),
                 }
+                for installed in box.establishments
             ],
         },
         "trusted_space": {

@@ -10,12 +10,14 @@ from cryptography import x509
 from joserfc.jwk import ECKey
 
 from drimbox.model.access import Peer
+from drimbox.model.practice import Structure
 from drimbox.sandbox.network.addresses import CONSUMER_DB, PROGRAM_DB, SOURCE_DB, viewer_host
 from drimbox.sandbox.patients.establishments import (
     CONSUMER_ESTABLISHMENT,
     SOURCE_ESTABLISHMENT,
     SandboxEstablishment,
 )
+from drimbox.sandbox.patients.professionals import PROFESSIONALS
 from drimbox.sandbox.trusted_space.pki import Issued, TestPki, organisation_name
 
 FHIR_CLIENT_ID = "demo-fhir-client"
@@ -29,15 +31,22 @@ FHIR_CLIENT_SCOPES = (
 
 
 @dataclass(frozen=True, slots=True)
+class EstablishmentKeys:
+    """What one structure proves itself with at the DMP: ORG AUTH_CLI and ORG SIGN."""
+
+    structure: Structure
+    authentication: Issued
+    signature: Issued
+
+
+@dataclass(frozen=True, slots=True)
 class BoxKeys:
     """What one box proves itself with.
 
-    authentication and signature are its establishment's at the DMP (ORG AUTH_CLI, ORG SIGN);
     peer_client is its own among boxes, and at Pro Santé Connect; server faces the other boxes.
     """
 
-    authentication: Issued
-    signature: Issued
+    establishments: tuple[EstablishmentKeys, ...]
     peer_client: Issued
     server: Issued
     storage_key: Path
@@ -107,18 +116,36 @@ def make_keys(folder: Path, *, crl_url: str) -> NetworkKeys:
     )
 
 
+def consulting_structures() -> tuple[Structure, ...]:
+    """Return every structure that a professional of the demo may consult for, each once (CO.91).
+
+    The Consommatrice of the demo is shared, as that of a group of sites: its own clinic first.
+    """
+    own = CONSUMER_ESTABLISHMENT.structure
+    others = (activity.structure for p in PROFESSIONALS for activity in p.activities)
+    return tuple({structure.identifier: structure for structure in (own, *others)}.values())
+
+
+def _establishment_keys(pki: TestPki, name: str, structure: Structure) -> EstablishmentKeys:
+    subject = organisation_name(
+        f"drimbox-{name}", structure=structure.identifier, organisation=structure.name
+    )
+    files = f"{name}-{structure.identifier}"
+    return EstablishmentKeys(
+        structure,
+        pki.issue_client(f"{files}-authentication", subject),
+        pki.issue_signing(f"{files}-signature", subject),
+    )
+
+
 def _box_keys(
     pki: TestPki, folder: Path, name: str, db_host: str, establishment: SandboxEstablishment
 ) -> BoxKeys:
-    at_the_dmp = organisation_name(
-        f"drimbox-{name}",
-        structure=establishment.situation.value,
-        organisation=establishment.name,
-    )
+    is_source = establishment is SOURCE_ESTABLISHMENT
+    structures = (establishment.structure,) if is_source else consulting_structures()
     peer = _peer_subject(db_host, establishment)
     return BoxKeys(
-        authentication=pki.issue_client(f"{name}-authentication", at_the_dmp),
-        signature=pki.issue_signing(f"{name}-signature", at_the_dmp),
+        establishments=tuple(_establishment_keys(pki, name, s) for s in structures),
         peer_client=pki.issue_client(f"{name}-peer", peer),
         server=pki.issue_server(f"{name}-server", [db_host, viewer_host(db_host)], peer),
         storage_key=_secret_file(folder / f"{name}.storage-key", secrets.token_bytes(32)),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from drimbox.sandbox.dpi.server import SandboxDpi
 from drimbox.sandbox.network.addresses import Addresses
 from drimbox.sandbox.network.box_settings import (
     CONSUMER_AE_TITLE,
@@ -79,7 +80,8 @@ class _Network:
         source_pacs, consumer_pacs = await self._start_pacs(images)
         self._step("PACS of both sites")
         await self._start_boxes(keys, services, source_pacs, consumer_pacs)
-        self._step("Source and Consommatrice boxes")
+        await self._start_dpi()
+        self._step("Source and Consommatrice boxes, DPI page")
         kos, files = await self._publish(services)
         self._step("reports sent, KOS in the DMP")
         return RunningDemo(
@@ -167,6 +169,11 @@ class _Network:
         for name, child in children.items():
             url = f"http://127.0.0.1:{ports[name]}/health/ready"
             await child.wait_until(partial(_is_ready, url), timeout_seconds=_BOX_SECONDS)
+
+    async def _start_dpi(self) -> None:
+        dpi = SandboxDpi(f"http://localhost:{self._ports.consumer_browser}/drim")
+        self._stack.push_async_callback(dpi.stop)
+        await dpi.start("127.0.0.1", self._ports.dpi)
 
     def _folder_of(self, name: str) -> Path:
         folder = self._options.folder / name

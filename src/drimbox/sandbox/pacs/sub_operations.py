@@ -28,8 +28,13 @@ class ToSend(Dataset):
 
 
 def send_files(association: Association) -> None:
-    """From now on the association sends the file of each object that a handler yields."""
+    """From now on the association sends the file of each object that a handler yields.
+
+    Called at each C-GET; an association that sends files already is left as it is.
+    """
     send_c_store = association.send_c_store
+    if getattr(send_c_store, "sends_files", False):
+        return
 
     def send_stored(item: ToSend, msg_id: int = 1, **originator: object) -> Dataset:
         stored = item.stored
@@ -39,6 +44,7 @@ def send_files(association: Association) -> None:
             return send_c_store(dcmread(stored.path), msg_id, **originator)  # type: ignore[arg-type]
         raise ValueError("no accepted presentation context for the stored transfer syntax")
 
+    send_stored.sends_files = True  # type: ignore[attr-defined]  # told to the next C-GET
     association.send_c_store = send_stored  # type: ignore[method-assign,assignment]
 
 

@@ -15,6 +15,7 @@ from dicomweb_client import DICOMwebClient
 from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.uid import (
+    JPEG2000,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -191,6 +192,19 @@ async def test_a_compressed_image_is_decoded_for_who_accepts_explicit_vr_only(
     image = dcmread(io.BytesIO(answer.content))
     assert image.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     assert image.PixelData == pixels(1).tobytes()
+
+
+@pytest.mark.requirement("SO.85 / CS.83")
+async def test_lossless_jpeg_2000_is_sent_under_the_syntax_that_boxes_name(source: Source) -> None:
+    """The ten syntaxes between boxes hold JPEG 2000 as ...4.91 only; the octets are the same."""
+    path = write_image(made_up_image(1), source.folder / "1.dcm", JPEG2000Lossless)
+    answer = await source.get(
+        f"/studies/{STUDY_UID}/series/{SERIES_UID}/instances/{SERIES_UID}.1",
+        Accept="application/dicom; transfer-syntax=1.2.840.10008.1.2.4.91",
+    )
+    image = dcmread(io.BytesIO(answer.content))
+    assert image.file_meta.TransferSyntaxUID == JPEG2000
+    assert image.PixelData == dcmread(path).PixelData
 
 
 async def test_metadata_equal_what_pydicom_reads(source: Source) -> None:

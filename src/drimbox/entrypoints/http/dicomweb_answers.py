@@ -3,7 +3,7 @@
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -18,6 +18,12 @@ from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.ports.pixel_worker import PixelWorker
 from drimbox.standards.dicom.part10 import encode_file_meta
+from drimbox.standards.dicom.transfer_syntaxes import (
+    JPEG_2000,
+    JPEG_2000_LOSSLESS,
+    JPEG_LS_LOSSLESS,
+    JPEG_LS_NEAR_LOSSLESS,
+)
 from drimbox.standards.dicomweb.media_types import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     AcceptedInstances,
@@ -29,6 +35,13 @@ from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part
 DICOM_JSON = "application/dicom+json"
 NO_STORE = {"Cache-Control": "no-store"}
 _READ_BYTES = 1024 * 1024
+
+# PS3.5 A.4.3, A.4.4: what is lossless is also allowed under the syntax that need not be. The ten
+# syntaxes between boxes name JPEG 2000 by its general syntax only.
+WIDER_SYNTAX = {
+    JPEG_2000_LOSSLESS: JPEG_2000,
+    JPEG_LS_LOSSLESS: JPEG_LS_NEAR_LOSSLESS,
+}
 _RETRY_AFTER_SECONDS = "10"
 
 
@@ -41,14 +54,19 @@ class OutgoingInstances:
     pixels: PixelWorker
 
     async def iterate(self, accepted: AcceptedInstances) -> AsyncIterator[InstanceStream]:
-        """Yield them; one in no accepted syntax is decoded where Explicit VR LE is accepted.
+        """Yield them as stored; one in no accepted syntax is decoded to Explicit VR LE.
+
+        The PACS is not asked to transcode: it would do so for all, slowly, or leave instances out.
 
         Raises:
             NotAcceptable: an instance can be given in no accepted syntax.
         """
-        async for instance in self.opened.retrieve(self.target, accepted.preferred):
+        async for instance in self.opened.retrieve(self.target, ()):
+            wider = WIDER_SYNTAX.get(instance.transfer_syntax_uid)
             if accepted.accepts(instance.transfer_syntax_uid):
                 yield instance
+            elif wider is not None and accepted.accepts(wider):
+                yield replace(instance, transfer_syntax_uid=wider)
             elif accepted.accepts(EXPLICIT_VR_LITTLE_ENDIAN):
                 with tempfile.TemporaryDirectory(prefix="drimbox-") as folder:
                     yield await self._decoded(instance, Path(folder))

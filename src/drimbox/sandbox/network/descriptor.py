@@ -8,10 +8,11 @@ from drimbox.sandbox.network.addresses import Addresses
 from drimbox.sandbox.network.box_settings import LOCAL_PACS_NAME, SOURCE_AE_TITLE
 from drimbox.sandbox.network.keys import FHIR_CLIENT_ID, FHIR_CLIENT_SCOPES, NetworkKeys
 from drimbox.sandbox.network.national_services import ServiceAddresses
-from drimbox.sandbox.network.site_pacs import PacsAddress
+from drimbox.sandbox.network.processes import Child
+from drimbox.sandbox.network.site_pacs import PacsAddress, SitePacs
 from drimbox.sandbox.patients.identities import PATIENTS, SandboxPatient
 from drimbox.sandbox.patients.professionals import PROFESSIONALS
-from drimbox.sandbox.patients.scenario import ScenarioStudy
+from drimbox.sandbox.patients.scenario import Holder, ScenarioStudy
 from drimbox.sandbox.patients.studies import STUDIES
 
 Json = Mapping[str, object]
@@ -21,7 +22,8 @@ Json = Mapping[str, object]
 class RunningDemo:
     """Everything that the descriptor tells; kos and report_files by study key.
 
-    folder holds the settings, logs and state of every part.
+    folder holds the settings, logs and state of every part; boxes (by role) and pacs are those of
+    its programs that a test may measure, stop and start again.
     """
 
     folder: Path
@@ -32,6 +34,8 @@ class RunningDemo:
     consumer_pacs: PacsAddress
     kos: Mapping[str, str]
     report_files: Mapping[str, Path]
+    boxes: Mapping[str, Child]
+    pacs: Mapping[Holder, SitePacs]
 
     @property
     def export_destination(self) -> str:

@@ -1,10 +1,12 @@
 """The national services of the demo: DMP, Pro Santé Connect, FranceConnect+, trusted space."""
 
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from drimbox.adapters.system_clock import SystemClock
+from drimbox.model.patient import Ins
 from drimbox.sandbox.dmp.patients import DmpPatient
 from drimbox.sandbox.dmp.server import SandboxDmp
 from drimbox.sandbox.dmp.service import DmpTrust
@@ -17,6 +19,7 @@ from drimbox.sandbox.pro_sante_connect.provider import SandboxProSanteConnect
 from drimbox.sandbox.trusted_space.server import SandboxTrustedSpace
 
 _LOOPBACK = "127.0.0.1"
+_PEOPLE_OF_THE_DEMO = tuple(patient.traits.ins for patient in PATIENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,16 @@ class ServiceAddresses:
 
 
 class NationalServices:
-    """All four, in this process."""
+    """All four, in this process; the DMP knows the patients of the demo, or those given."""
 
-    def __init__(self, folder: Path, addresses: Addresses, keys: NetworkKeys) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        addresses: Addresses,
+        keys: NetworkKeys,
+        *,
+        patients: Iterable[Ins] = _PEOPLE_OF_THE_DEMO,
+    ) -> None:
         self._addresses = addresses
         self._keys = keys
         trust = DmpTrust(
@@ -47,7 +57,7 @@ class NationalServices:
         self.dmp = SandboxDmp(
             folder / "dmp",
             trust=trust,
-            patients=[DmpPatient(p.traits.ins) for p in PATIENTS],
+            patients=[DmpPatient(ins) for ins in patients],
             clock=SystemClock(),
         )
         self.pro_sante_connect = SandboxProSanteConnect(

@@ -77,9 +77,10 @@ class _Network:
         keys = await asyncio.to_thread(make_keys, self._options.folder / "keys", crl_url=crl_url)
         services = await self._start_services(keys)
         self._step("national services: DMP, Pro Santé Connect, FranceConnect+, trusted space")
-        source_pacs, consumer_pacs = await self._start_pacs(images)
+        pacs = await self._start_pacs(images)
+        source_pacs, consumer_pacs = (pacs[holder].address for holder in Holder)
         self._step("PACS of both sites")
-        await self._start_boxes(keys, services, source_pacs, consumer_pacs)
+        boxes = await self._start_boxes(keys, services, source_pacs, consumer_pacs)
         await self._start_dpi()
         self._step("Source and Consommatrice boxes, DPI page")
         kos, files = await self._publish(services)
@@ -93,6 +94,8 @@ class _Network:
             consumer_pacs=consumer_pacs,
             kos=kos,
             report_files=files,
+            boxes=boxes,
+            pacs=pacs,
         )
 
     def _draw(self) -> dict[Holder, Path]:
@@ -112,17 +115,17 @@ class _Network:
         self._stack.push_async_callback(services.stop)
         return await services.start()
 
-    async def _start_pacs(self, images: dict[Holder, Path]) -> tuple[PacsAddress, PacsAddress]:
-        source = await self._make_pacs(Holder.SOURCE, images)
-        consumer = await self._make_pacs(Holder.CONSUMER, images)
+    async def _start_pacs(self, images: dict[Holder, Path]) -> dict[Holder, SitePacs]:
         boxes = {
-            source: (SOURCE_AE_TITLE, self._ports.source_dicom),
-            consumer: (CONSUMER_AE_TITLE, self._ports.consumer_dicom),
+            Holder.SOURCE: (SOURCE_AE_TITLE, self._ports.source_dicom),
+            Holder.CONSUMER: (CONSUMER_AE_TITLE, self._ports.consumer_dicom),
         }
-        for pacs, (ae_title, port) in boxes.items():
+        made = {holder: await self._make_pacs(holder, images) for holder in Holder}
+        for holder, pacs in made.items():
+            ae_title, port = boxes[holder]
             self._stack.push_async_callback(pacs.stop)
             await pacs.start([(ae_title, pacs.address.box_host, port)])
-        return source.address, consumer.address
+        return made
 
     async def _make_pacs(self, holder: Holder, images: dict[Holder, Path]) -> SitePacs:
         is_source = holder is Holder.SOURCE
@@ -149,7 +152,7 @@ class _Network:
         services: ServiceAddresses,
         source_pacs: PacsAddress,
         consumer_pacs: PacsAddress,
-    ) -> None:
+    ) -> dict[str, Child]:
         texts = {
             "source": source_settings(
                 self._folder_of("source"), self._ports, keys, services, source_pacs
@@ -169,6 +172,7 @@ class _Network:
         for name, child in children.items():
             url = f"http://127.0.0.1:{ports[name]}/health/ready"
             await child.wait_until(partial(_is_ready, url), timeout_seconds=_BOX_SECONDS)
+        return children
 
     async def _start_dpi(self) -> None:
         dpi = SandboxDpi(f"http://localhost:{self._ports.consumer_browser}/drim")

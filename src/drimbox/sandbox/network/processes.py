@@ -72,6 +72,12 @@ class Child:
             self._process.kill()
             await self._process.wait()
 
+    async def kill(self) -> None:
+        """End it as a crash does, and wait until the system is done with it."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
     def last_lines(self, count: int = 15) -> str:
         """Return the end of what it printed."""
         try:

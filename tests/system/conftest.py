@@ -1,0 +1,37 @@
+"""One running demo for the system tests of a worker; tests of group "demo" share it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from tests.system.demo_session import DemoSession
+from tests.system.ports import free_addresses
+
+from drimbox.sandbox.network.network import DemoOptions, demo_network
+
+IMAGE_CACHE = Path("~/.cache/drimbox/images").expanduser()
+_LAST = "test_logs_tell_nobody.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the search of the logs after all that wrote them."""
+    items.sort(key=lambda item: item.path.name == _LAST)
+
+
+@pytest.fixture(scope="session")
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DemoSession]:
+    """The whole network, running: `drimbox demo` without its command line."""
+    options = DemoOptions(
+        folder=tmp_path_factory.mktemp("demo"),
+        image_cache=IMAGE_CACHE,
+        addresses=free_addresses(),
+    )
+    timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=60)
+    async with (
+        demo_network(options, lambda *_: None) as running,
+        aiohttp.ClientSession(
+            timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+        ) as http,
+    ):
+        yield DemoSession(running, http)

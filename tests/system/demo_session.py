@@ -1,0 +1,100 @@
+"""The running demo as tests use it: its descriptor, and what a DPI or a program does with it."""
+
+import ssl
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from tests.system.trails import count_events
+
+from drimbox.model.audit import AuditAction
+from drimbox.ports.audit_repository import AuditSearch
+from drimbox.sandbox.dpi.calls import call_parameters
+from drimbox.sandbox.network.descriptor import RunningDemo, descriptor_of
+from drimbox.sandbox.patients.identities import SandboxPatient
+from drimbox.sandbox.patients.professionals import REFERRING_PHYSICIAN, SandboxProfessional
+
+CONSENT = "InformationEtOppositionConsultation"
+NOT_OPPOSED = "InforméEtNonOpposé"
+
+
+@dataclass
+class DemoSession:
+    """One demo for all system tests of a worker.
+
+    secrets holds every token that came by, so that the last test can look for them in the logs.
+    """
+
+    running: RunningDemo
+    http: aiohttp.ClientSession
+    secrets: set[str] = field(default_factory=set)
+
+    @property
+    def descriptor(self) -> Mapping[str, Any]:
+        return descriptor_of(self.running)
+
+    @property
+    def consumer(self) -> str:
+        return f"http://localhost:{self.running.addresses.consumer_browser}"
+
+    @property
+    def call_url(self) -> str:
+        return str(self.descriptor["consumer"]["contextual_call_url"])
+
+    async def professional_token(
+        self, professional: SandboxProfessional = REFERRING_PHYSICIAN
+    ) -> str:
+        """Return an access token of Pro Santé Connect, as a program gets one."""
+        url = f"{self.descriptor['sign_in']['pro_sante_connect_issuer']}/sandbox/token"
+        async with self.http.post(url, data={"subject": professional.rpps}) as answer:
+            assert answer.status == 200
+            token = str((await answer.json())["access_token"])
+        self.secrets.add(token)
+        return token
+
+    async def context_token(
+        self,
+        patient: SandboxPatient,
+        professional: SandboxProfessional = REFERRING_PHYSICIAN,
+        **more: str,
+    ) -> str:
+        """Make a contextual call as a program does, and return the token bound to it."""
+        form = good_call(patient, professional) | more
+        headers = {
+            "Authorization": f"Bearer {await self.professional_token(professional)}",
+            "Accept": "application/json",
+        }
+        async with self.http.post(self.call_url, data=form, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            token = str((await answer.json())["access_token"])
+        self.secrets.add(token)
+        return token
+
+    async def dmp_calls(self) -> Counter[str]:
+        """Return how many requests the DMP has received, by service."""
+        control = self.running.services.documents_url.rpartition("/")[0]
+        async with self.http.get(f"{control}/calls") as answer:
+            return Counter((await answer.json())["received"])
+
+    async def count_audit(self, role: str, *actions: AuditAction) -> int:
+        """Return how many of these events the box of a role has recorded; all without any."""
+        search = AuditSearch(actions=actions, limit=1_000_000)
+        return await count_events(self.running.folder / f"{role}.toml", search)
+
+    def peer_context(self, *, has_certificate: bool = True) -> ssl.SSLContext:
+        """Return TLS towards peer listeners, with the certificate of peer_client or without."""
+        context = ssl.create_default_context(cafile=self.descriptor["trusted_space"]["ca_file"])
+        if has_certificate:
+            files = self.descriptor["peer_client"]
+            context.load_cert_chain(files["certificate_file"], files["key_file"])
+        return context
+
+
+def good_call(
+    patient: SandboxPatient, professional: SandboxProfessional = REFERRING_PHYSICIAN
+) -> dict[str, str]:
+    """Return a call that a box must accept."""
+    situation = professional.situations[0].value
+    return call_parameters(patient) | {CONSENT: NOT_OPPOSED, "Situation": situation}

@@ -187,6 +187,27 @@ async def test_a_session_idle_for_too_long_is_over(sessions: SessionStore) -> No
 
 
 @pytest.mark.anyio
+async def test_being_seen_changes_nothing_but_when(sessions: SessionStore) -> None:
+    await sessions.save(SESSION)
+    confirmed = replace(SESSION, context_ids=("context-secret", "another"))
+    await sessions.save(confirmed)
+    await sessions.touch("session-secret", NOON + IDLE - SECOND)
+    await sessions.touch("session-secret", NOON)
+    seen = await sessions.get("session-secret", NOON + IDLE)
+    assert seen == replace(confirmed, last_seen_at=NOON + IDLE - SECOND)
+
+
+@pytest.mark.anyio
+async def test_being_seen_brings_no_session_back(sessions: SessionStore) -> None:
+    await sessions.save(SESSION)
+    await sessions.remove("session-secret")
+    for identifier in ("session-secret", "never seen"):
+        await sessions.touch(identifier, NOON + SECOND)
+        with pytest.raises(NotFound):
+            await sessions.get(identifier, NOON + SECOND)
+
+
+@pytest.mark.anyio
 async def test_a_removed_session_stays_removed_whoever_still_holds_it(
     sessions: SessionStore,
 ) -> None:

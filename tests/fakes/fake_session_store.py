@@ -1,6 +1,6 @@
 """Contexts, sessions, sign-ins under way and used jti, in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from drimbox.errors import Conflict, NotFound
@@ -51,6 +51,11 @@ class FakeSessionStore:
         if session is None or session.last_seen_at + self.idle_limit <= now:
             raise NotFound("no such session")
         return session
+
+    async def touch(self, identifier: str, seen_at: datetime) -> None:
+        session = self.sessions.get(identifier)
+        if session is not None and session.last_seen_at < seen_at:
+            self.sessions[identifier] = replace(session, last_seen_at=seen_at)
 
     async def remove(self, identifier: str) -> None:
         self.sessions.pop(identifier, None)

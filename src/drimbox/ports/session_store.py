@@ -33,6 +33,9 @@ class SessionStore(Protocol):
     async def get(self, identifier: str, now: datetime) -> Session:
         """Raise NotFound when unknown, or idle longer than the store's limit."""
 
+    async def touch(self, identifier: str, seen_at: datetime) -> None:
+        """Set last_seen_at alone, and never back; unknown is no error."""
+
     async def remove(self, identifier: str) -> None:
         """Forget it; unknown is no error."""
 

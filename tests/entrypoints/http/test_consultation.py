@@ -59,6 +59,24 @@ def test_a_page_without_session_goes_to_the_provider_and_comes_back(
     assert site.pending_returns() == [f"/consultation/{context.identifier}"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "comes_back"),
+    [
+        pytest.param("?series=1.2.3", "?series=1.2.3", id="the series looked at"),
+        pytest.param("?a=x+y&b=/%2F@", "?a=x%20y&b=%2F%2F%40", id="what must be written apart"),
+        pytest.param("?", "", id="nothing"),
+        pytest.param("?a=%FF", "", id="what is no text is left out"),
+    ],
+)
+def test_the_query_of_a_page_comes_back_with_it(
+    site: ConsultationSite, asked: str, comes_back: str
+) -> None:
+    client = site.client()
+    context = site.call(client)
+    client.get(f"/consultation/{context.identifier}{asked}")
+    assert site.pending_returns() == [f"/consultation/{context.identifier}{comes_back}"]
+
+
 def test_a_script_without_session_is_refused_not_redirected(site: ConsultationSite) -> None:
     context = site.call(site.client())
     answer = site.client().get(f"/consultation/{context.identifier}/exams")

@@ -180,6 +180,19 @@ async def test_a_provider_that_is_away_starts_nothing(box: Box) -> None:
 
 
 @pytest.mark.anyio
+async def test_a_request_that_only_looks_undoes_no_confirmation(box: Box) -> None:
+    session = await box.signed_in()
+    box.clock.advance(40)
+    found = await box.use_session(session.identifier)
+    confirmed = replace(found, context_ids=("confirmed in another tab",))
+    await box.sessions.save(confirmed)
+    await box.sessions.touch(session.identifier, box.clock.now())
+    stored = await box.sessions.get(session.identifier, box.clock.now())
+    assert stored.context_ids == ("confirmed in another tab",)
+    assert found.last_seen_at == box.clock.now()
+
+
+@pytest.mark.anyio
 @pytest.mark.requirement("CO.65")
 async def test_a_session_in_use_never_shows_a_token_about_to_end(box: Box) -> None:
     session = await box.signed_in()
@@ -308,7 +321,14 @@ async def test_sign_out_ends_the_session_even_without_the_provider(box: Box) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["/consultation", "/consultation/abc_-1", "/viewer/studies/1.2.3?series=1.2", "/a"],
+    [
+        "/consultation",
+        "/consultation/abc_-1",
+        "/viewer/studies/1.2.3?series=1.2",
+        "/a",
+        "/IHEInvokeImageDisplay?requestType=STUDY",
+        "/oauth2/authorize?state=a..b%2F%2Fc",
+    ],
 )
 def test_a_path_of_ours_may_be_gone_to(path: str) -> None:
     check_own_path(path)

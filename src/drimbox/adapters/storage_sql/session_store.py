@@ -3,6 +3,7 @@
 Identifiers are random secrets, so only their SHA-256 is stored; what they open is sealed.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, or_, select, update
@@ -105,13 +106,26 @@ class SqlSessionStore:
 
     async def get(self, identifier: str, now: datetime) -> Session:
         digest = digest_of_secret(identifier)
-        statement = select(sessions.c.session).where(
+        statement = select(sessions.c.session, sessions.c.last_seen_at).where(
             sessions.c.identifier_digest == digest, sessions.c.last_seen_at > now - self._idle
         )
-        sealed = await self._database.read(lambda c: c.execute(statement).scalar())
-        if sealed is None:
+        row = await self._database.read(lambda c: c.execute(statement).one_or_none())
+        if row is None or row.session is None:
             raise NotFound("no such session, or idle for too long")
-        return decode_record(Session, self._sealing.unseal(sealed, "sessions", "session", digest))
+        octets = self._sealing.unseal(row.session, "sessions", "session", digest)
+        # The column is the later of the two: touch leaves the sealed record as it is.
+        return replace(decode_record(Session, octets), last_seen_at=row.last_seen_at)
+
+    async def touch(self, identifier: str, seen_at: datetime) -> None:
+        statement = (
+            update(sessions)
+            .where(
+                sessions.c.identifier_digest == digest_of_secret(identifier),
+                sessions.c.last_seen_at < seen_at,
+            )
+            .values(last_seen_at=seen_at)
+        )
+        await self._database.write(lambda c: c.execute(statement))
 
     async def remove(self, identifier: str) -> None:
         """Forget its tokens now; the empty row goes with the purge."""

@@ -9,7 +9,7 @@ context is the identifier of a stored context; no address is ever taken from a r
 """
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -97,6 +97,22 @@ class SignInDoor:
     async def signed_out(self, request: Request) -> Response:
         del request
         return HTMLResponse(_SIGNED_OUT, headers=_NO_STORE)
+
+
+def address_of(request: Request) -> str:
+    """Return path and query of a request, written as a path of ours to come back to.
+
+    A query that cannot be written so is left out: the page then opens without it.
+    """
+    path = request.url.path
+    try:
+        pairs = parse_qsl(
+            request.url.query, keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict"
+        )
+    except ValueError:
+        return path
+    query = urlencode(pairs, quote_via=quote, safe="")
+    return f"{path}?{query}" if query else path
 
 
 def sign_in_routes(door: SignInDoor, *, callback_path: str) -> list[BaseRoute]:

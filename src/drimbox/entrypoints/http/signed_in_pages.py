@@ -18,7 +18,7 @@ from starlette.responses import Response
 from drimbox.entrypoints.http.bearer import BrowserAuthentication
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.problems import problem_response
-from drimbox.entrypoints.http.sign_in import SignInDoor
+from drimbox.entrypoints.http.sign_in import SignInDoor, address_of
 from drimbox.errors import DrimboxError, NotAuthenticated, Refused
 from drimbox.model.session import Session
 
@@ -74,7 +74,7 @@ class SignedInPages:
         if request.method != "GET":
             return self._refuse(request, error)
         try:
-            return await self.sign_in.send_to_provider(request, request.url.path)
+            return await self.sign_in.send_to_provider(request, address_of(request))
         except DrimboxError as refusal:
             return self._refuse(request, refusal)
 

@@ -36,8 +36,9 @@ from drimbox.ports.clock import Clock, Identifiers
 from drimbox.ports.identity_provider import SignedIn, SignInProvider
 from drimbox.ports.session_store import PendingSignIns, SessionStore
 
-# A path of ours: one slash, a lower-case letter, then nothing that a browser could read otherwise.
-_OWN_PATH = re.compile(r"/[a-z][A-Za-z0-9/_.~-]*(?:\?[A-Za-z0-9=&_.~%-]*)?\Z", re.ASCII)
+# A path of ours: one slash, a letter, then nothing that a browser could read otherwise.
+_OWN_PATH = re.compile(r"/[A-Za-z][A-Za-z0-9/_.~-]*(?:\?[A-Za-z0-9=&_.~%-]*)?\Z", re.ASCII)
+_MAX_OWN_PATH = 8192
 _REFRESH_AHEAD = timedelta(seconds=45)
 _SEEN_PRECISION = timedelta(seconds=30)
 
@@ -222,8 +223,9 @@ class UseSession:
                 return await self._refresh(await self._get(identifier))
         now = self.clock.now()
         if session.last_seen_at + _SEEN_PRECISION <= now:
+            # Not save: another tab may just have confirmed a patient in this session.
+            await self.sessions.touch(identifier, now)
             session = replace(session, last_seen_at=now)
-            await self.sessions.save(session)
         return session
 
     async def _get(self, identifier: str) -> Session:
@@ -275,9 +277,11 @@ def check_own_path(path: str) -> None:
     """Let only a path of ours be gone to (O7).
 
     Raises:
-        InvalidValue: anything that a browser could take for another site's address.
+        InvalidValue: anything that a browser could take for another site's address, or too long.
     """
-    if not _OWN_PATH.match(path) or ".." in path or "//" in path:
+    is_own = len(path) <= _MAX_OWN_PATH and _OWN_PATH.match(path)
+    before_query = path.partition("?")[0]
+    if not is_own or ".." in before_query or "//" in before_query:
         raise InvalidValue("return target", "a path of this server")
 
 

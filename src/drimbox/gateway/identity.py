@@ -78,17 +78,7 @@ def make_identity(
     }
     browser_tokens = servers[base_url]
     peer_tokens = servers[settings.peer.base_url] if settings.peer else None
-    allowed_professions = frozenset(psc.allowed_professions)
-    sign_in = SignIn(
-        provider=provider,
-        pending=stores.pending_sign_ins,
-        sessions=stores.sessions,
-        audit=stores.audit,
-        clock=clock,
-        identifiers=identifiers,
-        issuer=psc.issuer,
-        allowed_professions=allowed_professions,
-    )
+    sign_in = _sign_in(settings, stores, provider, clock, identifiers)
     return Identity(
         provider=provider,
         professional_tokens=professional_tokens,
@@ -107,7 +97,27 @@ def make_identity(
         if peer_tokens
         else None,
         sign_in=SignInDoor(sign_in, stores.contexts, cookies, clock, identifiers, base_url),
-        allowed_professions=allowed_professions,
+        allowed_professions=frozenset(psc.allowed_professions),
+    )
+
+
+def _sign_in(
+    settings: Settings,
+    stores: Stores,
+    provider: ProSanteConnect,
+    clock: Clock,
+    identifiers: Identifiers,
+) -> SignIn:
+    psc = settings.pro_sante_connect
+    return SignIn(
+        provider=provider,
+        pending=stores.pending_sign_ins,
+        sessions=stores.sessions,
+        audit=stores.audit,
+        clock=clock,
+        identifiers=identifiers,
+        issuer=psc.issuer,
+        allowed_professions=frozenset(psc.allowed_professions),
     )
 
 

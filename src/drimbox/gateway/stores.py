@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from drimbox.adapters.storage_sql.alerts import SqlAlerts
 from drimbox.adapters.storage_sql.audit_repository import SqlAuditRepository
+from drimbox.adapters.storage_sql.authorization_codes import SqlAuthorizationCodes
 from drimbox.adapters.storage_sql.engine import Database
 from drimbox.adapters.storage_sql.export_register import SqlExportRegister
 from drimbox.adapters.storage_sql.intake import SqlIntake
@@ -41,6 +42,7 @@ class Stores:
     sessions: SqlSessionStore
     pending_sign_ins: SqlPendingSignIns
     used_tokens: SqlUsedTokens
+    authorization_codes: SqlAuthorizationCodes
     purge: Purge
     intake_wake: Wake
     outbox_wake: Wake
@@ -70,6 +72,7 @@ async def open_stores(settings: Settings, clock: Clock) -> Stores:
         sessions=SqlSessionStore(database, sealing, idle_seconds=idle_seconds),
         pending_sign_ins=SqlPendingSignIns(database, sealing),
         used_tokens=SqlUsedTokens(database),
+        authorization_codes=SqlAuthorizationCodes(database, sealing),
         purge=Purge(database, session_idle_seconds=idle_seconds),
         intake_wake=intake_wake,
         outbox_wake=outbox_wake,

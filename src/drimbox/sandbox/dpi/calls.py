@@ -4,6 +4,7 @@ Written from the specification's Tableau 1 with names of its own, not with the b
 stand-in that shared them could not show that they are right.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -55,55 +56,25 @@ def study_parameters(study: ScenarioStudy) -> dict[str, str]:
 def wrong_calls(patient: SandboxPatient) -> tuple[WrongCall, ...]:
     """Return calls that no box may accept."""
     good = call_parameters(patient) | {"InformationEtOppositionConsultation": "InforméEtNonOpposé"}
-
-    def changed(**changes: str | None) -> str:
-        values = good | changes
-        return urlencode({name: value for name, value in values.items() if value is not None})
-
-    ins = patient.traits.ins.value
-    wrong_key = f"{(int(ins[13:]) + 1) % 97:02d}"
-    printed = changed(
-        **{"Patient.identifier.system": None, "InformationEtOppositionConsultation": "no"}
-    ).replace(ins, "123456", 1)
     return (
-        WrongCall(
-            "printed-example",
-            "Exemple imprimé de la spécification",
-            "Système sans « = », consentement « no », matricule de six chiffres.",
-            FORM,
-            printed.replace(
-                "&Patient.name.family",
-                "&Patient.identifier.system&1.2.250.1.213.1.4.8&Patient.name.family",
-                1,
-            ),
-        ),
-        WrongCall(
-            "missing",
-            "Sexe et consentement absents",
-            "Deux paramètres obligatoires manquent.",
-            FORM,
-            changed(**{"Patient.gender": None, "InformationEtOppositionConsultation": None}),
+        _printed_example(good),
+        *(
+            WrongCall(key, title, why, FORM, _changed(good, changes))
+            for key, title, why, changes in _WRONG_CHANGES
         ),
         WrongCall(
             "control-key",
             "Clé de l'INS fausse",
             "La clé de contrôle ne correspond pas au matricule.",
             FORM,
-            changed(**{"Patient.identifier.value": ins[:13] + wrong_key}),
-        ),
-        WrongCall(
-            "bad-values",
-            "Valeurs hors des tables",
-            "Modalité inconnue, date impossible, situation mal formée.",
-            FORM,
-            changed(Modality="ZZ", StudyDate="20261350", Situation="9123"),
+            _changed(good, {"Patient.identifier.value": _with_wrong_key(patient)}),
         ),
         WrongCall(
             "twice",
             "Paramètre donné deux fois",
             "Deux dates de naissance différentes.",
             FORM,
-            changed() + "&Patient.birthDate=19000101",
+            urlencode(good) + "&Patient.birthDate=19000101",
         ),
         WrongCall(
             "json",
@@ -112,11 +83,57 @@ def wrong_calls(patient: SandboxPatient) -> tuple[WrongCall, ...]:
             "application/json",
             "{}",
         ),
-        WrongCall(
-            "too-large",
-            "Corps de 100 Kio",
-            "Plus que les 64 Kio admis.",
-            FORM,
-            changed(Remplissage="x" * 100_000),
-        ),
     )
+
+
+_WRONG_CHANGES: tuple[tuple[str, str, str, Mapping[str, str | None]], ...] = (
+    (
+        "missing",
+        "Sexe et consentement absents",
+        "Deux paramètres obligatoires manquent.",
+        {"Patient.gender": None, "InformationEtOppositionConsultation": None},
+    ),
+    (
+        "bad-values",
+        "Valeurs hors des tables",
+        "Modalité inconnue, date impossible, situation mal formée.",
+        {"Modality": "ZZ", "StudyDate": "20261350", "Situation": "9123"},
+    ),
+    (
+        "too-large",
+        "Corps de 100 Kio",
+        "Plus que les 64 Kio admis.",
+        {"Remplissage": "x" * 100_000},
+    ),
+)
+
+
+def _printed_example(good: Mapping[str, str]) -> WrongCall:
+    """Return the specification's own example: no `=` after the system, consent `no`, six digits."""
+    changes = {
+        "Patient.identifier.value": "123456",
+        "Patient.identifier.system": None,
+        "InformationEtOppositionConsultation": "no",
+    }
+    system = "Patient.identifier.system&1.2.250.1.213.1.4.8"
+    body = _changed(good, changes).replace(
+        "&Patient.name.family", f"&{system}&Patient.name.family", 1
+    )
+    return WrongCall(
+        "printed-example",
+        "Exemple imprimé de la spécification",
+        "Système sans « = », consentement « no », matricule de six chiffres.",
+        FORM,
+        body,
+    )
+
+
+def _with_wrong_key(patient: SandboxPatient) -> str:
+    ins = patient.traits.ins.value
+    return ins[:13] + f"{(int(ins[13:]) + 1) % 97:02d}"
+
+
+def _changed(good: Mapping[str, str], changes: Mapping[str, str | None]) -> str:
+    """Return the form with values changed, or left out where None."""
+    values: dict[str, str | None] = {**good, **changes}
+    return urlencode({name: value for name, value in values.items() if value is not None})

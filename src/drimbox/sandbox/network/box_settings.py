@@ -158,19 +158,7 @@ def _common(
                 for installed in box.establishments
             ],
         },
-        "trusted_space": {
-            "white_list_url": services.white_list_url,
-            "crl_urls": [services.crl_url],
-            "anchors_file": keys.anchors,
-            "peer_anchors_file": keys.full_anchors,
-            "state_directory": folder / "trusted-space",
-            "addresses": {
-                SOURCE_DB: f"127.0.0.1:{addresses.source_peer}",
-                # Neither of the other two listens for peers.
-                CONSUMER_DB: "127.0.0.1:9",
-                PROGRAM_DB: "127.0.0.1:9",
-            },
-        },
+        "trusted_space": _trusted_space(folder, addresses, keys, services),
         "oauth": {
             "signing_key_file": box.token_key,
             "clients": [
@@ -180,6 +168,24 @@ def _common(
                     "scopes": list(FHIR_CLIENT_SCOPES),
                 }
             ],
+        },
+    }
+
+
+def _trusted_space(
+    folder: Path, addresses: Addresses, keys: NetworkKeys, services: ServiceAddresses
+) -> Toml:
+    return {
+        "white_list_url": services.white_list_url,
+        "crl_urls": [services.crl_url],
+        "anchors_file": keys.anchors,
+        "peer_anchors_file": keys.full_anchors,
+        "state_directory": folder / "trusted-space",
+        "addresses": {
+            SOURCE_DB: f"127.0.0.1:{addresses.source_peer}",
+            # Neither of the other two listens for peers.
+            CONSUMER_DB: "127.0.0.1:9",
+            PROGRAM_DB: "127.0.0.1:9",
         },
     }
 

@@ -45,7 +45,27 @@ class RunningDemo:
 
 def descriptor_of(demo: RunningDemo) -> Json:
     """Return the JSON object that `--descriptor` writes."""
-    ports, services, keys = demo.addresses, demo.services, demo.keys
+    return {
+        **_boxes(demo),
+        "source_pacs": _pacs(demo.source_pacs),
+        "consumer_pacs": _pacs(demo.consumer_pacs),
+        **_services(demo),
+        **_programs(demo),
+        "professionals": [
+            {
+                "rpps": p.rpps,
+                "family": p.family_name,
+                "given": p.given_name,
+                "situations": [s.value for s in p.situations],
+            }
+            for p in PROFESSIONALS
+        ],
+        "patients": [_patient(patient, demo) for patient in PATIENTS],
+    }
+
+
+def _boxes(demo: RunningDemo) -> Json:
+    ports = demo.addresses
     consumer = f"http://localhost:{ports.consumer_browser}"
     source = f"http://localhost:{ports.source_browser}"
     return {
@@ -68,8 +88,12 @@ def descriptor_of(demo: RunningDemo) -> Json:
                 "ae_title": SOURCE_AE_TITLE,
             },
         },
-        "source_pacs": _pacs(demo.source_pacs),
-        "consumer_pacs": _pacs(demo.consumer_pacs),
+    }
+
+
+def _services(demo: RunningDemo) -> Json:
+    services = demo.services
+    return {
         "dmp": {
             "registry_url": services.registry_url,
             "repository_url": services.repository_url,
@@ -81,10 +105,17 @@ def descriptor_of(demo: RunningDemo) -> Json:
             "france_connect_issuer": services.france_connect_issuer,
         },
         "trusted_space": {
-            "ca_file": str(keys.anchors),
+            "ca_file": str(demo.keys.anchors),
             "white_list_url": services.white_list_url,
             "crl_url": services.crl_url,
         },
+    }
+
+
+def _programs(demo: RunningDemo) -> Json:
+    """Tell what a program proves itself with: as a peer box, and as a FHIR client of the site."""
+    keys = demo.keys
+    return {
         "peer_client": {
             "certificate_file": str(keys.program.certificate_file),
             "key_file": str(keys.program.key_file),
@@ -92,19 +123,9 @@ def descriptor_of(demo: RunningDemo) -> Json:
         "fhir_client": {
             "client_id": FHIR_CLIENT_ID,
             "key_file": str(keys.fhir_client_key),
-            "token_url": f"{source}/oauth2/token",
+            "token_url": f"http://localhost:{demo.addresses.source_browser}/oauth2/token",
             "scope": " ".join(FHIR_CLIENT_SCOPES),
         },
-        "professionals": [
-            {
-                "rpps": p.rpps,
-                "family": p.family_name,
-                "given": p.given_name,
-                "situations": [s.value for s in p.situations],
-            }
-            for p in PROFESSIONALS
-        ],
-        "patients": [_patient(patient, demo) for patient in PATIENTS],
     }
 
 

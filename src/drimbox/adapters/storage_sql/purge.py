@@ -1,4 +1,4 @@
-"""Forget what has no more use: expired contexts, sessions, sign-ins, jti, and old messages.
+"""Forget what has no more use: expired contexts, sessions, sign-ins, codes, jti, old messages.
 
 The register, the outbox and the audit trail are never purged (SO.22, CS.09).
 """
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, update
 from drimbox.adapters.storage_sql.engine import Database
 from drimbox.adapters.storage_sql.session_store import SIGN_IN_LIFETIME
 from drimbox.adapters.storage_sql.tables import (
+    authorization_codes,
     contexts,
     pending_sign_ins,
     received_messages,
@@ -43,6 +44,7 @@ class Purge:
 
     def _erase(self, connection: Connection, now: datetime) -> None:
         for table, is_over in (
+            (authorization_codes, authorization_codes.c.expires_at <= now),
             (contexts, contexts.c.expires_at <= now),
             (sessions, sessions.c.last_seen_at <= now - self._idle),
             (pending_sign_ins, pending_sign_ins.c.created_at <= now - SIGN_IN_LIFETIME),

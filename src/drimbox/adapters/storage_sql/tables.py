@@ -241,6 +241,14 @@ used_tokens = Table(
     Column("expires_at", Instant, nullable=False, index=True),
 )
 
+authorization_codes = Table(
+    "authorization_codes",
+    metadata,
+    Column("code_digest", LargeBinary, primary_key=True),
+    Column("authorization", LargeBinary, nullable=False),  # sealed
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
 exports = Table(
     "exports",
     metadata,

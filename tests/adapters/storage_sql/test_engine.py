@@ -3,10 +3,12 @@
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from anyio import run_process
 from sqlalchemy import Connection, text
 from tests.fakes.publications import NOON
 from tests.fixtures.storage import open_database
@@ -116,6 +118,29 @@ async def test_a_file_that_is_not_a_database_is_unavailable(
     with pytest.raises(Unavailable):
         async with open_database(f"sqlite:///{tmp_path / 'box.sqlite'}", sealing):
             pass
+
+
+@pytest.mark.anyio
+async def test_another_process_that_comes_and_goes_takes_nothing_away(
+    tmp_path: Path, sealing: Sealing
+) -> None:
+    """The last process to leave removes the write-ahead log: it must see that we are still here.
+
+    fcntl(2): a process that closes any descriptor of a file loses all its locks on it.
+    """
+    path = tmp_path / "box.sqlite"
+    visit = (
+        "import sqlite3, sys; visitor = sqlite3.connect(sys.argv[1]);"
+        "print(visitor.execute('SELECT count(*) FROM received_messages').fetchone()[0])"
+    )
+    async with open_database(f"sqlite:///{path}", sealing) as database:
+        intake = SqlIntake(database, sealing)
+        seen = []
+        for number in range(3):
+            await intake.keep(f"key {number}", b"content", NOON)
+            visited = await run_process([sys.executable, "-c", visit, str(path)])
+            seen.append(int(visited.stdout))
+    assert seen == [1, 2, 3]
 
 
 @pytest.mark.anyio

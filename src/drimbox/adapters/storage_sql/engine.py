@@ -11,7 +11,7 @@ When write returns, the transaction is on disk.
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -195,14 +195,19 @@ class Database:
         return engine
 
     def _keep_file_private(self) -> None:
-        """Create the file 0600, whatever the umask; SQLite gives -wal and -shm the same mode."""
+        """Create the file 0600, whatever the umask; SQLite gives -wal and -shm the same mode.
+
+        Once SQLite may have it open, nobody here opens it: closing any descriptor of a file drops
+        every lock of the process on it (fcntl(2)), and the next process to leave would then remove
+        a write-ahead log that is still written to.
+        """
         path = Path(self._url.database or "")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(descriptor).st_mode & 0o077:
-                os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+        except FileNotFoundError:
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -17,7 +17,7 @@ from drimbox.adapters.storage_sql.sealing import Sealing
 from drimbox.adapters.storage_sql.study_register import SqlStudyRegister
 from drimbox.errors import Conflict
 from drimbox.model.publication import Alert, AlertKind, PublicationState
-from drimbox.model.uids import SopInstanceUid
+from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
 from drimbox.ports.study_register import Alerts, Intake, NewPublication, StudyRegister
 
 LEASE = 120.0
@@ -204,3 +204,40 @@ async def test_published_ones_are_listed_newest_first_of_one_patient_or_all(
     assert [p.study_instance_uid[-1] for p in mine] == ["3", "1"]
     assert [p.patient_id for p in await source.register.find_published(other)] == [other]
     assert len(await source.register.find_published(limit=2)) == 2
+
+
+@pytest.mark.anyio
+async def test_current_ones_are_listed_by_study_by_patient_and_by_page(source: Source) -> None:
+    other = "1^^^&1.2&ISO^NH"
+    await source.conclude(
+        made_up_publication(study=1),
+        made_up_publication(study=2, patient_id=other),
+        made_up_publication(study=3),
+        key="first",
+    )
+    for _ in range(3):
+        await source.send_next()
+    replaced = made_up_publication(study=1, kos=2, replaces=1)
+    await source.conclude(replaced, key="second")
+    register = source.register
+    every = await register.list_current()
+    assert [e.kos_sop_instance_uid[-3:] for e in every.entries] == ["1.2", "3.1", "2.1"]
+    assert every.total == 3
+    page = await register.list_current(offset=1, limit=1)
+    assert [e.study_instance_uid[-1] for e in page.entries] == ["3"]
+    assert page.total == 3
+    mine = await register.list_current(patient_id=other)
+    assert [e.study_instance_uid[-1] for e in mine.entries] == ["2"]
+    studies = [StudyInstanceUid(f"1.2.250.1.999.7.{n}") for n in (3, 9)]
+    named = await register.list_current(studies=studies)
+    assert [e.study_instance_uid[-1] for e in named.entries] == ["3"]
+    assert (await register.list_current(studies=())).total == 0
+
+
+@pytest.mark.anyio
+async def test_manifests_are_read_by_their_kos(any_register: AnyRegister) -> None:
+    new = made_up_publication()
+    await any_register.conclude(new, key="first")
+    kos = new.publication.kos_sop_instance_uid
+    found = await any_register.register.find_manifests((kos, SopInstanceUid("2.25.404")))
+    assert found == {kos: new.publication.manifest}

@@ -1,10 +1,11 @@
 """The register of KOS and the alerts, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from drimbox.errors import Conflict, NotFound
+from drimbox.model.manifest import Manifest
 from drimbox.model.publication import (
     Alert,
     EncodedSubmission,
@@ -12,7 +13,7 @@ from drimbox.model.publication import (
     PublicationState,
 )
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
-from drimbox.ports.study_register import NewPublication
+from drimbox.ports.study_register import CurrentKos, CurrentPage, NewPublication
 
 _CURRENT = (PublicationState.PENDING, PublicationState.PUBLISHED)
 
@@ -92,6 +93,29 @@ class FakeStudyRegister:
             if p.state is PublicationState.PUBLISHED and patient_id in {None, p.patient_id}
         )
         return tuple(found)[:limit]
+
+    async def list_current(
+        self,
+        *,
+        studies: Collection[StudyInstanceUid] | None = None,
+        patient_id: str | None = None,
+        offset: int = 0,
+        limit: int = 1000,
+    ) -> CurrentPage:
+        current: dict[StudyInstanceUid, CurrentKos] = {}
+        for p in reversed(self.publications):
+            study = p.study_instance_uid
+            is_wanted = studies is None or study in studies
+            if is_wanted and p.state in _CURRENT and patient_id in {None, p.patient_id}:
+                current.setdefault(study, CurrentKos(study, p.kos_sop_instance_uid))
+        entries = tuple(current.values())
+        return CurrentPage(entries[offset : offset + limit], len(entries))
+
+    async def find_manifests(
+        self, kos: Collection[SopInstanceUid]
+    ) -> Mapping[SopInstanceUid, Manifest]:
+        known = self.publications
+        return {p.kos_sop_instance_uid: p.manifest for p in known if p.kos_sop_instance_uid in kos}
 
     def mark_published(self) -> None:
         """Tell that the DMP has every lot so far, as the outbox worker would."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from drimbox.model.patient import Ins, PatientTraits
-from drimbox.model.study import AccessionNumber
+from drimbox.model.study import AccessionNumber, ImageSize, StudyPatient
 from drimbox.model.uids import (
     Oid,
     SeriesInstanceUid,
@@ -16,11 +16,16 @@ from drimbox.model.uids import (
 
 @dataclass(frozen=True, slots=True)
 class ReferencedInstance:
-    """One line of Referenced SOP Sequence."""
+    """One line of Referenced SOP Sequence.
+
+    number_of_frames and image_size are what the PACS told at publication; a KOS does not say them.
+    """
 
     sop_instance_uid: SopInstanceUid
     sop_class_uid: SopClassUid
     instance_number: int | None = None
+    number_of_frames: int | None = None
+    image_size: ImageSize | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class Manifest:
     """A KOS, before it is encoded or after it was read.
 
     patient is None when what was read makes no qualified identity; ins is what it names even
-    where the other traits are incomplete (None before encoding). created_at is aware.
+    where the other traits are incomplete (None before encoding). created_at is aware. pacs_patient
+    is the patient as our own PACS knows one, and as its images say; None for the KOS of others.
     """
 
     sop_instance_uid: SopInstanceUid
@@ -69,6 +75,7 @@ class Manifest:
     institution_identifier: str = ""
     act_display: str = ""
     ins: Ins | None = None
+    pacs_patient: StudyPatient | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -14,13 +14,23 @@ from drimbox.model.uids import (
 
 
 @dataclass(frozen=True, slots=True)
+class ImageSize:
+    """Rows, Columns and Bits Allocated of an image."""
+
+    rows: int
+    columns: int
+    bits_allocated: int
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
-    """One object; instance_number is None where the PACS gives none."""
+    """One object; None is what the PACS does not say."""
 
     sop_instance_uid: SopInstanceUid
     sop_class_uid: SopClassUid
     instance_number: int | None = None
     number_of_frames: int | None = None
+    image_size: ImageSize | None = None
 
 
 @dataclass(frozen=True, slots=True)

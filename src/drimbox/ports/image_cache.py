@@ -40,6 +40,13 @@ class SeriesCopy(Protocol):
     Every method raises what the retrieval raised, once it is known to have failed.
     """
 
+    @property
+    def version(self) -> str | None:
+        """Name this very copy, once it is whole, for what is derived from it; None before.
+
+        The same on every worker of the host; another one after the series was fetched anew.
+        """
+
     async def get_instance(self, uid: SopInstanceUid) -> CachedInstance:
         """Wait until this instance has arrived.
 

@@ -1,10 +1,11 @@
 """What the Source has received and published: intake, register, alerts. All durable."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from drimbox.model.manifest import Manifest
 from drimbox.model.publication import (
     Alert,
     EncodedSubmission,
@@ -47,6 +48,22 @@ class NewPublication:
     submission: EncodedSubmission | None
 
 
+@dataclass(frozen=True, slots=True)
+class CurrentKos:
+    """A study and the KOS that serves it."""
+
+    study_instance_uid: StudyInstanceUid
+    kos_sop_instance_uid: SopInstanceUid
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentPage:
+    """Some of the current KOS, newest first; total counts all that match."""
+
+    entries: tuple[CurrentKos, ...]
+    total: int
+
+
 class StudyRegister(Protocol):
     """The register of KOS."""
 
@@ -78,6 +95,21 @@ class StudyRegister(Protocol):
         self, patient_id: str | None = None, limit: int = 1000
     ) -> tuple[Publication, ...]:
         """List current publications, newest first, of one patient (CX) or of all."""
+
+    async def list_current(
+        self,
+        *,
+        studies: Collection[StudyInstanceUid] | None = None,
+        patient_id: str | None = None,
+        offset: int = 0,
+        limit: int = 1000,
+    ) -> CurrentPage:
+        """List the current KOS of these studies, of one patient (CX) or of all; none is opened."""
+
+    async def find_manifests(
+        self, kos: Collection[SopInstanceUid]
+    ) -> Mapping[SopInstanceUid, Manifest]:
+        """Read what these KOS say; an unknown one is left out."""
 
 
 class Alerts(Protocol):

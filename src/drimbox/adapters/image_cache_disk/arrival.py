@@ -31,6 +31,11 @@ class ArrivingSeries:
         self._is_over = False
         self._failure: DrimboxError | None = None
 
+    @property
+    def version(self) -> str | None:
+        """See ports.image_cache: a series on its way has none."""
+        return None
+
     async def get_instance(self, uid: SopInstanceUid) -> CachedInstance:
         """See ports.image_cache."""
         async with self._news:
@@ -128,8 +133,14 @@ class ArrivingSeries:
 class _WholeSeries:
     """Implements ports.image_cache.SeriesCopy for a series that is all there."""
 
-    def __init__(self, instances: dict[SopInstanceUid, CachedInstance]) -> None:
+    def __init__(self, instances: dict[SopInstanceUid, CachedInstance], version: str) -> None:
         self._instances = instances
+        self._version = version
+
+    @property
+    def version(self) -> str | None:
+        """See ports.image_cache."""
+        return self._version
 
     async def get_instance(self, uid: SopInstanceUid) -> CachedInstance:
         """See ports.image_cache."""
@@ -175,7 +186,8 @@ async def _chunks(instance: CachedInstance) -> AsyncIterator[bytes]:
 def read_index(folder: Path) -> _WholeSeries | None:
     """Return the series of this folder, None when it is not whole."""
     try:
-        rows = orjson.loads((folder / "index.json").read_bytes())["instances"]
+        index = orjson.loads((folder / "index.json").read_bytes())
+        version = f"{folder.name}-{index['fetched_at']}"
         instances = [
             CachedInstance(
                 SopInstanceUid(uid),
@@ -184,11 +196,11 @@ def read_index(folder: Path) -> _WholeSeries | None:
                 folder / os.path.basename(name),  # noqa: PTH119  # never out of the folder
                 int(offset),
             )
-            for uid, sop_class, syntax, name, offset in rows
+            for uid, sop_class, syntax, name, offset in index["instances"]
         ]
     except (OSError, ValueError, KeyError, DrimboxError):
         return None
-    return _WholeSeries({i.sop_instance_uid: i for i in instances})
+    return _WholeSeries({i.sop_instance_uid: i for i in instances}, version)
 
 
 async def _drain(chunks: AsyncIterator[bytes], file: BinaryIO) -> None:

@@ -1,10 +1,10 @@
 """The register of KOS, and the one transaction that ends a message."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
 from drimbox.adapters.storage_sql.alerts import insert_alert
 from drimbox.adapters.storage_sql.engine import AnyRow, Database
@@ -27,7 +27,7 @@ from drimbox.model.publication import (
     PublicationState,
 )
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
-from drimbox.ports.study_register import NewPublication
+from drimbox.ports.study_register import CurrentKos, CurrentPage, NewPublication
 
 _columns = publications.c
 _CURRENT = (PublicationState.PENDING.value, PublicationState.PUBLISHED.value)
@@ -64,6 +64,53 @@ class SqlStudyRegister:
         if patient_id is not None:
             criteria.append(_columns.patient_index == self._sealing.index(_PATIENT, patient_id))
         return await self._find(*criteria, limit=limit)
+
+    async def list_current(
+        self,
+        *,
+        studies: Collection[StudyInstanceUid] | None = None,
+        patient_id: str | None = None,
+        offset: int = 0,
+        limit: int = 1000,
+    ) -> CurrentPage:
+        criteria: list[ColumnElement[bool]] = [_columns.state.in_(_CURRENT)]
+        if studies is not None:
+            criteria.append(_columns.study_instance_uid.in_(studies))
+        if patient_id is not None:
+            criteria.append(_columns.patient_index == self._sealing.index(_PATIENT, patient_id))
+        # Beside a KOS that the DMP has, its successor may be waiting: the newest one serves.
+        newest = (
+            select(func.max(_columns.publication_id))
+            .where(*criteria)
+            .group_by(_columns.study_instance_uid)
+        )
+        page = (
+            select(_columns.study_instance_uid, _columns.kos_sop_instance_uid)
+            .where(_columns.publication_id.in_(newest))
+            .order_by(_columns.publication_id.desc())
+            .offset(offset)
+            .limit(limit)
+        )
+        count = select(func.count(_columns.study_instance_uid.distinct())).where(*criteria)
+        return await self._database.read(lambda c: _read_page(c, page, count))
+
+    async def find_manifests(
+        self, kos: Collection[SopInstanceUid]
+    ) -> Mapping[SopInstanceUid, Manifest]:
+        statement = select(_columns.kos_sop_instance_uid, _columns.manifest).where(
+            _columns.kos_sop_instance_uid.in_(kos)
+        )
+        return await self._database.read(lambda c: self._read_manifests(c, statement))
+
+    def _read_manifests(
+        self, connection: Connection, statement: Select[*tuple[Any, ...]]
+    ) -> Mapping[SopInstanceUid, Manifest]:
+        found = {}
+        for row in connection.execute(statement):
+            uid = SopInstanceUid(row.kos_sop_instance_uid)
+            octets = self._sealing.unseal(row.manifest, "publications", "manifest", uid)
+            found[uid] = decode_record(Manifest, octets)
+        return found
 
     async def conclude(
         self,
@@ -160,6 +207,16 @@ class SqlStudyRegister:
             created_at=row.created_at,
             published_at=row.published_at,
         )
+
+
+def _read_page(
+    connection: Connection, page: Select[*tuple[Any, ...]], count: Select[*tuple[Any, ...]]
+) -> CurrentPage:
+    entries = tuple(
+        CurrentKos(StudyInstanceUid(study), SopInstanceUid(kos))
+        for study, kos in connection.execute(page)
+    )
+    return CurrentPage(entries, connection.execute(count).scalar_one())
 
 
 def _end_message(

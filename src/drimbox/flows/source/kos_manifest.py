@@ -50,6 +50,7 @@ def build_manifest(
         institution_name=rules.institution_name or structure.name,
         institution_identifier=structure.identifier,
         act_display=_displays(subject.acts),
+        pacs_patient=study.patient,
     )
 
 
@@ -76,7 +77,13 @@ def _reference(series: Series, study: Study, rules: PublicationRules) -> Referen
             rules.retrieve_url_host, study.study_instance_uid, series.series_instance_uid
         ),
         instances=tuple(
-            ReferencedInstance(i.sop_instance_uid, i.sop_class_uid, i.instance_number)
+            ReferencedInstance(
+                i.sop_instance_uid,
+                i.sop_class_uid,
+                i.instance_number,
+                i.number_of_frames,
+                i.image_size,
+            )
             for i in series.instances
         ),
         modality=series.modality,

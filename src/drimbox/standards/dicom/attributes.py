@@ -48,6 +48,11 @@ class Attributes:
         except ValueError:
             return None
 
+    def unsigned(self, tag: int) -> int | None:
+        """Return a US; values are little endian whatever the transfer syntax."""
+        value = self._raw(tag)
+        return int.from_bytes(value[:2], "little") if value and len(value) >= 2 else None
+
     def oid(self, tag: int) -> Oid | None:
         try:
             return Oid(self.text(tag))

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Mapping
 from drimbox.errors import InvalidValue
 from drimbox.model.patient import AssigningAuthority, LocalPatientId
 from drimbox.model.retrieval import QueryLevel, TargetResource
-from drimbox.model.study import AccessionNumber, Instance, Series, Study, StudyPatient
+from drimbox.model.study import (
+    AccessionNumber,
+    ImageSize,
+    Instance,
+    Series,
+    Study,
+    StudyPatient,
+)
 from drimbox.model.uids import (
     Oid,
     SeriesInstanceUid,
@@ -74,6 +81,9 @@ IMAGE_KEYS = (
     tags.SOP_INSTANCE_UID,
     tags.INSTANCE_NUMBER,
     tags.NUMBER_OF_FRAMES,
+    tags.ROWS,
+    tags.COLUMNS,
+    tags.BITS_ALLOCATED,
 )
 
 # Attributes that live at series level, beyond those of SERIES_KEYS (PS3.4 table C.6-6, PS3.3).
@@ -169,9 +179,16 @@ def parse_instance(answer: Attributes) -> Instance | None:
             sop_class_uid=SopClassUid(answer.text(tags.SOP_CLASS_UID)),
             instance_number=answer.integer(tags.INSTANCE_NUMBER),
             number_of_frames=answer.integer(tags.NUMBER_OF_FRAMES),
+            image_size=_parse_image_size(answer),
         )
     except InvalidValue:
         return None
+
+
+def _parse_image_size(answer: Attributes) -> ImageSize | None:
+    rows, columns = answer.unsigned(tags.ROWS), answer.unsigned(tags.COLUMNS)
+    bits = answer.unsigned(tags.BITS_ALLOCATED)
+    return ImageSize(rows, columns, bits) if rows and columns and bits else None
 
 
 def parse_series(answer: Attributes, instances: Iterable[Instance]) -> Series:

@@ -40,6 +40,8 @@ class ConsultationContext:
     identifier is random (256 bits, urlsafe). professional is None until the sign-in; access_token
     is the professional's own Pro Santé Connect token where a program made the call with one (a
     browser's is in its session), to hand to Source boxes. criteria are those of the call.
+    session_identifier is the session in which an application was allowed to see this patient: its
+    access token is handed to Source boxes, and the application's access ends with it.
     """
 
     identifier: str
@@ -52,6 +54,7 @@ class ConsultationContext:
     professional: Professional | None = None
     access_token: str | None = None
     criteria: SearchCriteria = EVERY_EXAM
+    session_identifier: str | None = None
 
     def __repr__(self) -> str:
         return "ConsultationContext()"
@@ -62,7 +65,8 @@ class Caller:
     """One authenticated caller of one request.
 
     scopes are the OAuth scope words; studies, when not None, is all the caller may see.
-    access_token is the professional's own token, to hand to Source boxes; never logged.
+    access_token is the professional's own token, to hand to Source boxes; never logged. consent is
+    what a token of ours says of it, None where the token is none of ours.
     """
 
     kind: CallerKind
@@ -73,6 +77,7 @@ class Caller:
     peer: Peer | None = None
     studies: frozenset[StudyInstanceUid] | None = None
     access_token: str | None = None
+    consent: InformationEtOppositionConsultation | None = None
 
     def __repr__(self) -> str:
         return f"Caller({self.kind.value})"

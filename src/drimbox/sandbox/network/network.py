@@ -40,12 +40,16 @@ Announce = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """folder holds the state of this run, image_cache the drawings shared by all runs."""
+    """folder holds the state of this run, image_cache the drawings shared by all runs.
+
+    is_without_delay sets TCP_NODELAY in Orthanc, which Debian's build leaves off.
+    """
 
     folder: Path
     image_cache: Path
     addresses: Addresses
     has_orthanc: bool = False
+    is_without_delay: bool = False
 
 
 @asynccontextmanager
@@ -136,7 +140,13 @@ class _Network:
         if self._options.has_orthanc:
             http_port = ports.source_pacs_http if is_source else ports.consumer_pacs_http
             folder = self._options.folder / f"orthanc-{holder.value}"
-            site = OrthancSite(ae_title, OrthancPorts(port, http_port), images[holder], folder)
+            site = OrthancSite(
+                ae_title,
+                OrthancPorts(port, http_port),
+                images[holder],
+                folder,
+                is_without_delay=self._options.is_without_delay,
+            )
             await site.prepare(self._announce_warning)
             return site
         address = PacsAddress("127.0.0.1", port, ae_title)

@@ -11,9 +11,20 @@ from drimbox.sandbox.pacs.server import PeerAddress
 class OrthancSite:
     """Implements sandbox.network.site_pacs.SitePacs; `prepare` before its address is asked for."""
 
-    def __init__(self, ae_title: str, ports: OrthancPorts, images: Path, folder: Path) -> None:
-        self._orthanc = OrthancPacs(ae_title, folder, ports=ports)
+    def __init__(
+        self,
+        ae_title: str,
+        ports: OrthancPorts,
+        images: Path,
+        folder: Path,
+        *,
+        is_without_delay: bool = False,
+    ) -> None:
+        self._orthanc = OrthancPacs(
+            ae_title, folder, ports=ports, is_without_delay=is_without_delay
+        )
         self._images = images
+        self._peers: dict[str, PeerAddress] = {}
 
     async def prepare(self, warn: Callable[[str], None]) -> None:
         """Settle where it will listen.
@@ -38,8 +49,14 @@ class OrthancSite:
 
     async def start(self, peers: Sequence[tuple[str, str, int]]) -> None:
         """See SitePacs; loads the images too."""
-        known = {ae_title: PeerAddress(host, port) for ae_title, host, port in peers}
-        await self._orthanc.start(sorted(self._images.rglob("*.dcm")), known)
+        self._peers = {ae_title: PeerAddress(host, port) for ae_title, host, port in peers}
+        await self._orthanc.start(sorted(self._images.rglob("*.dcm")), self._peers)
+
+    async def restart(self, *, is_without_delay: bool) -> None:
+        """Start it again on the images that it holds, with or without TCP_NODELAY."""
+        await self._orthanc.stop()
+        self._orthanc.is_without_delay = is_without_delay
+        await self._orthanc.start((), self._peers)
 
     async def stop(self) -> None:
         await self._orthanc.stop()

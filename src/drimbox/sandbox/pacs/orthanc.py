@@ -67,7 +67,7 @@ class OrthancPacs:
         self.host = self.box_host = _LOOPBACK
         self.warning: str | None = None
         self._folder = folder
-        self._is_without_delay = is_without_delay
+        self.is_without_delay = is_without_delay
         self._namespace: NetworkNamespace | None = None
         self._process: asyncio.subprocess.Process | None = None
 
@@ -149,7 +149,7 @@ class OrthancPacs:
 
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ)
-        if self._is_without_delay:
+        if self.is_without_delay:
             environment["TCP_NODELAY"] = "1"
         return environment
 

@@ -1,0 +1,1 @@
+"""What the box costs, beside what stands behind it: `scripts/bench`."""

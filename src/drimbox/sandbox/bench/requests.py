@@ -1,0 +1,72 @@
+"""Many small requests to the Source, beside Orthanc's own DICOMweb: searches, frames, pictures."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from drimbox.sandbox.bench.addresses import DICOM_JSON, FRAMES, JPEG, PNG
+from drimbox.sandbox.bench.ground import ORTHANC, RATE, Ground, Headers
+from drimbox.sandbox.bench.http_tools import requests_per_second, transfer
+from drimbox.sandbox.bench.row import Better, Goal, Row, alternately, at_least, at_least_times
+
+_CONNECTIONS = (1, 4)
+"""Alone, then as many at once as a viewer that loads a stack."""
+
+
+async def search_instances(ground: Ground) -> Sequence[Row]:
+    """QIDO-RS for the 300 instances of a series."""
+    target = ground.target
+    urls = [f"{target.series_at(root)}/instances" for root in (ground.ours, ground.orthanc)]
+    goal = at_least(50, RATE)
+    work = f"QIDO-RS instances of a series of {len(target.instances)}"
+    return await _compare(ground, work, ([urls[0]], [urls[1]]), DICOM_JSON, goal)
+
+
+async def search_studies(ground: Ground) -> Sequence[Row]:
+    """QIDO-RS for the studies of a patient, as a viewer looks for priors."""
+    patient = ground.site.study.local_patient_id.value
+    urls = [[f"{root}/studies?PatientID={patient}"] for root in (ground.ours, ground.orthanc)]
+    goal = at_least_times(1)
+    return await _compare(ground, "QIDO-RS studies of a patient", urls, DICOM_JSON, goal)
+
+
+async def frames(ground: Ground) -> Sequence[Row]:
+    """One frame of 512 KiB after the other, through the whole series."""
+    await _warm_up(ground)
+    urls = _each(ground, "/frames/1")
+    return await _compare(ground, "frames, warm", urls, FRAMES, at_least_times(2))
+
+
+async def rendered(ground: Ground) -> Sequence[Row]:
+    """One picture after the other, through the whole series: never the same twice in a row."""
+    await _warm_up(ground)
+    urls = _each(ground, "/rendered")
+    jpeg = await _compare(ground, "rendered, JPEG", urls, JPEG, at_least_times(1.5))
+    png = await _compare(ground, "rendered, PNG", urls, PNG, at_least_times(8))
+    return [*jpeg, *png]
+
+
+async def _warm_up(ground: Ground) -> None:
+    """Have the whole series on disk."""
+    headers = await ground.headers(DICOM_JSON)
+    await transfer(f"{ground.target.series_at(ground.ours)}/metadata", headers)
+
+
+def _each(ground: Ground, ending: str) -> Sequence[Sequence[str]]:
+    return [ground.target.each_at(root, ending) for root in (ground.ours, ground.orthanc)]
+
+
+async def _compare(
+    ground: Ground, work: str, urls: Sequence[Sequence[str]], asked: Headers, goal: Goal
+) -> list[Row]:
+    """Measure with one connection and with several; urls are ours, then the peer's."""
+    rows = []
+    mine, theirs = urls
+    for count in _CONNECTIONS:
+        headers = await ground.headers(asked)
+        ours, peer = await alternately(
+            partial(requests_per_second, mine, headers, connections=count),
+            partial(requests_per_second, theirs, asked, connections=count),
+        )
+        at_once = "one connection" if count == 1 else f"{count} connections"
+        rows.append(Row(f"{work}, {at_once}", RATE, ours, peer, ORTHANC, Better.HIGHER, goal))
+    return rows

@@ -183,19 +183,7 @@ class ConsultationSite:
         authentication = BrowserAuthentication(
             tokens, professional_tokens, self.contexts, self.use_session, self.cookies, self.clock
         )
-        sign_in = SignIn(
-            self.provider,
-            self.pending,
-            self.sessions,
-            self.audit,
-            self.clock,
-            self.identifiers,
-            ISSUER,
-            frozenset({"10", "50"}),
-        )
-        sign_in_door = SignInDoor(
-            sign_in, self.contexts, self.cookies, self.clock, self.identifiers, BASE_URL
-        )
+        sign_in_door = self._sign_in_door()
         pages = Pages()
         signed_in = SignedInPages(authentication, sign_in_door, pages)
         call_door = ContextualCallDoor(
@@ -228,6 +216,21 @@ class ConsultationSite:
             routes=routes,
             middleware=[Middleware(SecurityHeaders, policy=BrowserPolicy(is_secure=False))],
             exception_handlers={DrimboxError: problem_handler()},
+        )
+
+    def _sign_in_door(self) -> SignInDoor:
+        sign_in = SignIn(
+            self.provider,
+            self.pending,
+            self.sessions,
+            self.audit,
+            self.clock,
+            self.identifiers,
+            ISSUER,
+            frozenset({"10", "50"}),
+        )
+        return SignInDoor(
+            sign_in, self.contexts, self.cookies, self.clock, self.identifiers, BASE_URL
         )
 
 

@@ -5,7 +5,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 from tests.fakes.consultation_site import (
     COLLEAGUE,
     DOCTOR,
@@ -364,56 +363,3 @@ def test_static_files_are_found_and_asked_about_again(site: ConsultationSite) ->
     answer = site.client().get("/static/base.css")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
     assert site.client().get("/static/../pages.py").status_code == 404
-
-
-def _form_token(client: TestClient, context: str) -> str:
-    return FORM_TOKEN.findall(client.get(f"/consultation/{context}").text)[-1]
-
-
-@pytest.mark.requirement("CO.78")
-@pytest.mark.requirement("CO.61")
-def test_several_exams_are_queued_for_export_and_followed(site: ConsultationSite) -> None:
-    studies = [_exam(1), _exam(2)]
-    for study in studies:
-        site.dmp.hold(study)
-    client = site.client(DOCTOR)
-    context = site.open_patient(client)
-    form = {
-        "form_token": _form_token(client, context),
-        "study": [s.study_instance_uid for s in studies],
-        "destination": "PACS",
-    }
-    answer = client.post(f"/consultation/{context}/exports", data=form)
-    assert answer.status_code == 202
-    states = client.get(f"/consultation/{context}/exports").json()
-    assert [(s["state"], s["destination"], s["total"]) for s in states] == [
-        ("queued", "PACS", 3),
-        ("queued", "PACS", 3),
-    ]
-    assert client.get("/consultation/exports").json() == {"under_way": 2}
-
-
-@pytest.mark.parametrize(
-    ("changes", "status"),
-    [
-        ({"destination": "ELSEWHERE"}, 404),
-        ({"study": "1.2.3"}, 404),
-        ({"study": "not a UID"}, 400),
-        ({"study": []}, 400),
-        ({"form_token": "forged"}, 403),
-    ],
-)
-def test_an_export_that_may_not_be_is_refused(
-    site: ConsultationSite, changes: dict[str, object], status: int
-) -> None:
-    site.dmp.hold(_exam())
-    client = site.client(DOCTOR)
-    context = site.open_patient(client)
-    form = {
-        "form_token": _form_token(client, context),
-        "study": _exam().study_instance_uid,
-        "destination": "PACS",
-    }
-    answer = client.post(f"/consultation/{context}/exports", data=form | changes)
-    assert answer.status_code == status
-    assert site.exports.history == []

@@ -1,0 +1,26 @@
+"""What is installed is no older than the oldest version without a known hole (threat V1)."""
+
+import re
+from importlib.metadata import version
+
+import pytest
+
+# Lower bounds by advisory: raise one when an advisory says so, never lower it.
+OLDEST_SAFE = {
+    "authlib": "1.6.9",  # CVE of March 2026: alg none, foreign jwk, at_hash
+    "cryptography": "50",
+    "lxml": "6",
+    "pydicom": "3.0.2",  # CVE-2026-32711: DICOMDIR leads out of its folder
+    "pynetdicom": "3.0.4",  # CVE-2026-56445: a UID used as a path
+    "python-multipart": "0.0.27",  # CVE-2026-40347, CVE-2026-42561
+    "starlette": "1.10",  # CVE-2026-54283: limits on forms ignored
+}
+
+
+@pytest.mark.parametrize("name", OLDEST_SAFE)
+def test_the_installed_version_is_safe(name: str) -> None:
+    assert _numbers(version(name)) >= _numbers(OLDEST_SAFE[name])
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])

@@ -23,6 +23,7 @@ from drimbox.gateway.applications import (
     peer_application,
 )
 from drimbox.gateway.consumer import make_consumer
+from drimbox.gateway.fhir import make_fhir_routes
 from drimbox.gateway.identity import Identity, make_identity
 from drimbox.gateway.parts import Parts, make_parts
 from drimbox.gateway.source import make_serve_study, make_source
@@ -106,10 +107,11 @@ class Box:
             self._run(side.outbox_worker.run())
         if not settings.is_consumer:
             assert source is not None  # noqa: S101  # one of both functions
-            return source, []
+            return source, make_fhir_routes(parts, identity, None)
         consumer = make_consumer(parts, identity, self._pages)
         self._run(consumer.import_studies.run())
-        return consumer.retrieve_study, consumer.routes
+        fhir = make_fhir_routes(parts, identity, consumer)
+        return consumer.retrieve_study, [*consumer.routes, *fhir]
 
     async def _listen(
         self, parts: Parts, identity: Identity, images: ImageService, routes: list[BaseRoute]

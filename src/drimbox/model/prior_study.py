@@ -48,7 +48,7 @@ class PriorStudy:
     @property
     def anatomic_regions(self) -> tuple[Code, ...]:
         """Regions of the metadata, each once."""
-        regions = (c for c in self.document.event_codes if _is_region(c))
+        regions = (c for c in self.document.event_codes if is_region(c))
         return tuple({code.value: code for code in regions}.values())
 
     @property
@@ -108,5 +108,5 @@ class PriorStudies:
     unreadable: tuple[UnreadableStudy, ...] = ()
 
 
-def _is_region(code: Code) -> bool:
+def is_region(code: Code) -> bool:
     return code.system == REGION_CODE_SYSTEM or code.value in ANATOMIC_REGIONS

@@ -35,6 +35,7 @@ class Sealing:
         self._cipher = AESGCM(_derive(key, b"drimbox seal"))
         self._index_key = _derive(key, b"drimbox index")
         self._chain_key = _derive(key, b"drimbox chain")
+        self._other_uses_key = _derive(key, b"drimbox other uses")
 
     def seal(self, octets: bytes, *place: str | bytes) -> bytes:
         """Seal for one place (table, column, row key)."""
@@ -64,6 +65,12 @@ class Sealing:
                 "a sealed value was altered, moved, or sealed with another key"
             ) from None
         return zlib.decompress(octets) if version == _DEFLATED else octets
+
+    def derive_key(self, use: str, length: int) -> bytes:
+        """Return a key for another use than storage; each use has its own."""
+        return HKDF(algorithm=SHA256(), length=length, salt=None, info=use.encode()).derive(
+            self._other_uses_key
+        )
 
     def index(self, *values: str) -> bytes:
         """Return the 32 octets that stand for an identity in a search, useless without the key."""

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from drimbox.entrypoints.http.dicomweb_answers import error_response
+from drimbox.entrypoints.http.fhir_errors import fhir_error, method_not_allowed
 from drimbox.entrypoints.http.oauth import oauth_error
 from drimbox.entrypoints.http.problems import ExceptionHandler, problem_response
 from drimbox.errors import DrimboxError, NotFound
@@ -16,6 +17,7 @@ Answer = Callable[[Request, DrimboxError], Response]
 
 _DOORS: tuple[tuple[str, Answer], ...] = (
     ("/dicom-web", error_response),
+    ("/fhir/", fhir_error),
     ("/oauth2/", oauth_error),
 )
 
@@ -39,7 +41,13 @@ def exception_handlers(
             raise error
         if error.status_code == HTTPStatus.NOT_FOUND:
             return await answer_by_path(request, NotFound("no such resource"))
-        body = {"status": error.status_code, "message": error.detail}
-        return JSONResponse(body, error.status_code, dict(error.headers or {}))
+        return _refused_by_router(request, error)
 
     return {DrimboxError: answer_by_path, HTTPException: answer_router}
+
+
+def _refused_by_router(request: Request, error: HTTPException) -> Response:
+    if request.url.path.startswith("/fhir/"):
+        return method_not_allowed(request, error.headers or {})
+    body = {"status": error.status_code, "message": error.detail}
+    return JSONResponse(body, error.status_code, dict(error.headers or {}))

@@ -8,7 +8,7 @@ is asked for before the DMP said that this professional may read (UX.08).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 
@@ -27,6 +27,7 @@ from drimbox.model.access import ConsultationContext
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.consent import check_may_consult
 from drimbox.model.document_entry import (
+    AvailabilityStatus,
     DocumentEntry,
     DocumentQuery,
     ReferenceId,
@@ -90,7 +91,7 @@ class FindPriorStudies:
             DmpNotReadable: no DMP, a closed one, or no authorisation.
             Unavailable, RejectedByPartner: the DMP gave no list.
         """
-        await self._check_consent(context)
+        await self.check_consent(context)
         criteria = context.criteria if criteria is None else criteria
         identity = self.situations.identity_of(context)
         await self._check_access(context, identity)
@@ -113,7 +114,7 @@ class FindPriorStudies:
             NotFound: the patient's DMP holds no KOS of it: the same as for no such exam (O11).
             Others: as when finding.
         """
-        await self._check_consent(context)
+        await self.check_consent(context)
         kept = self.retrieved.find_study(context, study_instance_uid)
         if kept is not None:
             return kept
@@ -123,7 +124,22 @@ class FindPriorStudies:
                 return study
         raise NotFound("no such exam for this patient")
 
-    async def _check_consent(self, context: ConsultationContext) -> None:
+    async def find_superseded(self, context: ConsultationContext) -> tuple[DocumentEntry, ...]:
+        """List the metadata of KOS that others have replaced; raises what finding raises."""
+        await self.check_consent(context)
+        identity = self.situations.identity_of(context)
+        await self._check_access(context, identity)
+        query = replace(self._query(context, EVERY_EXAM), statuses=(AvailabilityStatus.DEPRECATED,))
+        return await self.audit.traced(
+            AuditAction.DMP_QUERIED, context, self.dmp.find_documents(query, identity)
+        )
+
+    async def check_consent(self, context: ConsultationContext) -> None:
+        """Refuse, and record it, for a patient who is opposed or was not asked.
+
+        Raises:
+            ConsentMissing: so it is.
+        """
         try:
             check_may_consult(context.consent)
         except ConsentMissing as error:

@@ -1,0 +1,208 @@
+"""What the FHIR door answers to each error: an OperationOutcome, always (spec 4.6, 4.7).
+
+Texts are for people, in French, and never quote what the caller or a partner sent.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from drimbox.entrypoints.http.fhir_formats import Format, format_of, resource_response
+from drimbox.entrypoints.http.problems import problem_headers
+from drimbox.errors import (
+    Conflict,
+    ConsentMissing,
+    DrimboxError,
+    InvalidValue,
+    MalformedMessage,
+    Mismatch,
+    NotAcceptable,
+    NotAuthenticated,
+    NotFound,
+    Refused,
+    RejectedByPartner,
+    SettingsError,
+    TimedOut,
+    TooLarge,
+    Unavailable,
+    UnsupportedMessage,
+)
+from drimbox.flows.read_fhir import DocumentGone
+from drimbox.model.contextual_call import MalformedCall
+from drimbox.standards.fhir.operation_outcome import Issue, Severity, encode_outcome
+from drimbox.standards.fhir.search import InvalidSearch
+from drimbox.standards.fhir.search_page import PageExpired
+
+
+class FhirAnswer(NamedTuple):
+    """Status, issue type of FHIR, our own code, and the text."""
+
+    status: HTTPStatus
+    kind: str
+    code: str
+    text: str
+    severity: Severity = Severity.ERROR
+
+
+FHIR_ANSWER_TO: Mapping[type[DrimboxError], FhirAnswer] = MappingProxyType(
+    {
+        InvalidValue: FhirAnswer(
+            HTTPStatus.BAD_REQUEST, "invalid", "invalid-value", "Une valeur n'est pas admise."
+        ),
+        MalformedMessage: FhirAnswer(
+            HTTPStatus.BAD_REQUEST, "structure", "malformed", "La demande est mal formée."
+        ),
+        UnsupportedMessage: FhirAnswer(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            "unsupported-content",
+            "Ce type de contenu n'est pas accepté.",
+        ),
+        TooLarge: FhirAnswer(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "too-long",
+            "too-large",
+            "La demande est trop volumineuse.",
+        ),
+        NotAcceptable: FhirAnswer(
+            HTTPStatus.NOT_ACCEPTABLE,
+            "not-supported",
+            "not-acceptable",
+            "Aucun des formats acceptés ne peut être fourni : application/fhir+json ou +xml.",
+        ),
+        NotFound: FhirAnswer(
+            HTTPStatus.NOT_FOUND,
+            "not-found",
+            "not-found",
+            "Cette ressource n'existe pas, ou n'est pas accessible.",
+        ),
+        DocumentGone: FhirAnswer(
+            HTTPStatus.GONE, "deleted", "document-gone", "Ce document a été remplacé ou retiré."
+        ),
+        PageExpired: FhirAnswer(
+            HTTPStatus.GONE,
+            "expired",
+            "page-expired",
+            "Cette page a expiré : refaites la recherche.",
+        ),
+        NotAuthenticated: FhirAnswer(
+            HTTPStatus.UNAUTHORIZED, "login", "not-authenticated", "Jeton absent, ou sans valeur."
+        ),
+        Refused: FhirAnswer(
+            HTTPStatus.FORBIDDEN, "forbidden", "refused", "Ce droit manque à l'appelant."
+        ),
+        ConsentMissing: FhirAnswer(
+            HTTPStatus.FORBIDDEN,
+            "forbidden",
+            "consent-missing",
+            "Le patient est opposé à la consultation, ou n'a pas été interrogé.",
+        ),
+        Mismatch: FhirAnswer(
+            HTTPStatus.CONFLICT, "conflict", "mismatch", "Deux sources ne concordent pas."
+        ),
+        Conflict: FhirAnswer(
+            HTTPStatus.CONFLICT, "conflict", "conflict", "L'état a changé entre-temps."
+        ),
+        Unavailable: FhirAnswer(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "transient",
+            "partner-unavailable",
+            "Un service distant ne répond pas ; réessayez dans un instant.",
+        ),
+        TimedOut: FhirAnswer(
+            HTTPStatus.GATEWAY_TIMEOUT,
+            "timeout",
+            "partner-timeout",
+            "Un service distant n'a pas répondu à temps.",
+        ),
+        RejectedByPartner: FhirAnswer(
+            HTTPStatus.BAD_GATEWAY,
+            "exception",
+            "partner-refused",
+            "Un service distant a refusé la demande.",
+        ),
+        SettingsError: FhirAnswer(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "exception",
+            "internal",
+            "Erreur interne.",
+            Severity.FATAL,
+        ),
+        DrimboxError: FhirAnswer(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "exception",
+            "internal",
+            "Erreur interne.",
+            Severity.FATAL,
+        ),
+    }
+)
+METHOD_NOT_ALLOWED = FhirAnswer(
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    "not-supported",
+    "method-not-allowed",
+    "Cette interaction n'existe pas ici : voir /fhir/metadata.",
+)
+# RFC 6750 3.1: what a 403 says to a client whose token lacks the scope.
+_INSUFFICIENT = 'Bearer realm="drimbox", error="insufficient_scope"'
+
+
+def fhir_error(request: Request, error: DrimboxError) -> Response:
+    """Answer an error by this door's table."""
+    answer = answer_to(error)
+    headers = problem_headers(error)
+    if answer.status is HTTPStatus.FORBIDDEN and not isinstance(error, ConsentMissing):
+        headers["WWW-Authenticate"] = _INSUFFICIENT
+    return outcome_response(request, answer.status, _issues(error, answer), headers)
+
+
+def method_not_allowed(request: Request, headers: Mapping[str, str]) -> Response:
+    """Answer a method that this address does not know; Allow names those it does."""
+    answer = METHOD_NOT_ALLOWED
+    issue = Issue(answer.severity, answer.kind, answer.code, answer.text)
+    return outcome_response(request, answer.status, (issue,), dict(headers))
+
+
+def outcome_response(
+    request: Request, status: HTTPStatus, issues: tuple[Issue, ...], headers: dict[str, str]
+) -> Response:
+    try:
+        written_as = format_of(request)
+    except NotAcceptable:
+        written_as = Format.JSON
+    return resource_response(encode_outcome(issues), written_as, status, headers)
+
+
+def answer_to(error: DrimboxError) -> FhirAnswer:
+    """Return the answer of the error's class, or of its nearest ancestor in the table."""
+    return next(FHIR_ANSWER_TO[a] for a in type(error).__mro__ if a in FHIR_ANSWER_TO)
+
+
+def _issues(error: DrimboxError, answer: FhirAnswer) -> tuple[Issue, ...]:
+    if isinstance(error, InvalidSearch):
+        return tuple(
+            Issue(
+                Severity.ERROR,
+                "not-supported" if fault.is_unknown else "invalid",
+                "parameter-unknown" if fault.is_unknown else "invalid-value",
+                f"{fault.parameter} : {fault.rule}",
+                fault.parameter,
+            )
+            for fault in error.faults
+        )
+    if isinstance(error, MalformedCall):
+        return tuple(
+            Issue(
+                Severity.ERROR,
+                "required" if fault.rule == "obligatoire" else "value",
+                "E200",
+                fault.rule,
+                fault.parameter,
+            )
+            for fault in error.faults
+        )
+    return (Issue(answer.severity, answer.kind, answer.code, answer.text),)

@@ -1,0 +1,205 @@
+"""A search of the FHIR door: parameters -> one flow -> searchset, with its links and includes.
+
+Links never carry what leads to a person: a POST search, and a GET that names a patient otherwise
+than by our opaque id, are repeated as a sealed `_page` (spec 4.5).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from drimbox.entrypoints.http.fhir_formats import format_of, resource_response
+from drimbox.entrypoints.http.fhir_requests import is_strict, search_pairs
+from drimbox.errors import NotFound
+from drimbox.flows.read_fhir import Answer, ReadFhir
+from drimbox.flows.read_fhir import Request as Asked
+from drimbox.model.access import Caller
+from drimbox.model.imaging_record import ImagingRecord
+from drimbox.model.scopes import Permission
+from drimbox.ports.clock import Clock
+from drimbox.standards.fhir.bundle import SearchSet, encode_searchset
+from drimbox.standards.fhir.code_systems import Json
+from drimbox.standards.fhir.document_reference import encode_document_reference
+from drimbox.standards.fhir.document_reference_search import (
+    DOCUMENT_REFERENCE,
+    document_reference_query,
+)
+from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
+from drimbox.standards.fhir.endpoint_search import ENDPOINT
+from drimbox.standards.fhir.imaging_study import encode_imaging_study
+from drimbox.standards.fhir.imaging_study_search import IMAGING_STUDY, imaging_study_query
+from drimbox.standards.fhir.operation_outcome import ignored_issue, notice_issue
+from drimbox.standards.fhir.patient import encode_patient
+from drimbox.standards.fhir.patient_search import PATIENT
+from drimbox.standards.fhir.search import (
+    Search,
+    SearchableResource,
+    Summary,
+    Total,
+    parse_search,
+)
+from drimbox.standards.fhir.search_filters import SearchScene
+from drimbox.standards.fhir.search_page import (
+    BEGINNING,
+    PAGE_PARAMETER,
+    PageSeal,
+    PageState,
+    Position,
+    select,
+)
+from drimbox.standards.fhir.search_parameters import Record
+from drimbox.standards.fhir.subset import needs_series, subset
+
+PAGE_LIFETIME = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(Generic[Record]):
+    """One request, read: the search, where its page starts, and how it came."""
+
+    caller: Caller
+    search: Search[Record]
+    position: Position
+    is_get: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FhirSearch:
+    """fhir_url and dicomweb_url are the public bases of our two services."""
+
+    reading: ReadFhir
+    seal: PageSeal
+    clock: Clock
+    fhir_url: str
+    dicomweb_url: str
+
+    async def imaging_studies(self, request: Request, caller: Caller) -> Response:
+        asked = await self._read(request, caller, IMAGING_STUDY)
+        search = asked.search
+        answer = await self.reading.search_records(
+            caller, self._trail(search), search, imaging_study_query(search), asked.position
+        )
+        has_series = needs_series(search.summary, search.elements)
+        matches = [
+            encode_imaging_study(record, self.dicomweb_url, has_series=has_series)
+            for record in answer.page.matches
+        ]
+        included = self._included(asked, answer.page.matches)
+        return self._answer(request, asked, answer, matches, included)
+
+    async def document_references(self, request: Request, caller: Caller) -> Response:
+        asked = await self._read(request, caller, DOCUMENT_REFERENCE)
+        search = asked.search
+        answer = await self.reading.search_records(
+            caller, self._trail(search), search, document_reference_query(search), asked.position
+        )
+        matches = [encode_document_reference(r, self.fhir_url) for r in answer.page.matches]
+        included = self._included(asked, answer.page.matches)
+        return self._answer(request, asked, answer, matches, included)
+
+    async def patients(self, request: Request, caller: Caller) -> Response:
+        asked = await self._read(request, caller, PATIENT)
+        answer = await self.reading.search_patients(
+            caller, self._trail(asked.search), asked.search, asked.position
+        )
+        return self._answer(request, asked, answer, map(encode_patient, answer.page.matches))
+
+    async def endpoints(self, request: Request, caller: Caller) -> Response:
+        asked = await self._read(request, caller, ENDPOINT)
+        locations = await self.reading.find_locations(caller, self._trail(asked.search))
+        found = [WadoEndpoint(self.dicomweb_url, location) for location in locations]
+        answer = Answer(select(asked.search, found, asked.position))
+        return self._answer(request, asked, answer, map(encode_endpoint, answer.page.matches))
+
+    async def _read(
+        self, request: Request, caller: Caller, resource: SearchableResource[Record]
+    ) -> _Asked[Record]:
+        """Read the parameters, or the page token that stands for them."""
+        pairs = await search_pairs(request)
+        token = dict(pairs).get(PAGE_PARAMETER)
+        position = BEGINNING
+        now = self.clock.now()
+        strict = is_strict(request)
+        if token is not None:
+            state = self.seal.open(token, _owner(caller), now)
+            if state.resource != resource.name:
+                raise NotFound("no such page")
+            pairs, position, strict = list(state.pairs), state.position, False
+        scene = SearchScene(self.fhir_url, now)
+        search = parse_search(resource, pairs, scene, is_strict=strict)
+        return _Asked(caller, search, position, is_get=request.method != "POST")
+
+    def _trail(self, search: Search[Record]) -> Asked:
+        query = urlencode(search.honoured).encode()
+        return Asked(search.resource.name, Permission.SEARCH, query)
+
+    def _included(
+        self, asked: _Asked[ImagingRecord], matches: Iterable[ImagingRecord]
+    ) -> list[Json]:
+        """Return what _include asks for, each once, where the token allows it."""
+        includes = {asked.search.resource.includes[name] for name in asked.search.includes}
+        allowed = {r for r in includes if r and self.reading.may_include(asked.caller, r)}
+        included: dict[str, Json] = {}
+        for record in matches:
+            if "Patient" in allowed:
+                included[f"Patient/{record.subject.identifier}"] = encode_patient(record.subject)
+            if "Endpoint" in allowed:
+                for location in record.retrieve_locations:
+                    endpoint = WadoEndpoint(self.dicomweb_url, location)
+                    included[endpoint.reference] = encode_endpoint(endpoint)
+        return list(included.values())
+
+    def _answer(
+        self,
+        request: Request,
+        asked: _Asked[Record],
+        answer: Answer[Record],
+        matches: Iterable[Json],
+        included: Iterable[Json] = (),
+    ) -> Response:
+        search = asked.search
+        is_count = search.summary is Summary.COUNT
+        following = answer.page.next
+        found = SearchSet(
+            self_url=self._self_url(asked),
+            next_url=self._page_url(asked, following) if following and not is_count else None,
+            total=None if search.total is Total.NONE and not is_count else answer.page.total,
+            matches=[]
+            if is_count
+            else [subset(one, search.summary, search.elements) for one in matches],
+            included=[] if is_count else list(included),
+            issues=[
+                *(notice_issue(notice) for notice in answer.notices),
+                *(ignored_issue(name) for name in search.ignored),
+            ],
+        )
+        bundle = encode_searchset(found, self.fhir_url, self.clock.now())
+        return resource_response(bundle, format_of(request))
+
+    def _self_url(self, asked: _Asked[Record]) -> str:
+        search = asked.search
+        address = f"{self.fhir_url}/{search.resource.name}"
+        if not asked.is_get or search.names_patient or asked.position != BEGINNING:
+            return self._page_url(asked, asked.position)
+        return f"{address}?{urlencode(search.honoured)}" if search.honoured else address
+
+    def _page_url(self, asked: _Asked[Record], position: Position) -> str:
+        state = PageState(
+            asked.search.resource.name,
+            asked.search.honoured,
+            position,
+            self.clock.now() + PAGE_LIFETIME,
+        )
+        token = self.seal.seal(state, _owner(asked.caller))
+        return f"{self.fhir_url}/{asked.search.resource.name}?{PAGE_PARAMETER}={token}"
+
+
+def _owner(caller: Caller) -> str:
+    """Return to whom a page belongs: the caller, in the same context."""
+    context = caller.context.identifier if caller.context is not None else ""
+    return "\n".join((caller.kind.value, caller.subject, context))

@@ -1,0 +1,31 @@
+"""What the FHIR door asks of a function of the box, as flows.opened_study is for images.
+
+Implemented by flows/source/register_records.py and flows/consumer/context_records.py.
+"""
+
+from typing import Protocol
+
+from drimbox.model.access import Caller
+from drimbox.model.imaging_record import Subject
+from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
+from drimbox.model.uids import Oid
+
+
+class FhirService(Protocol):
+    """Every method checks first that this caller may see anything here."""
+
+    async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
+        """Find at least what answers the query among what the caller may see.
+
+        Raises:
+            Refused, ConsentMissing: a right is missing.
+            Unavailable, RejectedByPartner: the DMP gave no list.
+        """
+
+    async def find_subjects(
+        self, caller: Caller, patients: tuple[PatientKey, ...]
+    ) -> tuple[Subject, ...]:
+        """Find the patients that the keys name, among those the caller may see."""
+
+    async def find_locations(self, caller: Caller) -> tuple[Oid | None, ...]:
+        """List where images come from; None for what names no location."""

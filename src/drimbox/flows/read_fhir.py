@@ -1,0 +1,229 @@
+"""FHIR reads and searches: scope, then the records, then what FHIR's rules leave, then the trace.
+
+scope of the token on the resource -> the function's own rights (context, consent, system)
+-> records -> filters, order, page -> one audit event for each patient told of -> answer
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from drimbox.errors import ConsentMissing, DrimboxError, NotFound, Refused
+from drimbox.flows.fhir_service import FhirService
+from drimbox.model.access import Caller
+from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
+from drimbox.model.document_entry import AvailabilityStatus
+from drimbox.model.imaging_record import ImagingRecord, Subject
+from drimbox.model.imaging_search import Notice, PatientKey, RecordQuery
+from drimbox.model.scopes import Permission, check_scope
+from drimbox.model.uids import Oid
+from drimbox.ports.audit_repository import AuditRepository
+from drimbox.ports.clock import Clock
+from drimbox.standards.fhir.patient_search import patient_keys
+from drimbox.standards.fhir.search import Search
+from drimbox.standards.fhir.search_page import BEGINNING, Page, Position, select
+from drimbox.standards.fhir.search_parameters import Record
+
+Result = TypeVar("Result")
+
+_GONE = frozenset({AvailabilityStatus.DEPRECATED, AvailabilityStatus.DELETED})
+
+
+class DocumentGone(NotFound):
+    """A document that was replaced or withdrawn (410, ITI-68 3.68.4.1.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Record]):
+    """One page, and what must be told beside it."""
+
+    page: Page[Record]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, for the trail: `ImagingStudy`, and the query or id as asked."""
+
+    resource: str
+    permission: Permission
+    query: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFhir:
+    """One for each function of the box."""
+
+    service: FhirService
+    audit: AuditRepository
+    clock: Clock
+
+    async def search_records(
+        self,
+        caller: Caller,
+        request: Request,
+        search: Search[ImagingRecord],
+        query: RecordQuery,
+        position: Position = BEGINNING,
+    ) -> Answer[ImagingRecord]:
+        """Search studies or documents.
+
+        Raises:
+            Refused, ConsentMissing: a right is missing.
+            Unavailable, RejectedByPartner: the DMP gave no list.
+        """
+
+        async def work() -> Answer[ImagingRecord]:
+            found = await self.service.find_records(caller, query)
+            page = select(search, found.records, position)
+            return Answer(page, found.notices)
+
+        return await self._traced(
+            caller, request, work, lambda a: [r.subject for r in a.page.matches]
+        )
+
+    async def search_patients(
+        self, caller: Caller, request: Request, search: Search[Subject], position: Position
+    ) -> Answer[Subject]:
+        """Search patients; only by what names one: this is no directory."""
+
+        async def work() -> Answer[Subject]:
+            keys = _named_patients(search)
+            subjects = await self.service.find_subjects(caller, keys) if keys else ()
+            return Answer(select(search, subjects, position))
+
+        return await self._traced(caller, request, work, lambda answer: answer.page.matches)
+
+    async def find_locations(self, caller: Caller, request: Request) -> tuple[Oid | None, ...]:
+        """List where images come from, for Endpoints."""
+
+        async def work() -> tuple[Oid | None, ...]:
+            return await self.service.find_locations(caller)
+
+        return await self._traced(caller, request, work, lambda _: ())
+
+    async def get_record(
+        self, caller: Caller, request: Request, query: RecordQuery, identifier: str
+    ) -> ImagingRecord:
+        """Return the one record of that logical id (of its study or of its document).
+
+        Raises:
+            NotFound: no such thing for this caller: the same for another patient's (O11).
+        """
+
+        async def work() -> ImagingRecord:
+            found = await self.service.find_records(caller, query)
+            for record in found.records:
+                study = record.study
+                if identifier == record.document_id and query.documents is not None:
+                    return record
+                if study is not None and identifier == study.study_instance_uid:
+                    return record
+            raise NotFound("no such resource")
+
+        return await self._traced(caller, request, work, lambda record: (record.subject,))
+
+    async def get_kos(self, caller: Caller, request: Request, identifier: str) -> ImagingRecord:
+        """Return the record of a document whose octets are asked for.
+
+        Raises:
+            NotFound: no such document for this caller, or its octets could not be had.
+            DocumentGone: replaced or withdrawn.
+        """
+
+        async def work() -> ImagingRecord:
+            query = RecordQuery(documents=(identifier,))
+            found = await self.service.find_records(caller, query)
+            record = next((r for r in found.records if r.document_id == identifier), None)
+            if record is None:
+                raise NotFound("no such document")
+            if record.document.status in _GONE:
+                raise DocumentGone("the document was replaced or withdrawn")
+            if record.study is None:
+                raise NotFound("the document could not be read")
+            return record
+
+        return await self._traced(caller, request, work, lambda record: (record.subject,))
+
+    async def get_patient(self, caller: Caller, request: Request, identifier: str) -> Subject:
+        """Return one patient.
+
+        Raises:
+            NotFound: nobody this caller may know of.
+        """
+
+        async def work() -> Subject:
+            found = await self.service.find_subjects(caller, (PatientKey(identifier),))
+            if not found:
+                raise NotFound("no such patient")
+            return found[0]
+
+        return await self._traced(caller, request, work, lambda subject: (subject,))
+
+    def may_include(self, caller: Caller, resource: str) -> bool:
+        """Tell whether a resource may go along with matches: it could be read by itself."""
+        try:
+            check_scope(caller.scopes, resource, Permission.READ)
+        except Refused:
+            return False
+        return True
+
+    async def _traced(
+        self,
+        caller: Caller,
+        request: Request,
+        work: Callable[[], Awaitable[Result]],
+        subjects_of: Callable[[Result], Iterable[Subject]],
+    ) -> Result:
+        """Check the scope, do the work, and record how it ended before it is told."""
+        try:
+            check_scope(caller.scopes, request.resource, request.permission)
+            result = await work()
+        except ConsentMissing:
+            # Recorded by the flow that knows of whom.
+            raise
+        except DrimboxError as error:
+            await self._record(caller, request, None, error)
+            raise
+        subjects = {subject.identifier: subject for subject in subjects_of(result)}
+        for subject in subjects.values() or (None,):
+            await self._record(caller, request, subject)
+        return result
+
+    async def _record(
+        self,
+        caller: Caller,
+        request: Request,
+        subject: Subject | None,
+        error: DrimboxError | None = None,
+    ) -> None:
+        professional = caller.professional
+        name = f"{professional.family_name} {professional.given_name}" if professional else ""
+        action = f"{request.permission.name.lower()} {request.resource}"
+        is_refusal = isinstance(error, NotFound | Refused)
+        await self.audit.record(
+            AuditEvent(
+                action=AuditAction.ACCESS_REFUSED if is_refusal else AuditAction.FHIR_READ,
+                outcome=_outcome_of(error),
+                occurred_at=self.clock.now(),
+                user=caller.subject,
+                user_name=name,
+                user_role=professional.profession_code if professional else "",
+                patient_id=subject.traits.ins.xds_patient_id if subject else None,
+                consent=caller.context.consent.value if caller.context else None,
+                description=f"{action}: {error}" if error else action,
+                query=request.query or None,
+            )
+        )
+
+
+def _outcome_of(error: DrimboxError | None) -> AuditOutcome:
+    if error is None:
+        return AuditOutcome.SUCCESS
+    is_refusal = isinstance(error, NotFound | Refused)
+    return AuditOutcome.MINOR_FAILURE if is_refusal else AuditOutcome.SERIOUS_FAILURE
+
+
+def _named_patients(search: Search[Subject]) -> tuple[PatientKey, ...]:
+    by_id = [PatientKey(key.value) for key in patient_keys(search.filters_of("_id")) or ()]
+    return tuple(by_id) or patient_keys(search.filters_of("identifier")) or ()

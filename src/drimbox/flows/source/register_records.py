@@ -1,0 +1,131 @@
+"""What this Source has published, for FHIR clients of the site: the register, as in the DMP."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from drimbox.errors import InvalidValue, NotFound, Refused
+from drimbox.model.access import Caller, CallerKind
+from drimbox.model.document_entry import AvailabilityStatus
+from drimbox.model.imaging_record import ImagingRecord, Subject
+from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery
+from drimbox.model.patient import Ins, InsAuthority
+from drimbox.model.prior_study import PriorStudy
+from drimbox.model.publication import Publication, PublicationState
+from drimbox.model.uids import Oid, SopInstanceUid
+from drimbox.ports.study_register import StudyRegister
+from drimbox.standards.fhir.code_systems import OID_PREFIX
+from drimbox.standards.fhir.patient_ids import PatientIds
+from drimbox.standards.fhir.patient_search import is_named
+from drimbox.standards.safe_xml import parse_xml
+from drimbox.standards.xds.submit_objects import parse_submit_objects
+
+# More than any patient has; without a patient the search must be narrowed.
+MAX_PUBLICATIONS = 500
+_MAX_METADATA = 4 * 1024 * 1024
+_STATUSES = {
+    PublicationState.PENDING: AvailabilityStatus.APPROVED,
+    PublicationState.PUBLISHED: AvailabilityStatus.APPROVED,
+    PublicationState.REPLACED: AvailabilityStatus.DEPRECATED,
+    PublicationState.WITHDRAWN: AvailabilityStatus.DELETED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRecords:
+    """Implements flows.fhir_service.FhirService for the Source.
+
+    locations are those that the box writes in its KOS.
+    """
+
+    register: StudyRegister
+    patient_ids: PatientIds
+    locations: tuple[Oid | None, ...] = (None,)
+
+    async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
+        """See FhirService; without patient nor identifier the newest publications only."""
+        _check_system(caller)
+        if query.documents is None and AvailabilityStatus.APPROVED not in query.statuses:
+            return FoundRecords(())
+        publications, is_partial = await self._publications(query)
+        records = tuple(record for p in publications if (record := self._record(p)) is not None)
+        return FoundRecords(records, (Notice.TOO_MANY,) if is_partial else ())
+
+    async def find_subjects(
+        self, caller: Caller, patients: tuple[PatientKey, ...]
+    ) -> tuple[Subject, ...]:
+        found = await self.find_records(caller, RecordQuery(patients=patients))
+        subjects = {record.subject.identifier: record.subject for record in found.records}
+        return tuple(s for s in subjects.values() if is_named(s, patients))
+
+    async def find_locations(self, caller: Caller) -> tuple[Oid | None, ...]:
+        _check_system(caller)
+        return self.locations
+
+    async def _publications(self, query: RecordQuery) -> tuple[list[Publication], bool]:
+        """Ask by what the register has indexes for; tell whether there may be more."""
+        if query.documents is not None:
+            found = [await self._by_kos(identifier) for identifier in query.documents]
+            return [p for p in found if p is not None], False
+        if query.studies is not None:
+            current = [await self.register.find_current(uid) for uid in query.studies]
+            return [p for p in current if p is not None], False
+        if query.patients is not None:
+            known = [self._ins_of(key) for key in query.patients]
+            if all(known):
+                return await self._of_patients(ins for one in known for ins in one)
+        newest = await self.register.find_published(limit=MAX_PUBLICATIONS + 1)
+        return list(newest[:MAX_PUBLICATIONS]), len(newest) > MAX_PUBLICATIONS
+
+    async def _of_patients(self, patients: Iterable[Ins]) -> tuple[list[Publication], bool]:
+        publications: list[Publication] = []
+        for ins in patients:
+            publications += await self.register.find_published(
+                ins.xds_patient_id, limit=MAX_PUBLICATIONS
+            )
+        return publications, False
+
+    async def _by_kos(self, identifier: str) -> Publication | None:
+        try:
+            return await self.register.find_by_kos(SopInstanceUid(identifier))
+        except InvalidValue:
+            return None
+
+    def _ins_of(self, key: PatientKey) -> tuple[Ins, ...]:
+        """Return the INS that a key can be; none where it is another identifier (an IPP)."""
+        if key.logical_id is not None:
+            try:
+                return (self.patient_ids.open(key.logical_id),)
+            except NotFound:
+                return ()
+        authorities = [a for a in InsAuthority if key.system in {None, OID_PREFIX + a.value}]
+        found = []
+        for authority in authorities:
+            try:
+                found.append(Ins(key.value or "", authority))
+            except InvalidValue:
+                continue
+        return tuple(found)
+
+    def _record(self, publication: Publication) -> ImagingRecord | None:
+        """Return the record; a KOS without a qualified patient is never published."""
+        traits = publication.manifest.patient
+        if traits is None or publication.state not in _STATUSES:
+            return None
+        submitted = parse_submit_objects(parse_xml(publication.metadata, max_bytes=_MAX_METADATA))
+        kos = publication.kos_sop_instance_uid
+        entry = next((e for e in submitted.entries.values() if e.unique_id == kos), None)
+        if entry is None:
+            return None
+        document = replace(entry, status=_STATUSES[publication.state])
+        subject = Subject(self.patient_ids.seal(traits.ins), traits, entry.source_patient_id)
+        return ImagingRecord(
+            subject,
+            document,
+            publication.published_at or publication.created_at,
+            PriorStudy(publication.manifest, document, publication.kos),
+        )
+
+
+def _check_system(caller: Caller) -> None:
+    if caller.kind is not CallerKind.SYSTEM:
+        raise Refused("a professional comes to the Source through the Consommatrice")

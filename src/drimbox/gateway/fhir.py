@@ -1,0 +1,86 @@
+"""The FHIR door: its flows, its keys, its routes."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from starlette.routing import BaseRoute
+
+from drimbox.adapters.storage_sql.sealing import Sealing, load_sealing
+from drimbox.entrypoints.http.fhir import PREFIX, FhirDoor, fhir_routes
+from drimbox.entrypoints.http.fhir_search import FhirSearch
+from drimbox.flows.consumer.context_records import ContextRecords
+from drimbox.flows.fhir_service import FhirService
+from drimbox.flows.read_fhir import ReadFhir
+from drimbox.flows.source.register_records import RegisterRecords
+from drimbox.gateway.consumer import ConsumerSide
+from drimbox.gateway.identity import Identity
+from drimbox.gateway.parts import Parts
+from drimbox.model.access import Caller, CallerKind
+from drimbox.model.imaging_record import Subject
+from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
+from drimbox.model.uids import Oid
+from drimbox.standards.fhir.capability_statement import ServiceFacts, encode_capability_statement
+from drimbox.standards.fhir.patient_ids import ID_KEY_LENGTH, PatientIds
+from drimbox.standards.fhir.search_page import SEAL_KEY_LENGTH, PageSeal
+from drimbox.standards.iua.iti103_metadata import TOKEN_PATH
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsOfBoth:
+    """A box of both functions: clients of the site read the register, professionals the DMP."""
+
+    source: FhirService
+    consumer: FhirService
+
+    async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
+        return await self._of(caller).find_records(caller, query)
+
+    async def find_subjects(
+        self, caller: Caller, patients: tuple[PatientKey, ...]
+    ) -> tuple[Subject, ...]:
+        return await self._of(caller).find_subjects(caller, patients)
+
+    async def find_locations(self, caller: Caller) -> tuple[Oid | None, ...]:
+        return await self._of(caller).find_locations(caller)
+
+    def _of(self, caller: Caller) -> FhirService:
+        return self.source if caller.kind is CallerKind.SYSTEM else self.consumer
+
+
+def make_fhir_routes(
+    parts: Parts, identity: Identity, consumer: ConsumerSide | None
+) -> list[BaseRoute]:
+    """Make the door of the browser listener; consumer is None on a box that is a Source only."""
+    sealing = load_sealing(parts.settings.storage.key_file)
+    service = _service(parts, sealing, consumer)
+    base_url = parts.settings.browser.base_url
+    fhir_url = base_url + PREFIX
+    reading = ReadFhir(service, parts.stores.audit, parts.clock)
+    search = FhirSearch(
+        reading=reading,
+        seal=PageSeal(sealing.derive_key("fhir pages", SEAL_KEY_LENGTH)),
+        clock=parts.clock,
+        fhir_url=fhir_url,
+        dicomweb_url=f"{base_url}/dicom-web",
+    )
+    facts = ServiceFacts(fhir_url, base_url + TOKEN_PATH, version("drimbox"))
+    door = FhirDoor(identity.browser, reading, search, encode_capability_statement(facts))
+    return fhir_routes(door)
+
+
+def _service(parts: Parts, sealing: Sealing, consumer: ConsumerSide | None) -> FhirService:
+    source = _register_records(parts, sealing)
+    if consumer is None:
+        return source
+    records = ContextRecords(consumer.find_prior_studies)
+    return RecordsOfBoth(source, records) if parts.settings.is_source else records
+
+
+def _register_records(parts: Parts, sealing: Sealing) -> RegisterRecords:
+    publication = parts.settings.publication
+    location = publication.retrieve_location_uid if publication is not None else None
+    return RegisterRecords(
+        register=parts.stores.register,
+        patient_ids=PatientIds(sealing.derive_key("fhir patient ids", ID_KEY_LENGTH)),
+        locations=(None, Oid(location)) if location else (None,),
+    )

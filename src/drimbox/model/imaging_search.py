@@ -1,0 +1,54 @@
+"""What is asked of a function of the box before FHIR's own semantics are applied to its answer.
+
+The widest safe question: whose exams, which of them by identifier, in which state. Everything else
+is decided on the records themselves.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from drimbox.model.document_entry import AvailabilityStatus
+from drimbox.model.imaging_record import ImagingRecord
+from drimbox.model.uids import StudyInstanceUid
+
+
+@dataclass(frozen=True, slots=True)
+class PatientKey:
+    """A patient as a caller names one: by logical id, or by an identifier (system None for any)."""
+
+    logical_id: str | None = None
+    system: str | None = None
+    value: str | None = None
+
+    def __repr__(self) -> str:
+        return "PatientKey()"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordQuery:
+    """None: no criterion; an empty tuple: nothing can answer.
+
+    documents are logical ids (ImagingRecord.document_id); with them the status is no criterion.
+    """
+
+    patients: tuple[PatientKey, ...] | None = None
+    studies: tuple[StudyInstanceUid, ...] | None = None
+    documents: tuple[str, ...] | None = None
+    statuses: frozenset[AvailabilityStatus] = frozenset({AvailabilityStatus.APPROVED})
+
+
+class Notice(Enum):
+    """What a caller must know beside the records; the value is our stable code."""
+
+    KOS_UNREADABLE = "kos-unreadable"
+    NO_DMP = "dmp-absent"
+    DMP_CLOSED = "dmp-closed"
+    TOO_MANY = "too-many"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecords:
+    """Records in no particular order."""
+
+    records: tuple[ImagingRecord, ...]
+    notices: tuple[Notice, ...] = ()

@@ -1,0 +1,261 @@
+"""What a DocumentReference is searched by (MHD ITI-67, PDSm flow 05-b, MADO; spec 4.2)."""
+
+from collections.abc import Iterator
+
+from drimbox.model.document_entry import AvailabilityStatus, ReferenceIdKind
+from drimbox.model.imaging_record import ImagingRecord
+from drimbox.model.imaging_search import RecordQuery
+from drimbox.model.practice import Code, Practitioner
+from drimbox.standards.fhir.code_systems import LOINC, OID_PREFIX, URI, uri_of
+from drimbox.standards.fhir.document_reference import (
+    KOS_TYPE_CODE,
+    MANIFEST_TYPE,
+    modalities_of,
+    regions_of,
+    status_of,
+)
+from drimbox.standards.fhir.record_search import (
+    LAST_UPDATED,
+    PATIENT_PARAMETER,
+    SUBJECT_PARAMETER,
+    accession_tokens,
+    query_of,
+)
+from drimbox.standards.fhir.search import Search, SearchableResource
+from drimbox.standards.fhir.search_parameters import Kind, SearchParameter, alias, table
+from drimbox.standards.fhir.search_values import (
+    END,
+    Interval,
+    Reference,
+    Token,
+    code_token,
+    identifier_token,
+    instant_interval,
+    uid_token,
+)
+
+_STATUSES = {
+    "current": AvailabilityStatus.APPROVED,
+    "superseded": AvailabilityStatus.DEPRECATED,
+}
+
+
+def _token(code: Code | None) -> Iterator[Token]:
+    if code is not None:
+        yield code_token(uri_of(str(code.system)), code.value, code.display)
+
+
+def _identifiers(record: ImagingRecord) -> Iterator[Token]:
+    yield identifier_token(URI, record.document.unique_id)
+    if record.document.entry_uuid is not None:
+        yield identifier_token(URI, record.document.entry_uuid)
+
+
+def _types(record: ImagingRecord) -> Iterator[Token]:
+    yield from _token(record.document.type_code)
+    if record.document.type_code.value == KOS_TYPE_CODE:
+        yield code_token(LOINC, MANIFEST_TYPE["code"], MANIFEST_TYPE["display"])
+
+
+def _events(record: ImagingRecord) -> Iterator[Token]:
+    for code in record.document.event_codes:
+        yield from _token(code)
+
+
+def _modalities(record: ImagingRecord) -> Iterator[Token]:
+    for code in modalities_of(record.document):
+        yield from _token(code)
+
+
+def _regions(record: ImagingRecord) -> Iterator[Token]:
+    for code in regions_of(record.document):
+        yield from _token(code)
+
+
+def _labels(record: ImagingRecord) -> Iterator[Token]:
+    for code in record.document.confidentiality_codes:
+        yield from _token(code)
+
+
+def _studies(record: ImagingRecord) -> Iterator[Token]:
+    for reference in record.document.reference_ids:
+        if reference.kind == ReferenceIdKind.STUDY_INSTANCE_UID.value and reference.value:
+            yield uid_token(reference.value.removeprefix(OID_PREFIX))
+    if record.study is not None:
+        yield uid_token(record.study.study_instance_uid)
+
+
+def _related_tokens(record: ImagingRecord) -> Iterator[Token]:
+    yield from _studies(record)
+    for reference in record.document.reference_ids:
+        if reference.kind != ReferenceIdKind.STUDY_INSTANCE_UID.value and reference.value:
+            issuer = reference.issuer.universal_id if reference.issuer else None
+            yield identifier_token(uri_of(issuer) if issuer else "", reference.value)
+
+
+def _related(record: ImagingRecord) -> Iterator[Reference]:
+    tokens = tuple(_related_tokens(record))
+    if tokens:
+        yield Reference("", "", tokens)
+
+
+def _creation(record: ImagingRecord) -> Iterator[Interval]:
+    yield instant_interval(record.document.creation_time)
+
+
+def _period(record: ImagingRecord) -> Iterator[Interval]:
+    """The act; without an end it goes on, as a Period without `end` does (R4 2.24.0.11)."""
+    start, stop = record.document.service_start_time, record.document.service_stop_time
+    if start is not None:
+        low = instant_interval(start).low
+        has_end = stop is not None and stop >= start
+        yield Interval(low, instant_interval(stop).high if stop and has_end else END)
+
+
+def _period_start(record: ImagingRecord) -> Iterator[Interval]:
+    if record.document.service_start_time is not None:
+        yield instant_interval(record.document.service_start_time)
+
+
+def _period_end(record: ImagingRecord) -> Iterator[Interval]:
+    if record.document.service_stop_time is not None:
+        yield instant_interval(record.document.service_stop_time)
+
+
+def _authors(record: ImagingRecord) -> Iterator[Practitioner]:
+    for author in record.document.authors:
+        if author.person is not None:
+            yield author.person
+
+
+def _author_tokens(record: ImagingRecord) -> Iterator[Token]:
+    for person in _authors(record):
+        if person.identifier:
+            yield identifier_token(uri_of(person.authority), person.identifier)
+    for author in record.document.authors:
+        for structure in author.structures:
+            if structure.identifier:
+                yield identifier_token(uri_of(structure.authority), structure.identifier)
+
+
+def _author_references(record: ImagingRecord) -> Iterator[Reference]:
+    tokens = tuple(_author_tokens(record))
+    if record.document.authors:
+        yield Reference("", "", tokens)
+
+
+def _archived(record: ImagingRecord) -> Iterator[Token]:
+    is_archived = record.document.status is AvailabilityStatus.ARCHIVED
+    yield Token("", "true" if is_archived else "false")
+
+
+def _language(record: ImagingRecord) -> Iterator[Token]:
+    if record.document.language_code:
+        yield code_token("urn:ietf:bcp:47", record.document.language_code)
+
+
+def _description(record: ImagingRecord) -> Iterator[str]:
+    if record.document.comments:
+        yield record.document.comments
+
+
+_RELATED_IDENTIFIER = SearchParameter(
+    "related.identifier", Kind.TOKEN, _related_tokens, is_identifier=True
+)
+_AUTHOR = SearchParameter(
+    "author",
+    Kind.REFERENCE,
+    _author_references,
+    "Who made the document, by :identifier, or chained given, family, identifier",
+    chained={
+        "given": SearchParameter(
+            "author.given", Kind.STRING, lambda r: (p.given_name for p in _authors(r))
+        ),
+        "family": SearchParameter(
+            "author.family", Kind.STRING, lambda r: (p.family_name for p in _authors(r))
+        ),
+        "identifier": SearchParameter(
+            "author.identifier", Kind.TOKEN, _author_tokens, is_identifier=True
+        ),
+    },
+)
+_REGION = SearchParameter(
+    "bodysite", Kind.TOKEN, _regions, "Anatomic region (JDV 1.2.250.1.213.1.1.5.695)"
+)
+
+DOCUMENT_REFERENCE: SearchableResource[ImagingRecord] = SearchableResource(
+    name="DocumentReference",
+    parameters=table(
+        SearchParameter("_id", Kind.TOKEN, lambda r: (Token("", r.document_id),)),
+        LAST_UPDATED,
+        PATIENT_PARAMETER,
+        SUBJECT_PARAMETER,
+        SearchParameter(
+            "identifier", Kind.TOKEN, _identifiers, "uniqueId or entryUUID", is_identifier=True
+        ),
+        SearchParameter(
+            "status",
+            Kind.TOKEN,
+            lambda r: (Token("", status_of(r.document)),),
+            "current (the default) or superseded",
+        ),
+        SearchParameter("isArchived", Kind.TOKEN, _archived, "PDSm: archived in the DMP"),
+        SearchParameter("type", Kind.TOKEN, _types, "IMG-KOS, or LOINC 18748-4"),
+        SearchParameter("category", Kind.TOKEN, lambda r: _token(r.document.class_code)),
+        SearchParameter("event", Kind.TOKEN, _events, "Modality, anatomic region or act"),
+        SearchParameter("modality", Kind.TOKEN, _modalities, "Modality (MADO)"),
+        _REGION,
+        alias("anatomical-region", _REGION, is_listed=True),
+        SearchParameter(
+            "study-instance-uid", Kind.TOKEN, _studies, "Of the study (MADO)", is_identifier=True
+        ),
+        SearchParameter(
+            "accession-number",
+            Kind.TOKEN,
+            accession_tokens,
+            "Accession number, with or without its issuer as system (MADO)",
+            is_identifier=True,
+        ),
+        SearchParameter(
+            "related",
+            Kind.REFERENCE,
+            _related,
+            "By :identifier: study UID, accession number, order number",
+            chained={"identifier": _RELATED_IDENTIFIER},
+        ),
+        SearchParameter("date", Kind.DATE, _creation, "When the document was made"),
+        SearchParameter("creation", Kind.DATE, _creation, "When the document was made (MHD)"),
+        SearchParameter("period", Kind.DATE, _period, "When the act took place"),
+        SearchParameter("period-start", Kind.DATE, _period_start, "When the act began (PDSm)"),
+        SearchParameter("period-end", Kind.DATE, _period_end, "When the act ended (PDSm)"),
+        SearchParameter("facility", Kind.TOKEN, lambda r: _token(r.document.facility_type)),
+        SearchParameter("setting", Kind.TOKEN, lambda r: _token(r.document.practice_setting)),
+        SearchParameter("format", Kind.TOKEN, lambda r: _token(r.document.format_code)),
+        SearchParameter("security-label", Kind.TOKEN, _labels),
+        _AUTHOR,
+        SearchParameter(
+            "contenttype",
+            Kind.TOKEN,
+            lambda r: (code_token("urn:ietf:bcp:13", r.document.mime_type),),
+        ),
+        SearchParameter("language", Kind.TOKEN, _language),
+        SearchParameter("description", Kind.STRING, _description),
+    ),
+    sorts=frozenset({"_id", "_lastUpdated", "date", "creation", "period", "period-start"}),
+    default_sort="-date",
+    includes={
+        "DocumentReference:patient": "Patient",
+        "DocumentReference:subject": "Patient",
+        # These are contained: they come along in any case.
+        "DocumentReference:author": "",
+        "DocumentReference:authenticator": "",
+        "DocumentReference:custodian": "",
+        "DocumentReference:relatesto": "",
+    },
+    revincludes=frozenset({"Provenance:target"}),
+)
+
+
+def document_reference_query(search: Search[ImagingRecord]) -> RecordQuery:
+    """Return what to ask for."""
+    return query_of(search, ("study-instance-uid",), _STATUSES)

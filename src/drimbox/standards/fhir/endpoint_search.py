@@ -1,0 +1,35 @@
+"""What an Endpoint is searched by."""
+
+from collections.abc import Iterator
+
+from drimbox.standards.fhir.endpoint import CONNECTION_TYPE, PAYLOAD_TYPE, WadoEndpoint
+from drimbox.standards.fhir.search import SearchableResource
+from drimbox.standards.fhir.search_parameters import Kind, SearchParameter, table
+from drimbox.standards.fhir.search_values import Token, code_token, uid_token
+
+
+def _locations(endpoint: WadoEndpoint) -> Iterator[Token]:
+    if endpoint.location is not None:
+        yield uid_token(endpoint.location)
+
+
+ENDPOINT: SearchableResource[WadoEndpoint] = SearchableResource(
+    name="Endpoint",
+    parameters=table(
+        SearchParameter("_id", Kind.TOKEN, lambda e: (Token("", e.identifier),)),
+        SearchParameter(
+            "connection-type",
+            Kind.TOKEN,
+            lambda _: (code_token(CONNECTION_TYPE, "dicom-wado-rs"),),
+        ),
+        SearchParameter("payload-type", Kind.TOKEN, lambda _: (code_token(PAYLOAD_TYPE, "none"),)),
+        SearchParameter("status", Kind.TOKEN, lambda _: (Token("", "active"),)),
+        SearchParameter(
+            "identifier", Kind.TOKEN, _locations, "Retrieve Location UID", is_identifier=True
+        ),
+        SearchParameter("organization", Kind.REFERENCE, lambda _: (), target="Organization"),
+    ),
+    sorts=frozenset({"_id"}),
+    default_sort="_id",
+    includes={},
+)

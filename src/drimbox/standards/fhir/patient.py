@@ -1,0 +1,144 @@
+"""A patient as FR Core INS wants one: the INS and its five traits together, or no Patient at all.
+
+https://hl7.fr/ig/fhir/core, fr-core-patient-ins 2.1.0. The INS never travels without its traits
+(Référentiel INS; FR Core issue 240), so there is no shorter form of this resource.
+"""
+
+from drimbox.model.imaging_record import Subject
+from drimbox.model.patient import (
+    Gender,
+    InsAuthority,
+    LocalPatientId,
+    PatientTraits,
+)
+from drimbox.standards.fhir.code_systems import (
+    FR_IDENTIFIER_TYPE,
+    IDENTIFIER_TYPE,
+    OID_PREFIX,
+    Json,
+    concept,
+)
+from drimbox.standards.fhir.date_times import birth_date
+
+_FR_CORE = "https://hl7.fr/ig/fhir/core/StructureDefinition"
+PATIENT_INS_PROFILE = f"{_FR_CORE}/fr-core-patient-ins"
+BIRTH_GIVEN_NAMES = f"{_FR_CORE}/fr-core-patient-birth-list-given-name"
+INSEE_CODE = f"{_FR_CORE}/fr-core-address-insee-code"
+IDENTITY_RELIABILITY = f"{_FR_CORE}/fr-core-identity-reliability"
+BIRTH_PLACE = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
+COMMUNES = "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM"
+_IDENTITY_STATUS = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0445"
+
+# use and code of each INS slice.
+INS_SLICES = {
+    InsAuthority.NIR: ("official", "INS-NIR"),
+    InsAuthority.NIA: ("temp", "INS-NIA"),
+    InsAuthority.NIR_TEST: ("official", "INS-NIR-TEST"),
+    InsAuthority.NIR_DEMO: ("official", "INS-NIR-DEMO"),
+}
+_GENDERS = {Gender.MALE: "male", Gender.FEMALE: "female"}
+
+
+def encode_patient(subject: Subject) -> Json:
+    """Return the Patient; every trait that we know, none left out."""
+    traits = subject.traits
+    return {
+        "resourceType": "Patient",
+        "id": subject.identifier,
+        "meta": {"profile": [PATIENT_INS_PROFILE]},
+        "extension": _extensions(traits),
+        "identifier": _identifiers(subject),
+        "active": True,
+        "name": _names(traits),
+        "gender": _GENDERS[traits.gender],
+        "birthDate": birth_date(traits.birth_date),
+    }
+
+
+def ins_system(authority: InsAuthority) -> str:
+    return OID_PREFIX + authority.value
+
+
+def local_identifier_system(identifier: LocalPatientId) -> str | None:
+    """Return the system of an IPP: its issuer's OID; a mere name is no URI."""
+    issuer = identifier.issuer
+    return OID_PREFIX + issuer.universal_id if issuer and issuer.universal_id else None
+
+
+def encode_local_identifier(identifier: LocalPatientId) -> Json:
+    """Return the identifier[PI] of FR Core."""
+    written: Json = {"use": "usual", "type": concept(IDENTIFIER_TYPE, "PI")}
+    system = local_identifier_system(identifier)
+    if system is not None:
+        written["system"] = system
+    written["value"] = identifier.value
+    issuer = identifier.issuer
+    if issuer is not None and issuer.namespace_id is not None:
+        written["assigner"] = {"display": issuer.namespace_id}
+    return written
+
+
+def _identifiers(subject: Subject) -> list[Json]:
+    ins = subject.traits.ins
+    use, code = INS_SLICES[ins.authority]
+    identifiers: list[Json] = [
+        {
+            "use": use,
+            "type": concept(FR_IDENTIFIER_TYPE, code),
+            "system": ins_system(ins.authority),
+            "value": ins.value,
+        }
+    ]
+    if subject.local_patient_id is not None:
+        identifiers.append(encode_local_identifier(subject.local_patient_id))
+    return identifiers
+
+
+def _names(traits: PatientTraits) -> list[Json]:
+    given_names = traits.birth_given_names or (traits.given_name,)
+    names: list[Json] = [
+        {
+            # The contextual call tells one given name only: it stands for the list too (D6).
+            "extension": [{"url": BIRTH_GIVEN_NAMES, "valueString": " ".join(given_names)}],
+            "use": "official",
+            "family": traits.family_name,
+            "given": [traits.given_name],
+        }
+    ]
+    if traits.used_family_name or traits.used_given_name:
+        names.append(
+            {
+                "use": "usual",
+                "family": traits.used_family_name or traits.family_name,
+                "given": [traits.used_given_name or traits.given_name],
+            }
+        )
+    return names
+
+
+def _extensions(traits: PatientTraits) -> list[Json]:
+    extensions: list[Json] = [
+        {
+            "extension": [
+                {
+                    "url": "identityStatus",
+                    "valueCoding": {"system": _IDENTITY_STATUS, "code": "VALI"},
+                }
+            ],
+            "url": IDENTITY_RELIABILITY,
+        }
+    ]
+    if traits.birth_place is not None:
+        code = traits.birth_place.value
+        extensions.append(
+            {
+                "url": BIRTH_PLACE,
+                "valueAddress": {
+                    "extension": [
+                        {"url": INSEE_CODE, "valueCoding": {"system": COMMUNES, "code": code}}
+                    ],
+                    "district": code,
+                },
+            }
+        )
+    return extensions

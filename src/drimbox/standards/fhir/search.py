@@ -1,0 +1,287 @@
+"""A search request, read whole: filters, order, page, and how the answer is written (R4 3.1.1).
+
+unknown name       lenient: told in the answer; strict: 400 (Prefer: handling, R4 3.1.0.1.1)
+unknown modifier   400 always, and so is a value that its kind does not allow
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+from drimbox.errors import InvalidValue, MalformedMessage
+from drimbox.standards.fhir.search_filters import Filter, SearchScene, parse_filter
+from drimbox.standards.fhir.search_parameters import Record, SearchParameter
+from drimbox.standards.fhir.search_values import Reference
+
+MAX_PARAMETERS = 100
+MAX_VALUE_LENGTH = 4096
+DEFAULT_COUNT = 50
+MAX_COUNT = 200
+# Read by the door (answer formats), not by the search.
+FORMAT_PARAMETERS = frozenset({"_format", "_pretty"})
+
+_SINGLE = frozenset({"_sort", "_count", "_total", "_summary", "_elements"})
+_RESULT_PARAMETERS = _SINGLE | {"_include", "_revinclude"}
+
+Pairs = Sequence[tuple[str, str]]
+_Word = TypeVar("_Word", bound=Enum)
+
+
+class Total(Enum):
+    """_total."""
+
+    NONE = "none"
+    ESTIMATE = "estimate"
+    ACCURATE = "accurate"
+
+
+class Summary(Enum):
+    """_summary."""
+
+    TRUE = "true"
+    TEXT = "text"
+    DATA = "data"
+    COUNT = "count"
+    FALSE = "false"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFault:
+    """One fault: the parameter's name (`expression` of the issue), and the rule; never a value."""
+
+    parameter: str
+    rule: str
+    is_unknown: bool = False
+
+
+class InvalidSearch(MalformedMessage):
+    """A search that cannot be read.
+
+    Attributes:
+        faults: every fault, in the order of the request.
+    """
+
+    def __init__(self, faults: tuple[SearchFault, ...]) -> None:
+        super().__init__(", ".join(fault.parameter for fault in faults), where="search")
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey(Generic[Record]):
+    """One name of _sort."""
+
+    parameter: SearchParameter[Record]
+    is_descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchableResource(Generic[Record]):
+    """What one resource type can be searched by.
+
+    includes maps `_include` names to the type they bring; revincludes those of `_revinclude`.
+    default_sort is the `_sort` of a search that names none.
+    """
+
+    name: str
+    parameters: Mapping[str, SearchParameter[Record]]
+    sorts: frozenset[str]
+    default_sort: str
+    includes: Mapping[str, str]
+    revincludes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Generic[Record]):
+    """A search as it will be made; honoured are the pairs of the self link, in order."""
+
+    resource: SearchableResource[Record]
+    filters: tuple[Filter[Record], ...] = ()
+    sort: tuple[SortKey[Record], ...] = ()
+    count: int = DEFAULT_COUNT
+    total: Total = Total.ACCURATE
+    summary: Summary = Summary.FALSE
+    elements: tuple[str, ...] = ()
+    includes: frozenset[str] = frozenset()
+    revincludes: frozenset[str] = frozenset()
+    ignored: tuple[str, ...] = ()
+    honoured: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names_patient(self) -> bool:
+        """Tell whether a value leads to a person, so that no link may repeat it.
+
+        A logical id is ours, and opaque.
+        """
+        return any(
+            one.parameter.names_patient
+            and not (one.wanted and all(isinstance(v, Reference) for v in one.wanted))
+            for one in self.filters
+        )
+
+    def filters_of(self, *names: str) -> tuple[Filter[Record], ...]:
+        return tuple(one for one in self.filters if one.parameter.name in names)
+
+
+def parse_search(
+    resource: SearchableResource[Record], pairs: Pairs, scene: SearchScene, *, is_strict: bool
+) -> Search[Record]:
+    """Read the parameters of a request, those of the address and of the body together.
+
+    Raises:
+        InvalidSearch: with every fault.
+    """
+    reading = _Reading(resource, scene, is_strict=is_strict)
+    if len(pairs) > MAX_PARAMETERS:
+        raise InvalidSearch((SearchFault("_", f"{MAX_PARAMETERS} paramètres au plus"),))
+    for name, value in pairs:
+        reading.take(name, value)
+    return reading.search()
+
+
+class _Reading(Generic[Record]):
+    """The parameters read so far, and the faults."""
+
+    def __init__(
+        self, resource: SearchableResource[Record], scene: SearchScene, *, is_strict: bool
+    ) -> None:
+        self._resource = resource
+        self._scene = scene
+        self._is_strict = is_strict
+        self._filters: list[Filter[Record]] = []
+        self._results: dict[str, list[str]] = {}
+        self._ignored: list[str] = []
+        self._honoured: list[tuple[str, str]] = []
+        self._faults: list[SearchFault] = []
+
+    def take(self, name: str, value: str) -> None:
+        if name in FORMAT_PARAMETERS:
+            return
+        bare, _, modifier = name.partition(":")
+        if len(value) > MAX_VALUE_LENGTH:
+            self._fault(bare, f"{MAX_VALUE_LENGTH} caractères au plus")
+        elif bare in _RESULT_PARAMETERS:
+            self._take_result(bare, value)
+            self._honoured.append((name, value))
+        else:
+            self._take_filter(name, modifier, value)
+
+    def search(self) -> Search[Record]:
+        results = self._results
+        sort = self._sort(results.get("_sort", []))
+        count = self._count(results.get("_count", []))
+        total = self._word(Total, "_total", Total.ACCURATE)
+        summary = self._word(Summary, "_summary", Summary.FALSE)
+        includes = self._included("_include", frozenset(self._resource.includes))
+        revincludes = self._included("_revinclude", self._resource.revincludes)
+        elements = tuple(
+            name for value in results.get("_elements", []) for name in value.split(",") if name
+        )
+        if elements and summary is not Summary.FALSE:
+            self._fault("_elements", "pas avec _summary")
+        if self._faults:
+            raise InvalidSearch(tuple(self._faults))
+        return Search(
+            resource=self._resource,
+            filters=tuple(self._filters),
+            sort=sort,
+            count=count,
+            total=total,
+            summary=Summary.COUNT if count == 0 else summary,
+            elements=elements,
+            includes=includes,
+            revincludes=revincludes,
+            ignored=tuple(dict.fromkeys(self._ignored)),
+            honoured=tuple(self._honoured),
+        )
+
+    def _take_filter(self, name: str, modifier: str, value: str) -> None:
+        parameter, modifier = self._parameter(name, modifier)
+        if parameter is None:
+            self._ignore(name)
+            return
+        try:
+            self._filters.append(parse_filter(parameter, modifier, value, self._scene))
+        except InvalidValue as error:
+            self._fault(error.what, error.rule)
+            return
+        self._honoured.append((name, value))
+
+    def _parameter(self, name: str, modifier: str) -> tuple[SearchParameter[Record] | None, str]:
+        """Find `name`, `name.chain` or `name:Type.chain`; with a chain the modifier is its own."""
+        known = self._resource.parameters
+        if name.partition(":")[0] in known:
+            bare = known[name.partition(":")[0]]
+            target, dot, chain = modifier.partition(".")
+            if not dot:
+                return bare, modifier
+            chained, _, own_modifier = chain.partition(":")
+            return (
+                (bare.chained.get(chained), own_modifier) if target == bare.target else (None, "")
+            )
+        first, _, chain = name.partition(".")
+        chained, _, own_modifier = chain.partition(":")
+        start = known.get(first)
+        return (start.chained.get(chained) if start else None), own_modifier
+
+    def _take_result(self, name: str, value: str) -> None:
+        values = self._results.setdefault(name, [])
+        if values and name in _SINGLE:
+            self._fault(name, "une seule fois")
+        values.append(value)
+
+    def _sort(self, values: Iterable[str]) -> tuple[SortKey[Record], ...]:
+        texts = [text for value in values for text in value.split(",")]
+        keys = []
+        for text in texts or self._resource.default_sort.split(","):
+            name = text.removeprefix("-")
+            if name not in self._resource.sorts:
+                self._ignore("_sort")
+                continue
+            keys.append(SortKey(self._resource.parameters[name], text.startswith("-")))
+        return tuple(keys)
+
+    def _count(self, values: Sequence[str]) -> int:
+        if not values:
+            return DEFAULT_COUNT
+        if not (values[0].isascii() and values[0].isdigit() and len(values[0]) < 10):
+            self._fault("_count", "un entier positif ou nul")
+            return DEFAULT_COUNT
+        return min(int(values[0]), MAX_COUNT)
+
+    def _word(self, words: type[_Word], name: str, default: _Word) -> _Word:
+        values = self._results.get(name, [])
+        try:
+            return words(values[0]) if values else default
+        except ValueError:
+            self._fault(name, ", ".join(str(word.value) for word in words))
+            return default
+
+    def _included(self, name: str, known: frozenset[str]) -> frozenset[str]:
+        found: set[str] = set()
+        for value in self._results.get(name, []):
+            # `ImagingStudy:endpoint` or `ImagingStudy:endpoint:Endpoint`; `*` is all we know.
+            asked = ":".join(value.split(":")[:2])
+            if asked == "*":
+                found |= known
+            elif asked in known:
+                found.add(asked)
+            else:
+                self._ignore(name)
+        return frozenset(found)
+
+    def _ignore(self, name: str) -> None:
+        if self._is_strict:
+            rule = "paramètre inconnu (Prefer: handling=strict)"
+            self._faults.append(SearchFault(_printable(name), rule, is_unknown=True))
+        else:
+            self._ignored.append(_printable(name))
+
+    def _fault(self, name: str, rule: str) -> None:
+        self._faults.append(SearchFault(name, rule))
+
+
+def _printable(name: str) -> str:
+    """Return an unknown name as it may be told back: it may be a value gone astray."""
+    kept = "".join(c for c in name[:64] if c.isascii() and (c.isalpha() or c in "_-.:"))
+    return kept or "?"

@@ -1,0 +1,136 @@
+"""The FHIR door of either function on fakes: a DMP, a register, callers by their bearer word."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from lxml import etree
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.testclient import TestClient
+from tests.fakes.consultation_site import ConsultationSite
+from tests.fakes.contexts import made_up_caller, made_up_context
+from tests.fakes.fake_dmp_consultation import kos_entry
+from tests.fakes.fake_study_register import FakeStudyRegister
+from tests.fakes.manifests import made_up_manifest, made_up_series
+from tests.fakes.publications import NOON
+
+from drimbox.entrypoints.http.error_doors import exception_handlers
+from drimbox.entrypoints.http.fhir import FhirDoor, fhir_routes
+from drimbox.entrypoints.http.fhir_search import FhirSearch
+from drimbox.errors import NotAuthenticated
+from drimbox.flows.consumer.context_records import ContextRecords
+from drimbox.flows.fhir_service import FhirService
+from drimbox.flows.read_fhir import ReadFhir
+from drimbox.flows.source.register_records import RegisterRecords
+from drimbox.model.access import Caller, CallerKind, ConsultationContext
+from drimbox.model.document_entry import SubmissionSet
+from drimbox.model.manifest import ImagingOrder, Manifest
+from drimbox.model.practice import Code
+from drimbox.model.publication import Publication, PublicationState
+from drimbox.model.study import AccessionNumber
+from drimbox.model.uids import Oid, SopInstanceUid, StudyInstanceUid
+from drimbox.standards.dicom.kos import encode_kos
+from drimbox.standards.fhir.capability_statement import ServiceFacts, encode_capability_statement
+from drimbox.standards.fhir.patient_ids import PatientIds
+from drimbox.standards.fhir.patient_reference import patient_id
+from drimbox.standards.fhir.search_page import PageSeal
+from drimbox.standards.xds.document_entry import encode_document_entry
+from drimbox.standards.xds.submit_objects import start_submission
+
+FHIR = "https://box.test/fhir"
+ISSUER = Oid("1.2.250.1.999.1")
+EVERY_RESOURCE = frozenset({"system/*.rs"})
+
+
+def exam(number: int, day: date, modality: str = "CT", **changes: object) -> Manifest:
+    """Return a manifest of the made-up patient: study 1.2.250.1.999.7.<number>, three images."""
+    values: dict[str, object] = {
+        "sop_instance_uid": SopInstanceUid(f"2.25.{1000 + number}"),
+        "study_instance_uid": StudyInstanceUid(f"1.2.250.1.999.7.{number}"),
+        "study_date": day,
+        "series": (made_up_series(number, 3, modality=modality),),
+        "order": ImagingOrder(AccessionNumber(f"ACC000{number}", ISSUER)),
+    }
+    return made_up_manifest(**(values | changes))
+
+
+def made_up_publication_of(
+    manifest: Manifest, state: PublicationState = PublicationState.PUBLISHED
+) -> Publication:
+    """Return what the register keeps of a KOS, its metadata as they were sent."""
+    assert manifest.patient is not None
+    entry = kos_entry(manifest, ["774007"])
+    lot = SubmissionSet("2.25.9", "1.2.250.1.999.1", entry.patient_id, Code("04", "1"), (), NOON)
+    request, objects = start_submission(lot)
+    encode_document_entry(objects, entry, "DocumentKOS")
+    return Publication(
+        study_instance_uid=manifest.study_instance_uid,
+        kos_sop_instance_uid=manifest.sop_instance_uid,
+        patient_id=entry.patient_id,
+        manifest=manifest,
+        kos=encode_kos(manifest),
+        metadata=etree.tostring(request),
+        report_ids=("2.25.41",),
+        content_key="content",
+        state=state,
+        created_at=NOON,
+        published_at=NOON,
+    )
+
+
+@dataclass
+class FhirSite:
+    """callers maps each bearer word to whom it is; change it to make others."""
+
+    folder: Path
+    register: FakeStudyRegister = field(default_factory=FakeStudyRegister)
+    callers: dict[str, Caller] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.consultation = ConsultationSite(self.folder)
+        self.dmp = self.consultation.dmp
+        self.audit = self.consultation.audit
+        self.clock = self.consultation.clock
+        self.context = made_up_context()
+        self.callers["doctor"] = made_up_caller(self.context)
+        self.callers["client"] = Caller(CallerKind.SYSTEM, "client-1", EVERY_RESOURCE)
+        self.patient_ids = PatientIds(b"p" * 64)
+
+    @property
+    def patient(self) -> str:
+        return f"Patient/{patient_id(self.context)}"
+
+    def change_context(self, **changes: object) -> ConsultationContext:
+        self.context = replace(self.context, **changes)  # type: ignore[arg-type]
+        self.callers["doctor"] = made_up_caller(self.context)
+        return self.context
+
+    def publish(self, *manifests: Manifest) -> None:
+        self.register.publications += map(made_up_publication_of, manifests)
+
+    def consumer(self, bearer: str = "doctor") -> TestClient:
+        """Return a client of the Consommatrice."""
+        return self._client(ContextRecords(self.consultation.find_prior_studies), bearer)
+
+    def source(self, bearer: str = "client") -> TestClient:
+        """Return a client of the Source."""
+        return self._client(RegisterRecords(self.register, self.patient_ids), bearer)
+
+    def _client(self, service: FhirService, bearer: str) -> TestClient:
+        reading = ReadFhir(service, self.audit, self.clock)
+        search = FhirSearch(
+            reading, PageSeal(b"k" * 64), self.clock, FHIR, "https://box.test/dicom-web"
+        )
+        facts = ServiceFacts(FHIR, "https://box.test/oauth2/token", "0.1")
+        door = FhirDoor(self._authenticate, reading, search, encode_capability_statement(facts))
+        app = Starlette(routes=fhir_routes(door), exception_handlers=exception_handlers())
+        client = TestClient(app, base_url="https://box.test", raise_server_exceptions=True)
+        client.headers["Authorization"] = f"Bearer {bearer}"
+        return client
+
+    async def _authenticate(self, request: Request) -> Caller:
+        word = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if word not in self.callers:
+            raise NotAuthenticated("no such token", error="invalid_token" if word else None)
+        return self.callers[word]

@@ -1,0 +1,37 @@
+"""What the documents point to is there: files, names of the code, alerts, decisions."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.house.source_files import ROOT, place, python_files
+
+from drimbox.model.publication import AlertKind
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+IDENTIFIER = re.compile(r"`([A-Za-z_][A-Za-z_0-9]*)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=place)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    assert not [target for target in targets if not (page.parent / target).exists()]
+
+
+def test_the_words_of_the_glossary_are_those_of_the_code() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in python_files("src"))
+    names = set(re.findall(r"\w+", code)) | {path.stem for path in python_files("src")}
+    rows = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    ours = [row.split("|")[2] for row in rows if row.startswith("| ") and row.count("|") == 5]
+    assert not {word for cell in ours for word in IDENTIFIER.findall(cell)} - names
+
+
+def test_operators_can_look_up_every_alert() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert not [kind.value for kind in AlertKind if f"| `{kind.value}` |" not in page]
+
+
+def test_decisions_are_numbered_without_gap_or_double() -> None:
+    numbers = [int(path.name[:4]) for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -8,7 +8,7 @@ from drimbox.errors import DrimboxError, NotFound
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.access import Caller
-from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
+from drimbox.model.retrieval import DicomQuery, InstanceStream, MatchPage, TargetResource
 from drimbox.model.uids import (
     SeriesInstanceUid,
     SopClassUid,
@@ -33,9 +33,9 @@ class FakeImageService:
     opened: list[TargetResource] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
 
-    async def search(self, caller: Caller, query: DicomQuery) -> tuple[DicomJson, ...]:
+    async def search(self, caller: Caller, query: DicomQuery) -> MatchPage:
         del caller, query
-        return ()
+        return MatchPage((), 0)
 
     async def open_study(
         self, caller: Caller, target: TargetResource, kos_sop_instance_uid: str | None

@@ -10,7 +10,7 @@ from typing import Protocol
 from drimbox.errors import NotFound
 from drimbox.model.access import Caller
 from drimbox.model.manifest import Manifest, ReferencedSeries
-from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
+from drimbox.model.retrieval import DicomQuery, InstanceStream, MatchPage, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
 from drimbox.ports.image_cache import SeriesCopy
 
@@ -43,8 +43,13 @@ class OpenedStudy:
 class ImageService(Protocol):
     """What the DICOMweb door asks of a function of the box (Source or Consommatrice)."""
 
-    async def search(self, caller: Caller, query: DicomQuery) -> tuple[DicomJson, ...]:
-        """Return the matches among what the caller may see."""
+    async def search(self, caller: Caller, query: DicomQuery) -> MatchPage:
+        """Return the page of the matches among what the caller may see.
+
+        Raises:
+            Refused, ConsentMissing: a right is missing.
+            TooLarge: too many to count; the search must be narrowed.
+        """
 
     async def open_study(
         self, caller: Caller, target: TargetResource, kos_sop_instance_uid: str | None
@@ -66,9 +71,10 @@ def check_in_manifest(manifest: Manifest, target: TargetResource) -> None:
     """
     if target.series_instance_uid is None:
         return
+    wanted = target.sop_instance_uid
     for series in manifest.series:
-        if series.series_instance_uid == target.series_instance_uid:
-            uids = {i.sop_instance_uid for i in series.instances}
-            if target.sop_instance_uid is None or target.sop_instance_uid in uids:
-                return
+        if series.series_instance_uid == target.series_instance_uid and (
+            wanted is None or any(i.sop_instance_uid == wanted for i in series.instances)
+        ):
+            return
     raise NotFound("no such series or instance in this study")

@@ -25,6 +25,7 @@ from drimbox.flows.consumer.retrieve_study import RetrieveStudy
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.consumer.view_study import ViewStudy
+from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 from drimbox.model.patient import InsAuthority
@@ -58,7 +59,12 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         region_system=settings.dmp.region_code_system,
     )
     retrieve_study = RetrieveStudy(
-        find_prior_studies, parts.trusted_space, parts.peer, parts.cache, audit
+        find_prior_studies,
+        parts.trusted_space,
+        parts.peer,
+        parts.cache,
+        audit,
+        RecentAccesses(clock),
     )
     import_studies = ImportStudies(
         find_prior_studies=find_prior_studies,

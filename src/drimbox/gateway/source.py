@@ -12,9 +12,12 @@ from drimbox.entrypoints.worker.failpoints import Failpoints
 from drimbox.entrypoints.worker.intake_worker import IntakeWorker
 from drimbox.entrypoints.worker.outbox_worker import OutboxWorker
 from drimbox.entrypoints.worker.retry_delay import RetryDelay
+from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.flows.source.publication_rules import PublicationRules
 from drimbox.flows.source.publish_study import PublishReport
+from drimbox.flows.source.published_manifests import PublishedManifests
 from drimbox.flows.source.receive_report import ReceiveReport
+from drimbox.flows.source.search_published import SearchPublished
 from drimbox.flows.source.serve_study import ServeStudy
 from drimbox.gateway.parts import Parts
 from drimbox.model.practice import Code, Practitioner, Structure
@@ -38,13 +41,16 @@ class SourceSide:
 
 def make_serve_study(parts: Parts) -> ServeStudy:
     """Make the image service of the Source."""
+    register = parts.stores.register
     return ServeStudy(
-        register=parts.stores.register,
+        register=register,
         pacs=parts.pacs,
         cache=parts.cache,
         audit=parts.stores.audit,
         clock=parts.clock,
         allowed_professions=frozenset(parts.settings.pro_sante_connect.allowed_professions),
+        find_published=SearchPublished(register, PublishedManifests(register), parts.pacs),
+        accesses=RecentAccesses(parts.clock),
     )
 
 

@@ -1,7 +1,7 @@
 """What is retrieved, and how its octets arrive (WADO-RS, C-GET, C-MOVE)."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from drimbox.model.uids import (
@@ -51,10 +51,25 @@ class QueryLevel(Enum):
 class DicomQuery:
     """A search: matching keys (tag -> text, DICOM wildcards and ranges), and tags to return.
 
-    Tags are eight upper-case hexadecimal digits. An empty text is universal matching.
+    Tags are eight upper-case hexadecimal digits. An empty text is universal matching. filters are
+    keys that C-FIND does not match as they are, by the path of tags (with dots): several values of
+    a CS, attributes in sequences, a time range that belongs to a date range; a PACS is not asked
+    for them, what it answers is. asked are those of returned that the caller named. offset and
+    limit count matches.
     """
 
     level: QueryLevel
     matching: Mapping[str, str]
     returned: tuple[str, ...] = ()
     limit: int | None = None
+    filters: Mapping[str, str] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MatchPage:
+    """Some of the matches of a search; total counts all of them."""
+
+    rows: tuple[DicomJson, ...]
+    total: int

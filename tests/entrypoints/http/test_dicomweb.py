@@ -46,6 +46,9 @@ from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.listener import HttpListener
 from drimbox.errors import NotAuthenticated, Unavailable
+from drimbox.flows.recent_accesses import RecentAccesses
+from drimbox.flows.source.published_manifests import PublishedManifests
+from drimbox.flows.source.search_published import SearchPublished
 from drimbox.flows.source.serve_study import ServeStudy
 from drimbox.model.access import Caller, CallerKind, Peer
 from drimbox.model.audit import AuditAction
@@ -113,7 +116,18 @@ async def source(tmp_path: Path) -> AsyncIterator[Source]:
     pacs, audit = FolderPacs(folder), FakeAuditRepository()
     cache = DiskImageCache(tmp_path / "cache", max_bytes=10**8, max_age_seconds=60)
     pixel_workers = PixelWorkerPool(workers=1, deadline_seconds=20)
-    serve = ServeStudy(register, pacs, cache, audit, FakeClock(), frozenset({"10"}))
+    clock = FakeClock()
+    find_published = SearchPublished(register, PublishedManifests(register), pacs)
+    serve = ServeStudy(
+        register,
+        pacs,
+        cache,
+        audit,
+        clock,
+        frozenset({"10"}),
+        find_published,
+        RecentAccesses(clock),
+    )
     listener: HttpListener | None = None
     door = DicomwebDoor(authenticate, serve, pixel_workers, "http://box/dicom-web")
     app = Starlette(
@@ -282,7 +296,7 @@ async def test_a_page_of_instances_says_that_there_are_more(source: Source) -> N
     answer = await source.get(f"/studies/{STUDY_UID}/instances?limit=1&offset=1")
     assert len(answer.json()) == 1
     assert answer.headers["warning"] == (
-        '299 drimbox "There are 1 additional results that can be requested"'
+        '299 drimbox "There are 2 additional results that can be requested"'
     )
 
 

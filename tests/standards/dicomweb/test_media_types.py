@@ -3,7 +3,13 @@
 import pytest
 
 from drimbox.errors import InvalidValue, NotAcceptable
-from drimbox.standards.dicomweb.media_types import accept_instances, accepts_json, parse_accept
+from drimbox.standards.dicomweb.media_types import (
+    DICOM_JSON,
+    DICOM_XML,
+    accept_instances,
+    choose_metadata,
+    parse_accept,
+)
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 JPEG_LS = "1.2.840.10008.1.2.4.80"
@@ -102,13 +108,24 @@ def test_a_header_that_is_none_is_named(header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "accepted"),
+    ("header", "chosen"),
     [
-        ("application/dicom+json", True),
-        ("application/json;q=0.5, text/html", True),
-        ("*/*", True),
-        ("application/dicom+xml", False),
+        ("application/dicom+json", DICOM_JSON),
+        ("application/json;q=0.5, text/html", DICOM_JSON),
+        ("*/*", DICOM_JSON),
+        ("application/dicom+xml", DICOM_XML),
+        ('multipart/related; type="application/dicom+xml"', DICOM_XML),
+        ("multipart/related; type=application/dicom+xml, application/dicom+json;q=0.9", DICOM_XML),
+        ("application/dicom+json;q=0, */*", DICOM_JSON),
+        ("application/dicom+json;q=0, application/json;q=0, */*;q=0.1", DICOM_XML),
+        ("application/*", DICOM_JSON),
     ],
 )
-def test_dicom_json(header: str, accepted: bool) -> None:
-    assert accepts_json(parse_accept([header])) is accepted
+def test_data_sets_leave_as_json_or_xml(header: str, chosen: str) -> None:
+    assert choose_metadata(parse_accept([header])) == chosen
+
+
+@pytest.mark.parametrize("header", ["image/jpeg", "*/*;q=0", "text/*", "application/dicom"])
+def test_data_sets_leave_as_nothing_else(header: str) -> None:
+    with pytest.raises(NotAcceptable):
+        choose_metadata(parse_accept([header]))

@@ -14,25 +14,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.entrypoints.http.dicomweb_answers import (
-    OutgoingInstances,
-    instances_response,
-    json_response,
-)
+from drimbox.entrypoints.http.dicomweb_answers import OutgoingInstances, instances_response
 from drimbox.entrypoints.http.dicomweb_frames import frames_response, rendered_response
 from drimbox.entrypoints.http.dicomweb_metadata import (
     MetadataRequest,
     bulk_data_response,
     metadata_response,
 )
-from drimbox.errors import InvalidValue, NotAcceptable
+from drimbox.entrypoints.http.dicomweb_search import SearchDoor, search_routes
 from drimbox.flows.opened_study import ImageService, OpenedStudy
 from drimbox.model.access import Caller
-from drimbox.model.retrieval import QueryLevel, TargetResource
+from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
 from drimbox.ports.pixel_worker import PixelWorker
-from drimbox.standards.dicomweb.media_types import MediaRange, accepts_json, parse_accept
-from drimbox.standards.dicomweb.search_parameters import MAX_RESULTS, SearchTarget, parse_search
+from drimbox.standards.dicomweb.media_types import MediaRange, choose_metadata, parse_accept
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
 _CAPABILITIES = "application/json"
@@ -47,15 +42,6 @@ class DicomwebDoor:
     pixels: PixelWorker
     base_url: str
 
-    async def search_studies(self, request: Request) -> Response:
-        return await self._search(request, QueryLevel.STUDY)
-
-    async def search_series(self, request: Request) -> Response:
-        return await self._search(request, QueryLevel.SERIES)
-
-    async def search_instances(self, request: Request) -> Response:
-        return await self._search(request, QueryLevel.IMAGE)
-
     async def retrieve(self, request: Request) -> Response:
         """Study, series or instance as DICOM objects (PS3.18 10.4.1.1.1)."""
         caller = await self.authenticate(request)
@@ -68,8 +54,7 @@ class DicomwebDoor:
         caller = await self.authenticate(request)
         target = _target(request)
         opened = await self._open(request, caller, target)
-        if not accepts_json(_accept(request)):
-            raise NotAcceptable("metadata are sent as application/dicom+json")
+        choose_metadata(_accept(request))
         return await metadata_response(MetadataRequest(opened, target, self.base_url))
 
     async def bulk_data(self, request: Request) -> Response:
@@ -94,31 +79,6 @@ class DicomwebDoor:
         """What this service does; no token is needed (SO.103, PS3.18 8.9)."""
         del request
         return Response(orjson.dumps(_capabilities(self.base_url)), media_type=_CAPABILITIES)
-
-    async def _search(self, request: Request, level: QueryLevel) -> Response:
-        caller = await self.authenticate(request)
-        if not accepts_json(_accept(request)):
-            raise NotAcceptable("matches are sent as application/dicom+json")
-        parents = request.path_params
-        target = SearchTarget(level, parents.get("study"), parents.get("series"))
-        search = parse_search(target, request.query_params.multi_items())
-        matches = await self.images.search(caller, search.query)
-        limit = min(search.limit, MAX_RESULTS)
-        page = matches[search.offset : search.offset + limit]
-        return json_response(
-            [self._with_retrieve_url(match, level) for match in page],
-            remaining=len(matches) - search.offset - len(page),
-            ignored_fuzzy=search.has_fuzzy_matching,
-        )
-
-    def _with_retrieve_url(self, match: object, level: QueryLevel) -> dict[str, object]:
-        """Add (0008,1190), at our own address, never the PACS's."""
-        attributes = dict(match) if isinstance(match, dict) else {}
-        path = self.base_url
-        wanted = [("studies", "0020000D"), ("series", "0020000E"), ("instances", "00080018")]
-        for name, tag in wanted[: list(QueryLevel).index(level) + 1]:
-            path += f"/{name}/{_first_value(attributes.get(tag))}"
-        return attributes | {"00081190": {"vr": "UR", "Value": [path]}}
 
     async def _open(self, request: Request, caller: Caller, target: TargetResource) -> OpenedStudy:
         kos = request.headers.get("kos-sopinstanceuid")
@@ -150,15 +110,7 @@ def dicomweb_routes(door: DicomwebDoor, *, is_for_peers: bool) -> list[BaseRoute
     ]
     if is_for_peers:
         return routes
-    return [
-        Route("/dicom-web/studies", door.search_studies),
-        Route("/dicom-web/series", door.search_series),
-        Route("/dicom-web/instances", door.search_instances),
-        Route(f"{study}/series", door.search_series),
-        Route(f"{study}/instances", door.search_instances),
-        Route(f"{series}/instances", door.search_instances),
-        *routes,
-    ]
+    return [*search_routes(SearchDoor(door.authenticate, door.images, door.base_url)), *routes]
 
 
 def _target(request: Request) -> TargetResource:
@@ -181,13 +133,6 @@ def _accept(request: Request) -> tuple[MediaRange, ...]:
     """Read the Accept headers; the query parameter `accept` serves links (PS3.18 8.3.3.1)."""
     queried = request.query_params.getlist("accept")
     return parse_accept(queried or request.headers.getlist("accept"))
-
-
-def _first_value(attribute: object) -> str:
-    values = attribute.get("Value") if isinstance(attribute, dict) else None
-    if not isinstance(values, list) or not values:
-        raise InvalidValue("answer of the PACS", "the UIDs of the match")
-    return str(values[0])
 
 
 def _capabilities(base_url: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -13,7 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from drimbox.entrypoints.http.problems import STATUS_OF, status_of
-from drimbox.errors import DrimboxError, NotAcceptable, NotAuthenticated, NotFound, Unavailable
+from drimbox.errors import (
+    DrimboxError,
+    InvalidValue,
+    NotAcceptable,
+    NotAuthenticated,
+    NotFound,
+    Unavailable,
+)
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.ports.pixel_worker import PixelWorker
@@ -159,19 +166,6 @@ def _file_meta(instance: InstanceStream) -> bytes:
     )
 
 
-def json_response(
-    matches: Sequence[Mapping[str, object]], *, remaining: int = 0, ignored_fuzzy: bool = False
-) -> Response:
-    """Return matches; more than were asked for, or fuzzy matching, are told by Warning 299."""
-    headers = dict(NO_STORE)
-    if remaining > 0:
-        text = f"There are {remaining} additional results that can be requested"
-        headers["Warning"] = f'299 drimbox "{text}"'
-    elif ignored_fuzzy:
-        headers["Warning"] = '299 drimbox "The fuzzymatching parameter is not supported"'
-    return Response(orjson.dumps(list(matches)), media_type=DICOM_JSON, headers=headers)
-
-
 def error_response(request: Request, error: DrimboxError) -> Response:
     """Return the PS3.18 status of an error, with a JSON message (interfaces.md)."""
     del request
@@ -182,5 +176,8 @@ def error_response(request: Request, error: DrimboxError) -> Response:
     if isinstance(error, NotAuthenticated):
         code = f' error="{error.error}"' if error.error else ""
         headers["WWW-Authenticate"] = f'Bearer realm="drimbox"{"," if code else ""}{code}'
-    body = orjson.dumps({"status": int(status), "message": str(error)})
+    told: dict[str, object] = {"status": int(status), "message": str(error)}
+    if isinstance(error, InvalidValue):
+        told["parameter"] = error.what
+    body = orjson.dumps(told)
     return Response(body, status, headers, "application/json")

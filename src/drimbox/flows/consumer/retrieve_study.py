@@ -12,23 +12,24 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from drimbox.errors import DrimboxError, NotAuthenticated, Refused
+from drimbox.errors import DrimboxError, NotAuthenticated, NotFound, Refused
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit, Trace
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.image_streams import of_patient
 from drimbox.flows.opened_study import OpenedStudy, check_in_manifest
+from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.model.access import Caller, ConsultationContext, Peer
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.manifest import Manifest, ReferencedSeries
 from drimbox.model.prior_study import PriorStudy
-from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
+from drimbox.model.retrieval import DicomQuery, InstanceStream, MatchPage, TargetResource
 from drimbox.model.scopes import Permission, check_scope
 from drimbox.model.search_criteria import EVERY_EXAM
-from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
+from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid, TransferSyntaxUid
 from drimbox.ports.image_cache import ImageCache, SeriesCopy, SeriesKey
 from drimbox.ports.peer_drimbox import PeerDrimbox
 from drimbox.ports.trusted_space import TrustedSpace
-from drimbox.standards.dicomweb.manifest_matches import find_in_manifests
+from drimbox.standards.dicomweb.manifest_matches import STUDY_UID, find_in_manifests
 
 # The ten syntaxes of the DRIM-M exchange, with the q of its lossless profile.
 LOSSLESS_FIRST = tuple(
@@ -57,6 +58,7 @@ class RetrieveStudy:
     peer: PeerDrimbox
     cache: ImageCache
     audit: ConsultationAudit
+    accesses: RecentAccesses
 
     async def open_study(
         self, caller: Caller, target: TargetResource, kos_sop_instance_uid: str | None = None
@@ -65,6 +67,35 @@ class RetrieveStudy:
         del kos_sop_instance_uid
         context = _context_of(caller)
         check_scope(caller.scopes, "ImagingStudy", Permission.READ)
+        recent = self.accesses.find(caller, target.study_instance_uid)
+        if recent is not None:
+            check_in_manifest(recent.manifest, target)
+            return recent
+        opened = await self._open_anew(caller, context, target)
+        self.accesses.keep(caller, opened)
+        return opened
+
+    async def search(self, caller: Caller, query: DicomQuery) -> MatchPage:
+        """Search the exams of the context's patient; nobody else's exist here.
+
+        One that is named by its UID is looked for in what was read for this context first.
+        """
+        context = _context_of(caller)
+        check_scope(caller.scopes, "ImagingStudy", Permission.SEARCH)
+        studies = await self._studies(context, query.matching.get(STUDY_UID, ""))
+        return find_in_manifests([study.manifest for study in studies], query)
+
+    async def _studies(self, context: ConsultationContext, uids: str) -> Sequence[PriorStudy]:
+        if not uids or "\\" in uids:
+            return (await self.find_prior_studies(context, EVERY_EXAM)).studies
+        try:
+            return [await self.find_prior_studies.get(context, StudyInstanceUid(uids))]
+        except NotFound:
+            return []
+
+    async def _open_anew(
+        self, caller: Caller, context: ConsultationContext, target: TargetResource
+    ) -> OpenedStudy:
         try:
             study = await self.find_prior_studies.get(context, target.study_instance_uid)
             check_in_manifest(study.manifest, target)
@@ -81,13 +112,6 @@ class RetrieveStudy:
         )
         await self.audit.record(AuditAction.IMAGES_REQUESTED, context, trace=trace)
         return self._open(context, caller.access_token, study)
-
-    async def search(self, caller: Caller, query: DicomQuery) -> tuple[DicomJson, ...]:
-        """Search the exams of the context's patient; nobody else's exist here."""
-        context = _context_of(caller)
-        check_scope(caller.scopes, "ImagingStudy", Permission.SEARCH)
-        found = await self.find_prior_studies(context, EVERY_EXAM)
-        return find_in_manifests((s.manifest for s in found.studies), query)
 
     def _open(
         self, context: ConsultationContext, access_token: str | None, study: PriorStudy

@@ -1,6 +1,7 @@
 """A peer box or a client of the site -> the images of a published study (journey C, RAD-107).
 
-    peer     profession (SO.34) -> KOS-SOPInstanceUID named -> it is the stored one of that study
+    peer     profession (SO.34), scope and consent where the token is ours (O10)
+             -> KOS-SOPInstanceUID named -> it is the stored one of that study
     client   scope of its token -> the study has a KOS here
     then     series and instance in the manifest -> audit -> PACS, streamed
 
@@ -13,10 +14,13 @@ from dataclasses import dataclass
 from drimbox.errors import DrimboxError, InvalidValue, NotFound, Refused
 from drimbox.flows.image_streams import outgoing
 from drimbox.flows.opened_study import OpenedStudy, check_in_manifest
+from drimbox.flows.recent_accesses import RecentAccesses
+from drimbox.flows.source.search_published import SearchPublished
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
+from drimbox.model.consent import check_may_consult
 from drimbox.model.publication import Publication, PublicationState
-from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
+from drimbox.model.retrieval import DicomQuery, InstanceStream, MatchPage, TargetResource
 from drimbox.model.scopes import Permission, check_scope
 from drimbox.model.uids import (
     SeriesInstanceUid,
@@ -31,7 +35,6 @@ from drimbox.ports.pacs import Pacs
 from drimbox.ports.study_register import StudyRegister
 from drimbox.standards.dicom.outgoing import OutgoingIdentity
 
-_STUDY_INSTANCE_UID = "0020000D"
 _SERVED_STATES = frozenset({PublicationState.PENDING, PublicationState.PUBLISHED})
 
 
@@ -45,11 +48,37 @@ class ServeStudy:
     audit: AuditRepository
     clock: Clock
     allowed_professions: frozenset[str]
+    find_published: SearchPublished
+    accesses: RecentAccesses
 
     async def open_study(
         self, caller: Caller, target: TargetResource, kos_sop_instance_uid: str | None
     ) -> OpenedStudy:
-        """See ImageService; a refusal is recorded too, before it is told."""
+        """See ImageService; a refusal is recorded too, before it is told.
+
+        Each request of a peer is an access of its own: it brings a whole series.
+        """
+        recent = None
+        if caller.peer is None:
+            recent = self.accesses.find(caller, target.study_instance_uid)
+        if recent is not None:
+            check_in_manifest(recent.manifest, target)
+            return recent
+        opened = await self._open_anew(caller, target, kos_sop_instance_uid)
+        if caller.peer is None:
+            self.accesses.keep(caller, opened)
+        return opened
+
+    async def search(self, caller: Caller, query: DicomQuery) -> MatchPage:
+        """See ImageService: what has no KOS here does not exist (threat O11)."""
+        check_scope(caller.scopes, "ImagingStudy", Permission.SEARCH)
+        if caller.kind is not CallerKind.SYSTEM:
+            raise Refused("a professional comes to the Source through the Consommatrice")
+        return await self.find_published(query)
+
+    async def _open_anew(
+        self, caller: Caller, target: TargetResource, kos_sop_instance_uid: str | None
+    ) -> OpenedStudy:
         try:
             publication = await self._authorise(caller, target, kos_sop_instance_uid)
         except DrimboxError as error:
@@ -57,19 +86,6 @@ class ServeStudy:
             raise
         await self._record(caller, target, publication=publication)
         return self._open(publication)
-
-    async def search(self, caller: Caller, query: DicomQuery) -> tuple[DicomJson, ...]:
-        """Ask the PACS, then leave out every study without a KOS here (threat O11)."""
-        check_scope(caller.scopes, "ImagingStudy", Permission.SEARCH)
-        published: dict[str, bool] = {}
-        matches = []
-        for match in await self.pacs.find(query):
-            uid = _uid_of(match)
-            if uid not in published:
-                published[uid] = await self._has_kos(uid)
-            if published[uid]:
-                matches.append(match)
-        return tuple(matches)
 
     async def _authorise(
         self, caller: Caller, target: TargetResource, kos: str | None
@@ -92,6 +108,9 @@ class ServeStudy:
             raise Refused("a peer asks in the name of a professional")
         if professional.profession_code not in self.allowed_professions:
             raise Refused("this profession may not see images")
+        if caller.consent is not None:
+            check_scope(caller.scopes, "ImagingStudy", Permission.READ)
+            check_may_consult(caller.consent)
         if not kos:
             raise InvalidValue("KOS-SOPInstanceUID", "the KOS that led here")
         try:
@@ -112,13 +131,6 @@ class ServeStudy:
         if publication is None or publication.state not in _SERVED_STATES:
             raise NotFound("no such study")
         return publication
-
-    async def _has_kos(self, study_instance_uid: str) -> bool:
-        try:
-            await self._current(StudyInstanceUid(study_instance_uid))
-        except (NotFound, InvalidValue):
-            return False
-        return True
 
     def _open(self, publication: Publication) -> OpenedStudy:
         study = publication.study_instance_uid
@@ -158,11 +170,7 @@ class ServeStudy:
                 patient_id=publication.patient_id if publication else None,
                 study_instance_uid=target.study_instance_uid,
                 document_unique_id=publication.kos_sop_instance_uid if publication else None,
+                consent=caller.consent.value if caller.consent else None,
                 description=str(error) if error else "",
             )
         )
-
-
-def _uid_of(match: DicomJson) -> str:
-    values = match.get(_STUDY_INSTANCE_UID, {}).get("Value")
-    return str(values[0]) if isinstance(values, list) and values else ""

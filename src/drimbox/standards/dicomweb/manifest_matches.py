@@ -1,96 +1,164 @@
-"""QIDO-RS answered from manifests: what a KOS tells of studies, series and instances.
+"""QIDO-RS answered from manifests: what a KOS, and the PACS at its publication, tell of a study.
 
-A KOS names no Rows nor Bits Allocated; attributes it does not hold are left out (PS3.18 10.6.3).
+What they do not tell is left out: "shall be present if known" (PS3.18 tables 10.6.3-3 to 10.6.3-5).
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from drimbox.errors import InvalidValue
 from drimbox.model.manifest import Manifest, ReferencedInstance, ReferencedSeries
-from drimbox.model.retrieval import DicomJson, DicomQuery, QueryLevel
+from drimbox.model.patient import LocalPatientId
+from drimbox.model.retrieval import DicomJson, DicomQuery, MatchPage, QueryLevel
+from drimbox.standards.dicom.attributes import date_text, time_text
+from drimbox.standards.dicomweb.attribute_matching import matches
 
 _Json = dict[str, Mapping[str, object]]
-_DATE_TIME = re.compile(r"[0-9]{0,14}(?:\.[0-9]+)?\Z")
-_RANGE_VRS = frozenset({"DA", "TM"})
+
+STUDY_UID, SERIES_UID, INSTANCE_UID = "0020000D", "0020000E", "00080018"
+_TOLD = {
+    QueryLevel.STUDY: frozenset(
+        {
+            *(STUDY_UID, "00080020", "00080030", "00080050", "00080061", "00080062", "00080090"),
+            *("00081030", "00100010", "00100020", "00100021", "00100030", "00100040"),
+            *("00200010", "00201206", "00201208"),
+        }
+    ),
+    QueryLevel.SERIES: frozenset((SERIES_UID, "00080060", "0008103E", "00200011", "00201209")),
+    QueryLevel.IMAGE: frozenset(
+        (INSTANCE_UID, "00080016", "00200013", "00280008", "00280010", "00280011", "00280100")
+    ),
+}
+_LEVELS = tuple(QueryLevel)
 
 
-def find_in_manifests(manifests: Iterable[Manifest], query: DicomQuery) -> tuple[DicomJson, ...]:
-    """Return what matches, at the level of the query, in the order of the manifests.
-
-    Raises:
-        InvalidValue: a date or time that is none.
-    """
-    matches = []
-    for manifest in manifests:
-        for attributes in _at_level(manifest, query.level):
-            if all(_matches(attributes.get(tag), text) for tag, text in query.matching.items()):
-                kept = {
-                    t: v for t, v in attributes.items() if not query.returned or t in query.returned
-                }
-                matches.append(kept)
-    return tuple(matches[: query.limit])
+def tags_told(level: QueryLevel) -> frozenset[str]:
+    """Return the attributes that a manifest knows at this level and above."""
+    return frozenset().union(*(_TOLD[one] for one in _LEVELS[: _LEVELS.index(level) + 1]))
 
 
-def _at_level(manifest: Manifest, level: QueryLevel) -> Iterator[_Json]:
+def find_in_manifests(manifests: Iterable[Manifest], query: DicomQuery) -> MatchPage:
+    """Return the page of the matches, in the order of the manifests."""
+    keys = {path: text for path, text in {**query.matching, **query.filters}.items() if text}
+    rows = [
+        row
+        for manifest in manifests
+        for row in _at_level(manifest, query.level, keys)
+        if matches(row, keys)
+    ]
+    return page_of(rows, query)
+
+
+def page_of(rows: Sequence[DicomJson], query: DicomQuery) -> MatchPage:
+    """Cut the page out of all matches, each with what is to be returned, in the order of tags."""
+    end = None if query.limit is None else query.offset + query.limit
+    returned = frozenset(query.returned)
+    cut = rows[query.offset : end]
+    if not returned:
+        return MatchPage(tuple(cut), len(rows))
+    kept = ({t: row[t] for t in sorted(row) if t in returned} for row in cut)
+    return MatchPage(tuple(kept), len(rows))
+
+
+def _at_level(manifest: Manifest, level: QueryLevel, keys: Mapping[str, str]) -> Iterator[_Json]:
     study = _study(manifest)
     if level is QueryLevel.STUDY:
         yield study
         return
     for series in manifest.series:
+        if not _may_be(keys.get(SERIES_UID), series.series_instance_uid):
+            continue
         in_series = study | _series(series)
         if level is QueryLevel.SERIES:
             yield in_series
             continue
         for instance in series.instances:
-            yield in_series | _instance(instance)
+            if _may_be(keys.get(INSTANCE_UID), instance.sop_instance_uid):
+                yield in_series | _instance(instance)
+
+
+def _may_be(key: str | None, uid: str) -> bool:
+    return not key or uid in key.split("\\")
 
 
 def _study(manifest: Manifest) -> _Json:
+    classes = dict.fromkeys(i.sop_class_uid for s in manifest.series for i in s.instances)
     study: _Json = {
-        "0020000D": _value("UI", manifest.study_instance_uid),
+        STUDY_UID: _value("UI", manifest.study_instance_uid),
+        "00080020": _value("DA", date_text(manifest.study_date)),
+        "00080030": _value("TM", time_text(manifest.study_time)),
+        "00080050": _value("SH", _accession_number(manifest)),
         "00080061": {"vr": "CS", "Value": list(manifest.modalities)},
+        "00080062": {"vr": "UI", "Value": list(classes)},
+        "00080090": _name(manifest.referring_physician_name),
         "00081030": _value("LO", manifest.study_description),
         "00200010": _value("SH", manifest.study_id),
-        "00080090": _name(manifest.referring_physician_name),
         "00201206": _value("IS", len(manifest.series)),
         "00201208": _value("IS", manifest.instance_count),
     }
-    if manifest.study_date is not None:
-        study["00080020"] = _value("DA", manifest.study_date.strftime("%Y%m%d"))
-    if manifest.study_time is not None:
-        study["00080030"] = _value("TM", manifest.study_time.strftime("%H%M%S"))
-    if manifest.order is not None and manifest.order.accession_number is not None:
-        study["00080050"] = _value("SH", manifest.order.accession_number.value)
-    if manifest.patient is not None:
-        patient = manifest.patient
-        study["00100010"] = _name(f"{patient.family_name}^{patient.given_name}")
-        study["00100020"] = _value("LO", patient.ins.value)
-        study["00100030"] = _value("DA", patient.birth_date.value)
-        study["00100040"] = _value("CS", patient.gender.value)
-    return study
+    return study | _patient(manifest)
+
+
+def _accession_number(manifest: Manifest) -> str:
+    order = manifest.order
+    return order.accession_number.value if order and order.accession_number else ""
+
+
+def _patient(manifest: Manifest) -> _Json:
+    """Return the patient as the images say, which may differ from the traits of the INS."""
+    known = manifest.pacs_patient
+    if known is not None:
+        local = known.patient_id
+        return {
+            "00100010": _name(known.patient_name),
+            "00100020": _value("LO", local.value if local else ""),
+            "00100021": _value("LO", _issuer(local) if local else ""),
+            "00100030": _value("DA", known.birth_date),
+            "00100040": _value("CS", known.sex),
+        }
+    patient = manifest.patient
+    if patient is None:
+        return {}
+    return {
+        "00100010": _name(f"{patient.family_name}^{patient.given_name}"),
+        "00100020": _value("LO", patient.ins.value),
+        "00100021": _value("LO", patient.ins.authority.label),
+        "00100030": _value("DA", patient.birth_date.value),
+        "00100040": _value("CS", patient.gender.value),
+    }
+
+
+def _issuer(identifier: LocalPatientId) -> str:
+    issuer = identifier.issuer
+    return (issuer.namespace_id or str(issuer.universal_id or "")) if issuer else ""
 
 
 def _series(series: ReferencedSeries) -> _Json:
-    attributes: _Json = {
-        "0020000E": _value("UI", series.series_instance_uid),
+    return {
+        SERIES_UID: _value("UI", series.series_instance_uid),
         "00080060": _value("CS", series.modality),
         "0008103E": _value("LO", series.series_description),
+        "00200011": _number("IS", series.series_number),
         "00201209": _value("IS", len(series.instances)),
     }
-    if series.series_number is not None:
-        attributes["00200011"] = _value("IS", series.series_number)
-    return attributes
 
 
 def _instance(instance: ReferencedInstance) -> _Json:
     attributes: _Json = {
-        "00080018": _value("UI", instance.sop_instance_uid),
+        INSTANCE_UID: _value("UI", instance.sop_instance_uid),
         "00080016": _value("UI", instance.sop_class_uid),
+        "00200013": _number("IS", instance.instance_number),
     }
-    if instance.instance_number is not None:
-        attributes["00200013"] = _value("IS", instance.instance_number)
+    if instance.number_of_frames is not None:
+        attributes["00280008"] = _value("IS", instance.number_of_frames)
+    size = instance.image_size
+    if size is not None:
+        attributes["00280010"] = _value("US", size.rows)
+        attributes["00280011"] = _value("US", size.columns)
+        attributes["00280100"] = _value("US", size.bits_allocated)
     return attributes
+
+
+def _number(vr: str, value: int | None) -> Mapping[str, object]:
+    return {"vr": vr} if value is None else {"vr": vr, "Value": [value]}
 
 
 def _value(vr: str, value: str | int) -> Mapping[str, object]:
@@ -100,31 +168,3 @@ def _value(vr: str, value: str | int) -> Mapping[str, object]:
 
 def _name(text: str) -> Mapping[str, object]:
     return {"vr": "PN", "Value": [{"Alphabetic": text}]} if text else {"vr": "PN"}
-
-
-def _matches(attribute: Mapping[str, object] | None, key: str) -> bool:
-    """Match one key (PS3.4 C.2.2.2): universal, range, list of UIDs, wildcard, single value."""
-    if not key or key == "*":
-        return True
-    values = attribute.get("Value") if attribute is not None else None
-    if attribute is None or not isinstance(values, list):
-        return False
-    texts = [v["Alphabetic"] if isinstance(v, dict) else str(v) for v in values]
-    vr = attribute["vr"]
-    if vr in _RANGE_VRS:
-        return any(_in_range(text, key) for text in texts)
-    if vr == "UI":
-        return any(text in key.split("\\") for text in texts)
-    # Names are matched whatever the case, as most PACS do (PS3.4 C.2.2.2.1 leaves it open).
-    flags = re.IGNORECASE if vr == "PN" else 0
-    pattern = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in key)
-    return any(re.fullmatch(pattern, text, flags) for text in texts)
-
-
-def _in_range(text: str, key: str) -> bool:
-    first, dash, last = key.partition("-")
-    if not all(_DATE_TIME.match(part) for part in (first, last)):
-        raise InvalidValue("date or time", "AAAAMMJJ, HHMMSS, or a range of them")
-    if not dash:
-        return text == first
-    return first <= text and (not last or text[: len(last)] <= last)

@@ -4,7 +4,7 @@ Seen in the wild and read: repeated headers, trailing commas, unquoted `type=app
 quoted transfer syntaxes, `boundary=**`, `transfer-syntax=*`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from drimbox.errors import InvalidValue, NotAcceptable
@@ -97,10 +97,73 @@ def accept_instances(ranges: Iterable[MediaRange], *, is_one_instance: bool) -> 
     return AcceptedInstances(is_multipart, tuple(chosen.items()))
 
 
-def accepts_json(ranges: Iterable[MediaRange]) -> bool:
-    """Tell whether DICOM JSON may be sent."""
-    wanted = {"application/dicom+json", "application/json", "application/*", "*/*"}
-    return any(r.q > 0 and r.media_type in wanted for r in ranges)
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One way in which an answer can leave; inner_type where it is a multipart/related."""
+
+    media_type: str
+    inner_type: str | None = None
+
+
+def choose(ranges: Sequence[MediaRange], offers: Sequence[Offer]) -> Offer | None:
+    """Return the best acceptable offer, None where there is none.
+
+    For each offer the most specific range counts (RFC 9110 12.5.1); between equal ones the order of
+    the ranges, then that of the offers.
+    """
+    best: tuple[float, int, int] | None = None
+    chosen = None
+    for order, offer in enumerate(offers):
+        fitting = [(_specificity(r, offer), -i, r) for i, r in enumerate(ranges)]
+        specificity, position, media_range = max(
+            fitting, key=lambda one: one[:2], default=(0, 0, None)
+        )
+        if not specificity or media_range is None or media_range.q <= 0:
+            continue
+        rank = (media_range.q, position, -order)
+        if best is None or rank > best:
+            best, chosen = rank, offer
+    return chosen
+
+
+def _specificity(media_range: MediaRange, offer: Offer) -> int:
+    """Return 0 where the range does not take the offer, more the closer it names it."""
+    wanted = media_range.media_type
+    if wanted == "*/*":
+        return 1
+    if wanted == offer.media_type.split("/")[0] + "/*":
+        return 2
+    if wanted != offer.media_type:
+        return 0
+    if offer.inner_type is None:
+        return 3
+    inner = media_range.inner_type
+    if inner in {"*/*", offer.inner_type.split("/")[0] + "/*"}:
+        return 3
+    return 4 if inner == offer.inner_type else 0
+
+
+DICOM_JSON = "application/dicom+json"
+DICOM_XML = "application/dicom+xml"
+MULTIPART = "multipart/related"
+_METADATA = (
+    Offer(DICOM_JSON),
+    Offer("application/json"),
+    Offer(MULTIPART, DICOM_XML),
+    Offer(DICOM_XML),
+)
+
+
+def choose_metadata(ranges: Sequence[MediaRange]) -> str:
+    """Choose between DICOM JSON and XML, the latter always as multipart (PS3.18 table 10.4.4-1).
+
+    Raises:
+        NotAcceptable: neither is accepted.
+    """
+    offer = choose(ranges, _METADATA)
+    if offer is None:
+        raise NotAcceptable("data sets are sent as application/dicom+json or application/dicom+xml")
+    return DICOM_XML if DICOM_XML in {offer.media_type, offer.inner_type} else DICOM_JSON
 
 
 def _is_single(media_range: MediaRange) -> bool:

@@ -1,66 +1,47 @@
-"""QIDO-RS query strings to C-FIND keys (PS3.18 8.3.4, 10.6; PS3.4 C.6.2.1).
+"""QIDO-RS query strings to searches (PS3.18 8.3.4, 10.6; PS3.4 C.6).
 
-A closed list of keys: what a caller sends is rebuilt from it, never passed on (threat D7).
+key=value&...                      matched        a closed list (threat D7), see search_fields
+includefield=key,...|all           returned       what a level always returns, and these
+limit, offset                      the page       1000 at most
+fuzzymatching, emptyvaluematching, multiplevaluematching = true     told not to be done, by a
+                                                   Warning; the search is a literal one
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
-
 from drimbox.errors import InvalidValue
 from drimbox.model.retrieval import DicomQuery, QueryLevel
-from drimbox.model.uids import Uid
+from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid
+from drimbox.standards.dicomweb.attribute_matching import COMBINED
+from drimbox.standards.dicomweb.attribute_names import (
+    keyword_of,
+    parse_attribute,
+    safe_name,
+    tag_of,
+    vr_of_tag,
+)
+from drimbox.standards.dicomweb.search_fields import (
+    all_tags,
+    is_below,
+    matched_tags,
+    returned_tags,
+)
+from drimbox.standards.dicomweb.search_values import parse_key
 
 MAX_RESULTS = 1000
-_TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
-_MAX_VALUE = 256
-
-# PS3.18 tables 10.6.1-5 and 10.6.3-3..5: what may be matched, and what is always returned.
-_STUDY_KEYS = (
-    "StudyDate", "StudyTime", "AccessionNumber", "ModalitiesInStudy", "ReferringPhysicianName",
-    "PatientName", "PatientID", "StudyInstanceUID", "StudyID",
-)  # fmt: skip
-_SERIES_KEYS = (
-    "Modality", "SeriesInstanceUID", "SeriesNumber", "PerformedProcedureStepStartDate",
-    "PerformedProcedureStepStartTime",
-)  # fmt: skip
-_INSTANCE_KEYS = ("SOPClassUID", "SOPInstanceUID", "InstanceNumber")
-_STUDY_RETURNED = (
-    *_STUDY_KEYS, "TimezoneOffsetFromUTC", "PatientBirthDate", "PatientSex", "StudyDescription",
-    "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances",
-)  # fmt: skip
-_SERIES_RETURNED = (
-    "Modality", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription",
-    "NumberOfSeriesRelatedInstances", "PerformedProcedureStepStartDate",
-    "PerformedProcedureStepStartTime",
-)  # fmt: skip
-_INSTANCE_RETURNED = (
-    *_INSTANCE_KEYS, "Rows", "Columns", "BitsAllocated", "NumberOfFrames",
-)  # fmt: skip
-# Levels a relational search may also match and then returns too (PS3.18 10.6.1.2).
-_KEYS = {
-    QueryLevel.STUDY: _STUDY_KEYS,
-    QueryLevel.SERIES: _STUDY_KEYS + _SERIES_KEYS,
-    QueryLevel.IMAGE: _STUDY_KEYS + _SERIES_KEYS + _INSTANCE_KEYS,
-}
-_OPTIONAL_KEYS = ("StudyDescription", "SeriesDescription", "PatientBirthDate", "PatientSex")
-_RETURNED = {
-    QueryLevel.STUDY: _STUDY_RETURNED,
-    QueryLevel.SERIES: _SERIES_RETURNED,
-    QueryLevel.IMAGE: _INSTANCE_RETURNED,
-}
+_MAX_VALUE = 70_000
+_MAX_PARAMETERS = 200
+_NOT_DONE = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+_STUDY, _SERIES = tag_of("StudyInstanceUID"), tag_of("SeriesInstanceUID")
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One QIDO-RS request; offset and limit count after what the caller may not see is left out."""
+    """One QIDO-RS request; ignored are the parameters that were asked for and are not done."""
 
     query: DicomQuery
-    offset: int
-    limit: int
-    has_fuzzy_matching: bool
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,104 +49,118 @@ class SearchTarget:
     """What the path of the request says: the level, and the parents where they are named."""
 
     level: QueryLevel
-    study_instance_uid: str | None = None
-    series_instance_uid: str | None = None
+    study_instance_uid: StudyInstanceUid | None = None
+    series_instance_uid: SeriesInstanceUid | None = None
+
+    @property
+    def named_parents(self) -> int:
+        return (self.study_instance_uid is not None) + (self.series_instance_uid is not None)
 
 
 def parse_search(target: SearchTarget, parameters: Iterable[tuple[str, str]]) -> Search:
     """Read the query string of a search.
 
     Raises:
-        InvalidValue: an unknown key, a value of another grammar, a limit that is no number.
+        InvalidValue: an unknown key, a value of another grammar, a limit that is no number; it
+            names the parameter.
     """
-    grouped: dict[str, list[str]] = {}
-    for name, value in parameters:
-        if len(value) > _MAX_VALUE * 32:
-            raise InvalidValue(_safe(name), "a shorter value")
-        grouped.setdefault(name, []).append(value)
+    grouped = _group(parameters)
     limit = _number(grouped.pop("limit", []), "limit", MAX_RESULTS)
     offset = _number(grouped.pop("offset", []), "offset", 0)
-    fuzzy = _boolean(grouped.pop("fuzzymatching", []), "fuzzymatching")
-    included = grouped.pop("includefield", [])
-    matching = _matching(target, grouped)
-    returned = _returned(target, included)
-    query = DicomQuery(target.level, matching, tuple(dict.fromkeys((*returned, *matching))))
-    return Search(query, offset, min(limit, MAX_RESULTS), fuzzy)
+    ignored = tuple(name for name in _NOT_DONE if _boolean(grouped.pop(name, []), name))
+    asked = _asked(target, grouped.pop("includefield", []))
+    matching, filters = _keys(target, grouped)
+    roots = {path.split(".")[0] for path in (*matching, *filters)}
+    returned = {*returned_tags(target.level, named_parents=target.named_parents), *asked, *roots}
+    query = DicomQuery(
+        target.level,
+        matching,
+        tuple(sorted(returned)),
+        limit=min(limit, MAX_RESULTS),
+        filters=filters,
+        asked=tuple(sorted({*asked, *roots})),
+        offset=offset,
+    )
+    return Search(query, ignored)
 
 
-def _matching(target: SearchTarget, grouped: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    allowed = {_hex(k) for k in (*_KEYS[target.level], *_OPTIONAL_KEYS)}
-    matching: dict[str, str] = {}
+def _group(parameters: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for count, (name, value) in enumerate(parameters):
+        if count >= _MAX_PARAMETERS:
+            raise InvalidValue("query", f"at most {_MAX_PARAMETERS} parameters")
+        if len(value) > _MAX_VALUE:
+            raise InvalidValue(safe_name(name), "a shorter value")
+        grouped.setdefault(name, []).append(value)
+    return grouped
+
+
+def _keys(
+    target: SearchTarget, grouped: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what C-FIND matches as it is, and what must be matched on its answers."""
+    allowed = matched_tags(target.level)
+    keys: dict[str, str] = {}
     for name, values in grouped.items():
-        tag = _tag(name)
-        if tag not in allowed:
-            raise InvalidValue(_safe(name), "a key that this level matches (PS3.18 10.6.1.2)")
-        matching[tag] = _value(name, values)
-    parents = {
-        "StudyInstanceUID": target.study_instance_uid,
-        "SeriesInstanceUID": target.series_instance_uid,
+        path = parse_attribute(name)
+        vr = vr_of_tag(path[-1])
+        if path[0] not in allowed or vr in {"SQ", "UN"}:
+            raise InvalidValue(safe_name(name), "a key that this level matches (PS3.18 10.6.1.2)")
+        if ".".join(path) in keys:
+            raise InvalidValue(safe_name(name), "once, by keyword or by tag")
+        keys[".".join(path)] = parse_key(safe_name(name), vr, values)
+    filters = {path: text for path, text in keys.items() if _is_filter(path, keys)}
+    matching = {
+        path: text for path, text in keys.items() if path not in filters and "." not in path
     }
-    for keyword, uid in parents.items():
-        if uid is not None:
-            matching[_hex(keyword)] = Uid(uid)
+    return _with_parents(target, matching), {p: t for p, t in filters.items() if t}
+
+
+def _is_filter(path: str, keys: Mapping[str, str]) -> bool:
+    if "." in path:
+        return True
+    if vr_of_tag(path) == "CS" and "\\" in keys[path]:
+        return True
+    # The times alone would leave out what lies inside the range of instants.
+    return "-" in keys[path] and "-" in keys.get(COMBINED.get(path, ""), "")
+
+
+def _with_parents(target: SearchTarget, matching: dict[str, str]) -> dict[str, str]:
+    """Add the UIDs of the path; one that the query contradicts matches nothing."""
+    named = {_STUDY: target.study_instance_uid, _SERIES: target.series_instance_uid}
+    for tag, uid in named.items():
+        if uid is None:
+            continue
+        others = matching.get(tag, "")
+        if others and uid not in others.split("\\"):
+            raise InvalidValue(keyword_of(tag), "the UID that the path names")
+        matching[tag] = uid
     return matching
 
 
-def _value(name: str, values: Sequence[str]) -> str:
-    """Return the key as C-FIND wants it: several UIDs separated by backslash."""
-    if len(values) != 1:
-        raise InvalidValue(_safe(name), "once")
-    value = values[0].strip()
-    if not value.isprintable() or (len(value) > _MAX_VALUE and not _is_uid_key(name)):
-        raise InvalidValue(_safe(name), "printable characters, 256 at most")
-    if _is_uid_key(name):
-        uids = [u.strip() for u in re.split(r"[,\\]", value) if u.strip()]
-        return "\\".join(Uid(u) for u in uids)
-    if "\\" in value:
-        raise InvalidValue(_safe(name), "one value")
-    return value
+def _asked(target: SearchTarget, fields: Sequence[str]) -> frozenset[str]:
+    names = [name.strip() for field in fields for name in field.split(",")]
+    asked: set[str] = set()
+    for name in filter(None, names):
+        if name.lower() == "all":
+            asked |= all_tags(target.level, named_parents=target.named_parents)
+            continue
+        tag = _field(name)
+        if not is_below(tag, target.level):
+            asked.add(tag)
+    return frozenset(asked)
 
 
-def _returned(target: SearchTarget, included: Sequence[str]) -> tuple[str, ...]:
-    returned = [_hex(k) for k in _RETURNED[target.level]]
-    if target.level is not QueryLevel.STUDY:
-        returned.append(_hex("StudyInstanceUID"))
-        if target.study_instance_uid is None:
-            returned.extend(_hex(k) for k in _STUDY_RETURNED)
-    if target.level is QueryLevel.IMAGE:
-        returned.append(_hex("SeriesInstanceUID"))
-        if target.series_instance_uid is None:
-            returned.extend(_hex(k) for k in _SERIES_RETURNED)
-    for name in (n.strip() for field in included for n in field.split(",")):
-        if name and name.lower() != "all":
-            returned.append(_tag(name.split(".")[0]))
-        elif name:
-            returned.extend(_hex(k) for k in _OPTIONAL_KEYS)
-    return tuple(dict.fromkeys(returned))
-
-
-def _is_uid_key(name: str) -> bool:
-    return (keyword_for_tag(int(_tag(name), 16)) or "").endswith("UID")
-
-
-def _tag(name: str) -> str:
-    """Return the tag a keyword or eight hexadecimal digits name, in upper case."""
-    if _TAG.match(name):
-        return name.upper()
-    tag = tag_for_keyword(name)
-    if tag is None:
-        raise InvalidValue(_safe(name), "a DICOM keyword or tag")
-    return f"{tag:08X}"
-
-
-def _hex(keyword: str) -> str:
-    tag = tag_for_keyword(keyword)
-    assert tag is not None  # noqa: S101  # keywords of this file
-    return f"{tag:08X}"
+def _field(name: str) -> str:
+    """Return the attribute to include: of one in a sequence, the whole sequence."""
+    try:
+        return parse_attribute(name)[0]
+    except InvalidValue as error:
+        raise InvalidValue("includefield", f"{error.what}: {error.rule}") from error
 
 
 def _number(values: Sequence[str], name: str, default: int) -> int:
-    if not values:
+    if not values or values == [""]:
         return default
     if len(values) != 1 or not values[0].isascii() or not values[0].isdigit():
         raise InvalidValue(name, "a whole number, once")
@@ -178,10 +173,5 @@ def _boolean(values: Sequence[str], name: str) -> bool:
     if not values:
         return False
     if len(values) != 1 or values[0].lower() not in {"true", "false"}:
-        raise InvalidValue(name, "true or false")
+        raise InvalidValue(name, "true or false, once")
     return values[0].lower() == "true"
-
-
-def _safe(name: str) -> str:
-    """Return a parameter's name fit for an error text: names are the caller's own words."""
-    return re.sub(r"[^A-Za-z0-9._]", "?", name)[:64]

@@ -58,14 +58,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         modality_system=settings.dmp.modality_code_system,
         region_system=settings.dmp.region_code_system,
     )
-    retrieve_study = RetrieveStudy(
-        find_prior_studies,
-        parts.trusted_space,
-        parts.peer,
-        parts.cache,
-        audit,
-        RecentAccesses(clock),
-    )
+    retrieve_study = _make_retrieve_study(parts, find_prior_studies, audit)
     import_studies = ImportStudies(
         find_prior_studies=find_prior_studies,
         images=retrieve_study,
@@ -99,6 +92,15 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         *viewer_routes(ViewerDoor(confirm, view_study, pages), signed_in),
     ]
     return ConsumerSide(find_prior_studies, open_call, retrieve_study, import_studies, routes)
+
+
+def _make_retrieve_study(
+    parts: Parts, find_prior_studies: FindPriorStudies, audit: ConsultationAudit
+) -> RetrieveStudy:
+    accesses = RecentAccesses(parts.clock)
+    return RetrieveStudy(
+        find_prior_studies, parts.trusted_space, parts.peer, parts.cache, audit, accesses
+    )
 
 
 def _contextual_call_door(

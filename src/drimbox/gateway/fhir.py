@@ -6,7 +6,12 @@ from importlib.metadata import version
 from starlette.routing import BaseRoute
 
 from drimbox.adapters.storage_sql.sealing import Sealing, load_sealing
+from drimbox.entrypoints.http.calling_program import CallingProgram
 from drimbox.entrypoints.http.fhir import PREFIX, FhirDoor, fhir_routes
+from drimbox.entrypoints.http.fhir_contextual_call import (
+    FhirContextualCall,
+    fhir_contextual_call_routes,
+)
 from drimbox.entrypoints.http.fhir_search import FhirSearch
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
@@ -21,6 +26,7 @@ from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
 from drimbox.model.uids import Oid
 from drimbox.standards.fhir.capability_statement import ServiceFacts, encode_capability_statement
 from drimbox.standards.fhir.patient_ids import ID_KEY_LENGTH, PatientIds
+from drimbox.standards.fhir.patient_reference import patient_reference
 from drimbox.standards.fhir.search_page import SEAL_KEY_LENGTH, PageSeal
 from drimbox.standards.iua.iti103_metadata import TOKEN_PATH
 
@@ -65,7 +71,20 @@ def make_fhir_routes(
     )
     facts = ServiceFacts(fhir_url, base_url + TOKEN_PATH, version("drimbox"))
     door = FhirDoor(identity.browser, reading, search, encode_capability_statement(facts))
-    return fhir_routes(door)
+    calls = _contextual_call(parts, identity, consumer) if consumer is not None else []
+    return [*calls, *fhir_routes(door)]
+
+
+def _contextual_call(parts: Parts, identity: Identity, consumer: ConsumerSide) -> list[BaseRoute]:
+    program = CallingProgram(
+        consumer.open_contextual_call,
+        identity.professional_tokens,
+        identity.allowed_professions,
+        tokens=identity.browser_tokens.issuer,
+        patient_reference=patient_reference,
+        base_url=parts.settings.browser.base_url,
+    )
+    return fhir_contextual_call_routes(FhirContextualCall(program), PREFIX)
 
 
 def _service(parts: Parts, sealing: Sealing, consumer: ConsumerSide | None) -> FhirService:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.entrypoints.http.contextual_call import page_of
+from drimbox.entrypoints.http.calling_program import page_of
 from drimbox.entrypoints.http.exam_filters import parse_filters
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.problems import status_of

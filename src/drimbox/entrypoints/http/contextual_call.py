@@ -10,7 +10,6 @@ A web caller reads its answer by CORS, for configured origins only; the call its
 credential of the browser. No identity is ever put in an address.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -20,12 +19,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.bearer import ProfessionalTokens, bearer_token
+from drimbox.entrypoints.http.calling_program import CallingProgram, PatientReference, page_of
 from drimbox.entrypoints.http.pages import Pages, accepts, wants_page
 from drimbox.entrypoints.http.problems import problem_response
 from drimbox.errors import DrimboxError, Refused, TooLarge, UnsupportedMessage
 from drimbox.flows.consumer.open_contextual_call import CallOrigin, OpenContextualCall
 from drimbox.flows.issue_token import TokenIssuer
-from drimbox.model.access import CallerKind, ConsultationContext
+from drimbox.model.access import ConsultationContext
 from drimbox.model.contextual_call import CallFault, CallParameter, MalformedCall
 from drimbox.standards.contextual_call.form import is_form, parse_form, unknown_names
 
@@ -38,8 +38,6 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept",
     "Access-Control-Max-Age": "600",
 }
-
-PatientReference = Callable[[ConsultationContext], Awaitable[str]]
 
 _log = structlog.get_logger(__name__)
 
@@ -115,7 +113,7 @@ class ContextualCallDoor:
         parameters = await self._parameters(request, caller)
         token = bearer_token(request)
         if token is not None:
-            caller = await self._professional(token, caller)
+            caller = await self._program.identify(token, caller)
         context = await self.open_call(parameters, caller)
         if token is not None:
             return await self._token_answer(context)
@@ -135,31 +133,28 @@ class ContextualCallDoor:
             _log.info("contextual_call_unknown_parameters", names=names)
         return parameters
 
-    async def _professional(self, token: str, caller: CallOrigin) -> CallOrigin:
-        """Return the call with whom it is for: a live token, of a profession that may see images.
-
-        Raises:
-            NotAuthenticated: a token that does not hold.
-            Refused: a profession that no box lets see images (VI-CO.27).
-        """
-        found = await self.professional_tokens.caller_of(token, CallerKind.PROFESSIONAL)
-        professional = found.professional
-        if professional is None or professional.profession_code not in self.allowed_professions:
-            await self.open_call.record_refusal(caller, "profession not allowed")
-            raise Refused("this profession may not see images")
-        return CallOrigin(caller.address, professional, token)
-
     async def _token_answer(self, context: ConsultationContext) -> Response:
-        issued = self.tokens.issue_context_token(context)
+        answer = await self._program.answer(context)
         return JSONResponse(
             {
-                "context": context.identifier,
-                "access_token": issued.access_token,
+                "context": answer.context,
+                "access_token": answer.access_token,
                 "token_type": "Bearer",
-                "expires_in": issued.expires_in,
-                "patient": await self.patient_reference(context),
-                "page": self.base_url + page_of(context),
+                "expires_in": answer.expires_in,
+                "patient": answer.patient,
+                "page": answer.page,
             }
+        )
+
+    @property
+    def _program(self) -> CallingProgram:
+        return CallingProgram(
+            self.open_call,
+            self.professional_tokens,
+            self.allowed_professions,
+            tokens=self.tokens,
+            patient_reference=self.patient_reference,
+            base_url=self.base_url,
         )
 
     def _refusal(self, request: Request, error: MalformedCall) -> Response:
@@ -184,14 +179,6 @@ def contextual_call_routes(door: ContextualCallDoor, *, path: str) -> list[BaseR
         Route(path, door.call, methods=["POST"]),
         Route(path, door.preflight, methods=["OPTIONS"]),
     ]
-
-
-def page_of(context: ConsultationContext) -> str:
-    """Return the page that a call opens: the viewer at once where the call names an exam."""
-    study = context.criteria.study_instance_uid
-    if study is not None:
-        return f"/viewer/{context.identifier}/{study}"
-    return f"/consultation/{context.identifier}"
 
 
 def _caller(request: Request) -> CallOrigin:

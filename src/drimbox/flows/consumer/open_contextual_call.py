@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from drimbox.model.access import ConsultationContext
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
-from drimbox.model.contextual_call import CallParameter, MalformedCall, check_call
+from drimbox.model.contextual_call import CallFault, CallParameter, MalformedCall, check_call
 from drimbox.model.patient import InsAuthority
 from drimbox.model.practice import Professional
 from drimbox.ports.audit_repository import AuditRepository
@@ -71,6 +71,14 @@ class OpenContextualCall:
         await self._record(origin, AuditOutcome.SUCCESS, context=context)
         await self.contexts.add(context)
         return context
+
+    def faults_of(self, parameters: Iterable[CallParameter]) -> tuple[CallFault, ...]:
+        """Return what is wrong with the values of a call that is refused for its shape already."""
+        try:
+            check_call(parameters, self.authorities)
+        except MalformedCall as error:
+            return error.faults
+        return ()
 
     async def record_refusal(self, origin: CallOrigin, reason: str) -> None:
         """Count a call that was refused before or by its check (`erreur` in ModelStat)."""

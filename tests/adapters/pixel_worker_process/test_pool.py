@@ -183,18 +183,29 @@ async def test_a_claim_of_another_size_is_refused_before_decoding(
         await pool.decode_frame(path, 1)
 
 
-async def test_a_child_that_is_killed_is_replaced(pool: PixelWorkerPool, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.dcm", [gradient().tobytes()])
-    await pool.decode_frame(path, 1)
-    await pool._idle[0].kill()
-    with pytest.raises(MalformedMessage):
-        await pool.decode_frame(path, 1)
-    assert await pool.decode_frame(path, 1) == gradient().tobytes()
-
-
 async def test_a_deadline_ends_the_child(tmp_path: Path) -> None:
     pool = PixelWorkerPool(workers=1, deadline_seconds=0.001)
     path = write(tmp_path / "a.dcm", [gradient().tobytes()])
     with pytest.raises(MalformedMessage):
         await pool.decode_frame(path, 1)
     await pool.stop()
+
+
+async def test_the_start_of_a_child_does_not_count_against_the_deadline(tmp_path: Path) -> None:
+    path = write(tmp_path / "image.dcm", [gradient().tobytes()])
+    pool = PixelWorkerPool(workers=1, deadline_seconds=0.15)  # codecs alone take longer to load
+    try:
+        assert await pool.stored_frame(path, 1) == gradient().tobytes()
+    finally:
+        await pool.stop()
+
+
+async def test_a_child_that_died_while_idle_is_not_asked(
+    pool: PixelWorkerPool, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "image.dcm", [gradient().tobytes()])
+    await pool.stored_frame(path, 1)
+    process = pool._idle[0]._process
+    process.kill()
+    await process.wait()
+    assert await pool.stored_frame(path, 1) == gradient().tobytes()

@@ -1,9 +1,11 @@
 """A few jailed child processes that decode pixels; one that hangs or dies is replaced (threat D4).
 
+    child  ──▶ parent   READY (1 octet), once, when its codecs are loaded
     parent ──▶ child    length (4 octets, big endian), JSON request
     child  ──▶ parent   status (1 octet), length (4 octets), payload
 
 The child limits its own memory before it reads anything; the parent kills it at its deadline.
+The deadline of a request does not count the start of a child: that takes seconds on a busy machine.
 """
 
 import asyncio
@@ -15,11 +17,13 @@ from pathlib import Path
 import orjson
 import structlog
 
-from drimbox.errors import MalformedMessage, NotAcceptable, NotFound, TooLarge
+from drimbox.errors import MalformedMessage, NotAcceptable, NotFound, TooLarge, Unavailable
 from drimbox.ports.pixel_worker import Rendering
 
 _log = structlog.get_logger("pixel_worker")
 _MAX_ANSWER_BYTES = 512 * 1024 * 1024
+_SECONDS_TO_START = 30.0
+READY = b"R"
 OK, NO_FRAME, NO_PIXELS, UNREADABLE = b"0", b"1", b"2", b"3"
 
 
@@ -59,7 +63,7 @@ class PixelWorkerPool:
         self, request: Mapping[str, object], *, deadline_seconds: float | None = None
     ) -> bytes:
         async with self._slots:
-            child = self._idle.pop() if self._idle else await _Child.start()
+            child = await self._living_child()
             try:
                 async with asyncio.timeout(deadline_seconds or self._deadline_seconds):
                     status, payload = await child.ask(orjson.dumps(request))
@@ -71,6 +75,14 @@ class PixelWorkerPool:
                 raise
             self._idle.append(child)
         return _unwrap(status, payload)
+
+    async def _living_child(self) -> "_Child":
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_alive:
+                return child
+            await child.kill()  # ended by the system while it waited: reap it, take another
+        return await _Child.start()
 
 
 class _Child:
@@ -90,7 +102,20 @@ class _Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        return cls(process)
+        child = cls(process)
+        try:
+            async with asyncio.timeout(_SECONDS_TO_START):
+                await child._stdout.readexactly(len(READY))
+        except BaseException as error:
+            await child.kill()
+            if isinstance(error, TimeoutError | EOFError):
+                raise Unavailable("no pixel worker could be started") from error
+            raise
+        return child
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.returncode is None and not self._stdout.at_eof()
 
     async def ask(self, request: bytes) -> tuple[bytes, bytes]:
         self._stdin.write(len(request).to_bytes(4, "big") + request)

@@ -154,11 +154,16 @@ class _Journey:
         return str(called["patient"])
 
     async def see_first_image(self) -> str:
-        """Open the viewer and draw the first image of the first series."""
+        """Open the viewer and draw the first image of the first series that has any."""
         study = self.study.study_instance_uid
         await self.browser.open(f"{self.consumer}/viewer/{self.context}/{study}")
-        found = await self._search(f"/studies/{study}/instances?limit=1")
-        series, instance = found[0]["0020000E"]["Value"][0], found[0]["00080018"]["Value"][0]
+        modality = self.study.procedure.modalities[0].value
+        with_images = await self._search(f"/studies/{study}/series?Modality={modality}")
+        if not with_images:
+            raise Mismatch("no series of this modality")
+        series = with_images[0]["0020000E"]["Value"][0]
+        found = await self._search(f"/studies/{study}/series/{series}/instances?limit=1")
+        instance = found[0]["00080018"]["Value"][0]
         path = f"/viewer/{self.context}/{study}/series/{series}/instances/{instance}/frames/1"
         media_type, octets = await self.browser.get_bytes(self.consumer + path)
         if media_type != "image/jpeg" or not octets.startswith(_JPEG_START):

@@ -16,7 +16,9 @@ from drimbox.entrypoints.http.pages import STATIC_PATH, Pages, static_files
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
 from drimbox.entrypoints.http.sign_in import sign_in_routes
 from drimbox.flows.opened_study import ImageService
-from drimbox.gateway.identity import Identity, TokenServer
+from drimbox.gateway.authorization import TokenServer
+from drimbox.gateway.authorize import make_authorize_routes
+from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 
 
@@ -30,12 +32,19 @@ def browser_application(
     """Return what persons and FHIR clients of the site use."""
     settings = parts.settings
     base_url = settings.browser.base_url
+    policy = BrowserPolicy(
+        is_secure=settings.browser.certificate_file is not None,
+        frame_ancestors=settings.contextual_call.frame_ancestors,
+        form_targets=(_origin(settings.pro_sante_connect.issuer),),
+    )
     door = DicomwebDoor(identity.browser, images, parts.pixels, f"{base_url}/dicom-web")
     application = Starlette(
         routes=[
+            # Before those of FHIR: SMART discovery is below /fhir.
+            *_oauth(identity.browser_tokens),
+            *make_authorize_routes(parts, identity, pages, policy),
             *routes,
             *dicomweb_routes(door, is_for_peers=False),
-            *_oauth(identity.browser_tokens, are_tokens_bound=False),
             *sign_in_routes(
                 identity.sign_in, callback_path=settings.pro_sante_connect.redirect_path
             ),
@@ -43,11 +52,6 @@ def browser_application(
             Mount(STATIC_PATH, static_files()),
         ],
         exception_handlers=exception_handlers(pages.answer),
-    )
-    policy = BrowserPolicy(
-        is_secure=settings.browser.certificate_file is not None,
-        frame_ancestors=settings.contextual_call.frame_ancestors,
-        form_targets=(_origin(settings.pro_sante_connect.issuer),),
     )
     return SecurityHeaders(application, policy)
 
@@ -61,7 +65,7 @@ def peer_application(parts: Parts, identity: Identity, images: ImageService) -> 
     return Starlette(
         routes=[
             *dicomweb_routes(door, is_for_peers=True),
-            *_oauth(identity.peer_tokens, are_tokens_bound=True),
+            *_oauth(identity.peer_tokens),
             *health_routes(health_door(parts)),
         ],
         exception_handlers=exception_handlers(),
@@ -94,11 +98,11 @@ def health_door(parts: Parts) -> HealthDoor:
     )
 
 
-def _oauth(server: TokenServer, *, are_tokens_bound: bool) -> list[BaseRoute]:
+def _oauth(server: TokenServer) -> list[BaseRoute]:
     return oauth_routes(
-        issue_token=server.issue_token,
+        get_access_token=server.get_access_token,
         introspect_token=server.introspect_token,
-        are_tokens_bound=are_tokens_bound,
+        features=server.features,
     )
 
 

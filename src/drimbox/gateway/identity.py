@@ -1,8 +1,6 @@
 """Who is who: Pro Santé Connect, our authorization server, sessions and bearers."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 
 from drimbox.adapters.pro_sante_connect.identity_provider import ProSanteConnect
 from drimbox.entrypoints.http.bearer import (
@@ -12,30 +10,19 @@ from drimbox.entrypoints.http.bearer import (
 )
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
 from drimbox.entrypoints.http.sign_in import SignInDoor
-from drimbox.errors import SettingsError
 from drimbox.flows.consumer.sign_in import SignIn, UseSession
-from drimbox.flows.issue_token import (
-    AuthenticateClient,
-    IntrospectToken,
-    IssueToken,
-    RegisteredClient,
-    TokenIssuer,
+from drimbox.flows.exchange_token import CheckSubject
+from drimbox.flows.professional_tokens import KnowProfessional
+from drimbox.gateway.authorization import (
+    AuthorizationParts,
+    TokenServer,
+    make_browser_server,
+    make_peer_server,
 )
 from drimbox.gateway.stores import Stores
 from drimbox.ports.clock import Clock, Identifiers
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.settings.load import Settings
-from drimbox.standards.iua.iti103_metadata import TOKEN_PATH
-from drimbox.standards.iua.jwks import SigningKey, parse_jwks, parse_signing_key
-
-
-@dataclass(frozen=True, slots=True)
-class TokenServer:
-    """The authorization server of one listener."""
-
-    issuer: TokenIssuer
-    issue_token: IssueToken
-    introspect_token: IntrospectToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +57,15 @@ def make_identity(
     provider = ProSanteConnect(psc, base_url=base_url, clock=clock)
     professional_tokens = ProfessionalTokens(psc.issuer, provider)
     cookies = BrowserCookies(is_secure=settings.browser.certificate_file is not None)
-    key = parse_signing_key(_read(settings.oauth.signing_key_file))
-    servers = {
-        url: _token_server(url, key, settings, stores, clock, identifiers)
-        for url in (base_url, settings.peer.base_url if settings.peer else None)
-        if url is not None
-    }
-    browser_tokens = servers[base_url]
-    peer_tokens = servers[settings.peer.base_url] if settings.peer else None
+    parts = AuthorizationParts(
+        settings,
+        stores,
+        clock,
+        identifiers,
+        CheckSubject(KnowProfessional(psc.issuer, provider), frozenset(psc.allowed_professions)),
+    )
+    browser_tokens = make_browser_server(parts)
+    peer_tokens = make_peer_server(parts, trusted_space)
     sign_in = _sign_in(settings, stores, provider, clock, identifiers)
     return Identity(
         provider=provider,
@@ -119,43 +107,3 @@ def _sign_in(
         issuer=psc.issuer,
         allowed_professions=frozenset(psc.allowed_professions),
     )
-
-
-def _token_server(
-    base_url: str,
-    key: SigningKey,
-    settings: Settings,
-    stores: Stores,
-    clock: Clock,
-    identifiers: Identifiers,
-) -> TokenServer:
-    oauth = settings.oauth
-    issuer = TokenIssuer(
-        issuer=base_url,
-        signing_key=key,
-        clock=clock,
-        identifiers=identifiers,
-        client_token_lifetime=timedelta(seconds=oauth.access_token_seconds),
-        context_token_lifetime=timedelta(seconds=oauth.context_token_seconds),
-    )
-    clients = {
-        c.client_id: RegisteredClient(
-            c.client_id, parse_jwks(_read(c.jwks_file)), frozenset(c.scopes)
-        )
-        for c in oauth.clients
-    }
-    authenticate = AuthenticateClient(
-        clients, frozenset({base_url, base_url + TOKEN_PATH}), stores.used_tokens, clock
-    )
-    return TokenServer(
-        issuer,
-        IssueToken(authenticate, issuer, stores.audit),
-        IntrospectToken(authenticate, issuer),
-    )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SettingsError(str(path), error.strerror or "cannot be read") from error

@@ -156,8 +156,16 @@ class OpenIdProviderSettings(Section):
     allowed_professions: tuple[str, ...] = ("10", "21", "40", "50", "60", "86")
 
 
+PeerTokenKind = Literal["pro-sante-connect", "iua"]
+
+
 class TrustedSpaceSettings(Section):
-    """White list and its checks; addresses maps an FQDN to host:port (demo and tests only)."""
+    """White list and its checks; addresses maps an FQDN to host:port (demo and tests only).
+
+    peer_token_kind is what we present to Source boxes: the professional's own Pro Santé Connect
+    token, or one that the Source gives for it (IUA); peer_token_kinds says otherwise for some, by
+    their db FQDN.
+    """
 
     white_list_url: str
     crl_urls: tuple[str, ...]
@@ -169,6 +177,8 @@ class TrustedSpaceSettings(Section):
     refresh_seconds: float = 24 * 3600
     maximum_age_seconds: float = 7 * 24 * 3600
     addresses: dict[str, str] = {}
+    peer_token_kind: PeerTokenKind = "pro-sante-connect"  # noqa: S105  # a kind of token
+    peer_token_kinds: dict[str, PeerTokenKind] = {}
 
 
 class StorageSettings(Section):
@@ -223,17 +233,29 @@ class ContextualCallSettings(Section):
 
 
 class OAuthClientSettings(Section):
-    """A FHIR client of the site (client_credentials, private_key_jwt); its public JWK set."""
+    """A FHIR client of the site: its public JWK set, and the scopes it may have.
+
+    Without jwks_file it is a public client: a SMART application in a browser, which redeems codes
+    and nothing else. redirect_uris are where a professional's browser may be sent back to; name is
+    shown to the professional who is asked.
+    """
 
     client_id: str
-    jwks_file: Path
+    jwks_file: Path | None = None
     scopes: tuple[str, ...]
+    redirect_uris: tuple[str, ...] = ()
+    name: str = ""
 
 
 class OAuthSettings(Section):
-    """Our authorization server (IUA)."""
+    """Our authorization server (IUA).
+
+    signing_key_file signs; other_key_files verify too and are published: the keys of before, until
+    their last token is over, and the one to come, before it signs.
+    """
 
     signing_key_file: Path
+    other_key_files: tuple[Path, ...] = ()
     clients: tuple[OAuthClientSettings, ...] = ()
     access_token_seconds: float = 300
     context_token_seconds: float = 1200

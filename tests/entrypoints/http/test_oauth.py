@@ -9,6 +9,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from tests.fakes.callers import FakeTrustedSpace
 from tests.fakes.error_tree import all_errors
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.oauth_server import CLIENT_KEY, CLIENT_SCOPES, OAuthServer
@@ -87,6 +88,7 @@ def test_a_token_is_never_stored(client: TestClient, server: OAuthServer) -> Non
     answer = _post(client, server)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["vary"] == "Origin"
     assert set(answer.json()) == {"access_token", "token_type", "expires_in", "scope"}
     assert frozenset(answer.json()["scope"].split()) == CLIENT_SCOPES
 
@@ -95,7 +97,7 @@ def test_a_token_is_never_stored(client: TestClient, server: OAuthServer) -> Non
     ("changes", "status", "code"),
     [
         pytest.param({"grant_type": None}, 400, "invalid_request", id="no grant_type"),
-        pytest.param({"grant_type": "implicit"}, 400, "unsupported_grant_type", id="a grant"),
+        pytest.param({"grant_type": "password"}, 400, "unsupported_grant_type", id="a grant"),
         pytest.param({"scope": "everything"}, 400, "invalid_scope", id="a scope not given"),
         pytest.param({"scope": '"'}, 400, "invalid_scope", id="a scope that is no word"),
         pytest.param({"resource": "https://o.test"}, 400, "invalid_target", id="not our address"),
@@ -181,7 +183,13 @@ def test_the_metadata_are_those_of_the_listener(client: TestClient, server: OAut
     metadata = client.get("/.well-known/oauth-authorization-server").json()
     assert metadata["issuer"] == server.issuer
     assert metadata["token_endpoint"] == server.token_url
-    assert metadata["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert metadata["token_endpoint_auth_methods_supported"] == ["private_key_jwt", "none"]
+    assert metadata["grant_types_supported"] == [
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "authorization_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+    ]
     assert metadata["tls_client_certificate_bound_access_tokens"] is False
     for name in ("jwks_uri", "token_endpoint", "introspection_endpoint"):
         path = metadata[name].removeprefix(server.issuer)
@@ -196,7 +204,7 @@ def test_the_published_keys_verify_our_tokens(client: TestClient, server: OAuthS
 
 
 def test_on_the_peer_listener_tokens_are_bound_to_the_certificate() -> None:
-    server = OAuthServer(are_tokens_bound=True)
+    server = OAuthServer(trusted_space=FakeTrustedSpace())
     app = WithCertificate(Starlette(routes=server.routes()), CERTIFICATE)
     token = _post(TestClient(app, base_url=server.issuer), server).json()["access_token"]
     claims = server.tokens.read(token, CERTIFICATE)

@@ -3,7 +3,8 @@
     browser listener   Authorization: Bearer, else the session cookie
     peer listener      certificate on the white list (403), then Authorization: Bearer (401)
 
-    token with our issuer         verified here      client of the site, or a context
+    token with our issuer         verified here      client of the site, a context, or another box
+                                                     for a professional and with a consent
     token of Pro Santé Connect    introspected       a professional
     any other                     401 invalid_token
 
@@ -21,8 +22,10 @@ from drimbox.entrypoints.http.hardened import client_certificate
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
 from drimbox.errors import MalformedMessage, NotAuthenticated, NotFound, Refused
 from drimbox.flows.consumer.sign_in import UseSession
-from drimbox.flows.issue_token import CONTEXT_SCOPES, TokenIssuer
-from drimbox.model.access import Caller, CallerKind, ConsultationContext
+from drimbox.flows.issue_token import CONTEXT_SCOPES, TokenIssuer, professional_of
+from drimbox.flows.professional_tokens import KnowProfessional
+from drimbox.model.access import Caller, CallerKind, ConsultationContext, Peer
+from drimbox.model.consent import InformationEtOppositionConsultation
 from drimbox.model.session import Session
 from drimbox.ports.clock import Clock
 from drimbox.ports.identity_provider import TokenIntrospection
@@ -39,7 +42,7 @@ _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)\Z", re.A
 
 @dataclass(frozen=True, slots=True)
 class ProfessionalTokens:
-    """Tokens of Pro Santé Connect, told by their issuer and believed by introspection (SO.33)."""
+    """Callers by their Pro Santé Connect tokens."""
 
     issuer: str
     introspection: TokenIntrospection
@@ -47,18 +50,11 @@ class ProfessionalTokens:
     async def caller_of(self, token: str, kind: CallerKind) -> Caller:
         """Return the professional whose live token this is.
 
-        A token that names another issuer is refused without asking anybody; an opaque one is asked
-        about. cnf is not compared with the peer's certificate: it names the one that the
-        Consommatrice (or its proxy e-santé) shows to Pro Santé Connect, which need not be the one
-        that it shows to other boxes.
-
         Raises:
             NotAuthenticated: not live (invalid_token).
             Unavailable: Pro Santé Connect does not answer.
         """
-        if peek_issuer(token) not in {None, self.issuer}:
-            raise NotAuthenticated("a token of another issuer", error="invalid_token")
-        professional = (await self.introspection.introspect(token)).professional
+        professional = await KnowProfessional(self.issuer, self.introspection)(token)
         return Caller(
             kind=kind,
             subject=professional.national_id,
@@ -151,8 +147,23 @@ class BrowserAuthentication:
             scopes=token.scopes,
             context=context,
             professional=owner,
-            access_token=context.access_token,
+            access_token=await self._access_token_of(context),
         )
+
+    async def _access_token_of(self, context: ConsultationContext) -> str | None:
+        """Return what to hand to Source boxes: a program's own token, else that of the session.
+
+        Raises:
+            NotAuthenticated: the session that allowed the application is over (invalid_token).
+        """
+        if context.session_identifier is None:
+            return context.access_token
+        try:
+            return (await self.use_session(context.session_identifier)).access_token
+        except NotAuthenticated as error:
+            if context.access_token is not None:
+                return context.access_token
+            raise NotAuthenticated(str(error), error="invalid_token") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +190,7 @@ class PeerAuthentication:
         if token is None:
             raise NotAuthenticated("no bearer token")
         if peek_issuer(token) == self.tokens.issuer:
-            own = self.tokens.read(token, certificate)
-            if own.certificate_thumbprint is None:
-                raise NotAuthenticated("a token without its certificate", error="invalid_token")
-            caller = _system_caller(own)
+            caller = _peer_caller(self.tokens.read(token, certificate), peer)
         else:
             caller = await self.professional_tokens.caller_of(token, CallerKind.PEER)
         return replace(caller, peer=peer)
@@ -209,4 +217,26 @@ def bearer_token(request: Request) -> str | None:
 
 
 def _system_caller(token: AccessToken) -> Caller:
-    return Caller(kind=CallerKind.SYSTEM, subject=token.client_id, scopes=token.scopes)
+    return Caller(kind=CallerKind.SYSTEM, subject=token.subject, scopes=token.scopes)
+
+
+def _peer_caller(token: AccessToken, peer: Peer) -> Caller:
+    """Return who calls by a token of ours, which the certificate has been compared with.
+
+    Raises:
+        NotAuthenticated: a token that is bound to no certificate, or to another box by name.
+    """
+    if token.certificate_thumbprint is None:
+        raise NotAuthenticated("a token without its certificate", error="invalid_token")
+    if token.actor is None:
+        return _system_caller(token)
+    if token.actor != peer.db_host:
+        raise NotAuthenticated("a token of another box", error="invalid_token")
+    return Caller(
+        kind=CallerKind.PEER,
+        subject=token.subject,
+        scopes=token.scopes,
+        professional=professional_of(token),
+        # Nothing said is not collected: only the Consommatrice can know (O10).
+        consent=token.consent or InformationEtOppositionConsultation.NOT_COLLECTED,
+    )

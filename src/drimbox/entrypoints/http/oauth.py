@@ -1,12 +1,13 @@
 """The authorization server's door: ITI-71, ITI-102, ITI-103, JWKS; errors as RFC 6749 5.2 says.
 
 The same routes serve both listeners, each with its own issuer; on the peer listener tokens are
-bound to the client certificate of the connection (RFC 8705 3).
+bound to the client certificate of the connection (RFC 8705 3). What is public may be read by any
+page, an answer to a token request by the pages of registered applications only.
 """
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,8 +33,13 @@ from drimbox.errors import (
     Unavailable,
     UnsupportedMessage,
 )
-from drimbox.flows.issue_token import IntrospectToken, IssueToken
+from drimbox.flows.get_access_token import Connection, GetAccessToken, GrantedToken
+from drimbox.flows.introspect_token import IntrospectToken
+from drimbox.standards.fhir.patient_reference import patient_id
 from drimbox.standards.iua.iti71_get_access_token import (
+    ACCESS_TOKEN_TYPE,
+    GrantType,
+    TokenRequest,
     encode_token_answer,
     encode_token_error,
     parse_token_request,
@@ -47,15 +53,18 @@ from drimbox.standards.iua.iti103_metadata import (
     INTROSPECTION_PATH,
     JWKS_PATH,
     METADATA_PATH,
+    SMART_CONFIGURATION_PATH,
     TOKEN_PATH,
+    ServerFeatures,
     encode_metadata,
+    encode_smart_configuration,
 )
 
 MAX_FORM_BYTES = 32 * 1024
 _MAX_FIELDS = 32
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-_PUBLIC = {"Cache-Control": "public, max-age=300"}
+_PUBLIC = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
 
 # RFC 6749 5.2 has no code for a server in trouble; RFC 6749 4.1.2.1 lends its two.
 OAUTH_ANSWER_TO: dict[type[DrimboxError], tuple[HTTPStatus, str]] = {
@@ -82,44 +91,79 @@ _Handler = Callable[[Request], Awaitable[Response]]
 
 
 def oauth_routes(
-    *, issue_token: IssueToken, introspect_token: IntrospectToken, are_tokens_bound: bool
+    *, get_access_token: GetAccessToken, introspect_token: IntrospectToken, features: ServerFeatures
 ) -> list[BaseRoute]:
-    """Return the routes of one listener; are_tokens_bound on the one with client certificates."""
-    tokens = issue_token.tokens
-    scopes = {s for c in issue_token.authenticate_client.clients.values() for s in c.scopes}
-    metadata = encode_metadata(tokens.issuer, scopes=scopes, are_tokens_bound=are_tokens_bound)
-    jwks = tokens.signing_key.public.encode()
+    """Return the routes of one listener; features is what its two discovery documents tell."""
+    jwks = get_access_token.tokens.keys.encode()
+    origins = _origins_of(get_access_token)
+
+    def certificate_of(request: Request) -> bytes | None:
+        return client_certificate(request.scope) if features.are_tokens_bound else None
 
     async def token(request: Request) -> Response:
-        answered, granted = await issue_token(
-            parse_token_request(await _read_form(request)),
-            certificate_der=client_certificate(request.scope) if are_tokens_bound else None,
-            source_address=request.client.host if request.client else "",
-        )
-        answer = encode_token_answer(
-            answered.access_token, expires_in=answered.expires_in, scopes=granted
-        )
-        return JSONResponse(answer, headers=_NO_STORE)
+        asked = parse_token_request(await _read_form(request))
+        source_address = request.client.host if request.client else ""
+        granted = await get_access_token(asked, Connection(certificate_of(request), source_address))
+        return JSONResponse(_token_answer(asked, granted), headers=_NO_STORE)
 
     async def introspect(request: Request) -> Response:
-        found = await introspect_token(parse_introspection_request(await _read_form(request)))
+        asked = parse_introspection_request(await _read_form(request))
+        found = await introspect_token(asked, certificate_of(request))
         answer = INACTIVE if found is None else encode_introspection(found)
         return JSONResponse(answer, headers=_NO_STORE)
 
-    async def publish_keys(request: Request) -> Response:
-        del request
-        return JSONResponse(jwks, headers=_PUBLIC, media_type="application/jwk-set+json")
-
-    async def publish_metadata(request: Request) -> Response:
-        del request
-        return JSONResponse(metadata, headers=_PUBLIC)
-
-    return [
-        Route(TOKEN_PATH, _answering(token), methods=["POST"]),
+    routes: list[BaseRoute] = [
+        Route(TOKEN_PATH, _readable_by(origins, _answering(token)), methods=["POST"]),
         Route(INTROSPECTION_PATH, _answering(introspect), methods=["POST"]),
-        Route(JWKS_PATH, publish_keys, methods=["GET"]),
-        Route(METADATA_PATH, publish_metadata, methods=["GET"]),
+        Route(JWKS_PATH, _publishing(jwks, "application/jwk-set+json"), methods=["GET"]),
+        Route(METADATA_PATH, _publishing(encode_metadata(features)), methods=["GET"]),
     ]
+    if not features.are_tokens_bound:
+        smart = _publishing(encode_smart_configuration(features))
+        routes.append(Route(SMART_CONFIGURATION_PATH, smart, methods=["GET"]))
+    return routes
+
+
+def _token_answer(asked: TokenRequest, granted: GrantedToken) -> dict[str, object]:
+    answer = encode_token_answer(
+        granted.issued.access_token, expires_in=granted.issued.expires_in, scopes=granted.scopes
+    )
+    if asked.grant.grant_type is GrantType.TOKEN_EXCHANGE:
+        # RFC 8693 2.2.1.
+        answer["issued_token_type"] = ACCESS_TOKEN_TYPE
+    if granted.context is not None:
+        # SMART App Launch 2.2 2.0.10.5: whose data; the application shows the traits itself.
+        answer |= {"patient": patient_id(granted.context), "need_patient_banner": True}
+    return answer
+
+
+def _origins_of(get_access_token: GetAccessToken) -> frozenset[str]:
+    """Return the origins of the registered applications, whose pages redeem codes."""
+    clients = get_access_token.authenticate_client.clients.values()
+    addresses = [urlsplit(uri) for client in clients for uri in client.redirect_uris]
+    return frozenset(f"{address.scheme}://{address.netloc}" for address in addresses)
+
+
+def _publishing(document: object, media_type: str = "application/json") -> _Handler:
+    async def publish(request: Request) -> Response:
+        del request
+        return JSONResponse(document, headers=_PUBLIC, media_type=media_type)
+
+    return publish
+
+
+def _readable_by(origins: frozenset[str], handler: _Handler) -> _Handler:
+    """Let pages of these origins read the answer (CORS); such a form needs no preflight."""
+
+    async def answer(request: Request) -> Response:
+        response = await handler(request)
+        response.headers["Vary"] = "Origin"
+        origin = request.headers.get("origin")
+        if origin in origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+        return response
+
+    return answer
 
 
 def oauth_error(request: Request, error: DrimboxError) -> Response:

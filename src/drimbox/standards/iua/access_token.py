@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from drimbox.model.practice import Code
+from drimbox.model.consent import InformationEtOppositionConsultation
+from drimbox.standards.iua.iua_extensions import (
+    IheIua,
+    encode_extensions,
+    parse_consent,
+    parse_ihe_iua,
+)
 from drimbox.standards.iua.jwks import PublicKeys, SigningKey
 from drimbox.standards.iua.signed_token import (
     Claims,
@@ -27,21 +33,12 @@ _SHAPE = TokenShape(types=frozenset({"at+jwt"}), algorithms=ALGORITHMS)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class IheIua:
-    """Claims of extensions.ihe_iua: who the subject is and why (IUA 3.71.4.2.2.1.1)."""
-
-    subject_name: str
-    subject_organization: str | None = None
-    subject_organization_id: str | None = None
-    subject_role: tuple[Code, ...] = ()
-    purpose_of_use: tuple[Code, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, repr=False)
 class AccessToken:
     """One access token, read or to be signed.
 
-    certificate_thumbprint is cnf.x5t#S256 (RFC 8705 3.1); context the consultation context.
+    certificate_thumbprint is cnf.x5t#S256 (RFC 8705 3.1); context the consultation context; actor
+    is act.sub, the box that acts for the subject (RFC 8693 4.1). family_name and given_name are
+    the subject's (RFC 9068 2.2.2).
     """
 
     issuer: str
@@ -55,10 +52,20 @@ class AccessToken:
     context: str | None = None
     certificate_thumbprint: str | None = None
     ihe_iua: IheIua | None = None
+    consent: InformationEtOppositionConsultation | None = None
+    actor: str | None = None
+    family_name: str | None = None
+    given_name: str | None = None
 
 
 def encode_access_token(token: AccessToken, key: SigningKey) -> str:
     """Sign the token with our key, typ at+jwt."""
+    private = {} if token.context is None else {CONTEXT_CLAIM: token.context}
+    return sign_token(public_claims(token) | private, key, token_type="at+jwt")  # noqa: S106
+
+
+def public_claims(token: AccessToken) -> dict[str, object]:
+    """Return the claims that whoever may introspect the token is told too."""
     claims: dict[str, object] = {
         "iss": token.issuer,
         "sub": token.subject,
@@ -68,14 +75,15 @@ def encode_access_token(token: AccessToken, key: SigningKey) -> str:
         "jti": token.identifier,
         "iat": int(token.issued_at.timestamp()),
         "exp": int(token.expires_at.timestamp()),
+        "family_name": token.family_name,
+        "given_name": token.given_name,
     }
-    if token.context is not None:
-        claims[CONTEXT_CLAIM] = token.context
     if token.certificate_thumbprint is not None:
         claims["cnf"] = {"x5t#S256": token.certificate_thumbprint}
-    if token.ihe_iua is not None:
-        claims["extensions"] = {"ihe_iua": encode_ihe_iua(token.ihe_iua)}
-    return sign_token(claims, key, token_type="at+jwt")  # noqa: S106 - a media type
+    if token.actor is not None:
+        claims["act"] = {"sub": token.actor}
+    claims |= encode_extensions(token.ihe_iua, token.consent)
+    return {name: value for name, value in claims.items() if value is not None}
 
 
 def parse_access_token(
@@ -103,8 +111,12 @@ def parse_access_token(
         issued_at=claims.instant("iat"),
         expires_at=claims.instant("exp"),
         context=claims.optional_text(CONTEXT_CLAIM),
-        certificate_thumbprint=_thumbprint_claim(claims),
-        ihe_iua=_parse_ihe_iua(claims),
+        certificate_thumbprint=_member_alone(claims, "cnf", "x5t#S256"),
+        ihe_iua=parse_ihe_iua(claims),
+        consent=parse_consent(claims),
+        actor=_member_alone(claims, "act", "sub"),
+        family_name=claims.optional_text("family_name"),
+        given_name=claims.optional_text("given_name"),
     )
 
 
@@ -128,60 +140,18 @@ def thumbprint(certificate_der: bytes) -> str:
     return urlsafe_b64encode(hashlib.sha256(certificate_der).digest()).rstrip(b"=").decode()
 
 
-def encode_ihe_iua(extension: IheIua) -> dict[str, object]:
-    """Return the members present."""
-    members: dict[str, object] = {
-        "subject_name": extension.subject_name,
-        "subject_organization": extension.subject_organization,
-        "subject_organization_id": extension.subject_organization_id,
-        "subject_role": [_encode_coding(code) for code in extension.subject_role],
-        "purpose_of_use": [_encode_coding(code) for code in extension.purpose_of_use],
-    }
-    return {name: value for name, value in members.items() if value}
+def _member_alone(claims: Claims, name: str, member: str) -> str | None:
+    """Return the one member that we understand of a claim that may be absent.
 
-
-def _encode_coding(code: Code) -> dict[str, str]:
-    coding = {"system": f"urn:oid:{code.system}", "code": code.value}
-    return coding | ({"display": code.display} if code.display else {})
-
-
-def _thumbprint_claim(claims: Claims) -> str | None:
-    confirmation = claims.get("cnf")
-    if confirmation is None:
+    RFC 7800 3.1: a confirmation that we do not understand must not be taken for none; an actor that
+    acts for another (a nested act) is none of ours.
+    """
+    value = claims.get(name)
+    if value is None:
         return None
-    # RFC 7800 3.1: a confirmation that we do not understand must not be taken for none.
-    if not isinstance(confirmation, Mapping) or set(confirmation) != {"x5t#S256"}:
-        refuse("claim cnf: x5t#S256 alone is understood")
-    value = confirmation["x5t#S256"]
-    if not isinstance(value, str) or not value:
-        refuse("claim cnf: not a thumbprint")
-    return value
-
-
-def _parse_ihe_iua(claims: Claims) -> IheIua | None:
-    extensions = claims.get("extensions")
-    members = extensions.get("ihe_iua") if isinstance(extensions, Mapping) else None
-    if not isinstance(members, Mapping):
-        return None
-    known = Claims(members)
-    return IheIua(
-        subject_name=known.text("subject_name"),
-        subject_organization=known.optional_text("subject_organization"),
-        subject_organization_id=known.optional_text("subject_organization_id"),
-        subject_role=_parse_codings(known.get("subject_role")),
-        purpose_of_use=_parse_codings(known.get("purpose_of_use")),
-    )
-
-
-def _parse_codings(value: object) -> tuple[Code, ...]:
-    codings = (
-        [Claims(c) for c in value if isinstance(c, Mapping)] if isinstance(value, list) else []
-    )
-    return tuple(
-        Code(
-            c.text("code"),
-            c.text("system").removeprefix("urn:oid:"),
-            c.optional_text("display") or "",
-        )
-        for c in codings
-    )
+    if not isinstance(value, Mapping) or set(value) != {member}:
+        refuse(f"claim {name}: {member} alone is understood")
+    text = value[member]
+    if not isinstance(text, str) or not text:
+        refuse(f"claim {name}: {member} is no text")
+    return text

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from drimbox.errors import MalformedMessage
-from drimbox.standards.iua.access_token import AccessToken, encode_ihe_iua
+from drimbox.standards.iua.access_token import AccessToken, public_claims
 from drimbox.standards.iua.iti71_get_access_token import (
     ClientCredentials,
     parse_client_credentials,
@@ -39,20 +39,4 @@ def parse_introspection_request(fields: Iterable[tuple[str, str]]) -> Introspect
 
 def encode_introspection(token: AccessToken) -> dict[str, object]:
     """Return the answer about a live token; the context stays ours."""
-    answer: dict[str, object] = {
-        "active": True,
-        "token_type": "Bearer",
-        "iss": token.issuer,
-        "sub": token.subject,
-        "client_id": token.client_id,
-        "aud": token.audience,
-        "scope": " ".join(sorted(token.scopes)),
-        "jti": token.identifier,
-        "iat": int(token.issued_at.timestamp()),
-        "exp": int(token.expires_at.timestamp()),
-    }
-    if token.certificate_thumbprint is not None:
-        answer["cnf"] = {"x5t#S256": token.certificate_thumbprint}
-    if token.ihe_iua is not None:
-        answer["extensions"] = {"ihe_iua": encode_ihe_iua(token.ihe_iua)}
-    return answer
+    return {"active": True, "token_type": "Bearer"} | public_claims(token)

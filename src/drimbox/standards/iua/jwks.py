@@ -4,17 +4,21 @@ Symmetric keys are never taken: a verifier of ours knows public keys only.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, import_key
+from joserfc.jwk import ECKey, Key, RSAKey, import_key
 
 from drimbox.errors import MalformedMessage
 
 MAX_JWKS_BYTES = 256 * 1024
 # 2048 bits in base64url.
 _MIN_MODULUS = 342
+_MIN_RSA_BITS = 2048
 _ALGORITHM_OF_CURVE = {"P-256": "ES256", "P-384": "ES384"}
 
 
@@ -36,39 +40,48 @@ class PublicKeys:
             return next(iter(self._keys.values())) if len(self._keys) == 1 else None
         return self._keys.get(kid)
 
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys.values())
+
+    def joined(self, other: "PublicKeys") -> "PublicKeys":
+        """Return the keys of both; of two with one kid, ours."""
+        return PublicKeys([*other, *self])
+
     @property
     def kids(self) -> frozenset[str]:
         return frozenset(self._keys)
 
     def encode(self) -> dict[str, object]:
         """Return the JWK set, public members only."""
-        return {"keys": [key.as_dict(private=False) for key in self._keys.values()]}
+        return {"keys": [key.as_dict(private=False) for key in self]}
 
 
 class SigningKey:
-    """Our private key (EC P-256 or P-384); its algorithm follows from its curve."""
+    """A private key of ours: EC P-256 or P-384, or RSA, which then signs PS256."""
 
     __slots__ = ("_key", "algorithm", "kid", "public")
 
-    def __init__(self, key: ECKey) -> None:
+    def __init__(self, key: ECKey | RSAKey) -> None:
         """Take the key.
 
         Raises:
             MalformedMessage: a public key, or another curve.
         """
-        algorithm = _ALGORITHM_OF_CURVE.get(key.curve_name)
+        algorithm: str | None = "PS256"
+        if isinstance(key, ECKey):
+            algorithm = _ALGORITHM_OF_CURVE.get(key.curve_name)
         if algorithm is None or not key.is_private:
-            raise MalformedMessage("a private EC key on P-256 or P-384", where="signing key")
+            raise MalformedMessage("a private key on P-256 or P-384", where="signing key")
         key.ensure_kid()
         self._key = key
         self.algorithm = algorithm
         self.kid = str(key.kid)
         members = key.as_dict(private=False)
         members |= {"use": "sig", "alg": self.algorithm, "kid": self.kid}
-        self.public = PublicKeys([ECKey.import_key(members)])
+        self.public = PublicKeys([import_key(members)])
 
     @property
-    def private(self) -> ECKey:
+    def private(self) -> ECKey | RSAKey:
         """The key itself, for standards.iua alone."""
         return self._key
 
@@ -106,6 +119,38 @@ def parse_signing_key(octets: bytes) -> SigningKey:
     if not isinstance(key, ECKey):
         raise MalformedMessage("a private EC key on P-256 or P-384", where="signing key")
     return SigningKey(key)
+
+
+def load_certificate_key(pem: bytes) -> SigningKey:
+    """Read the private key of a certificate of ours, to sign in the box's own name.
+
+    Raises:
+        MalformedMessage: neither EC on P-256 or P-384 nor RSA, or protected by a password.
+    """
+    for kind in (ECKey, RSAKey):
+        try:
+            return SigningKey(kind.import_key(pem))
+        except (JoseError, ValueError, TypeError):
+            continue
+    raise MalformedMessage("an EC or RSA private key in PEM", where="key of the certificate")
+
+
+def keys_of_certificate(certificate_der: bytes) -> PublicKeys:
+    """Return the one key of a certificate that the handshake has verified.
+
+    Raises:
+        MalformedMessage: not a certificate, or a key that signs nothing that we read.
+    """
+    try:
+        key = x509.load_der_x509_certificate(certificate_der).public_key()
+    except ValueError as error:
+        raise MalformedMessage("not a certificate", where="client certificate") from error
+    octets = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return PublicKeys([ECKey.import_key(octets)])
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _MIN_RSA_BITS:
+        return PublicKeys([RSAKey.import_key(octets)])
+    raise MalformedMessage("neither EC nor RSA of 2048 bits", where="client certificate")
 
 
 def _parse_object(octets: bytes, where: str) -> dict[str, Any]:

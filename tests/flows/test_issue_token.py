@@ -11,11 +11,12 @@ from tests.fakes.professionals import HELENE
 from tests.fakes.signing_keys import signing_key
 
 from drimbox.errors import NotAuthenticated, Refused
-from drimbox.flows.issue_token import NORMAL_ACCESS, Subject, TokenIssuer, professional_of
+from drimbox.flows.issue_token import Subject, TokenIssuer, professional_of
 from drimbox.model.access import ConsultationContext
 from drimbox.model.consent import InformationEtOppositionConsultation
 from drimbox.model.patient import LocalPatientId
 from drimbox.model.practice import Situation
+from drimbox.standards.iua.iua_extensions import NORMAL_ACCESS
 
 CERTIFICATE = b"a certificate"
 CONSENT = InformationEtOppositionConsultation.INFORME_ET_NON_OPPOSE

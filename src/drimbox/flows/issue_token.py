@@ -20,7 +20,7 @@ from drimbox.standards.iua.access_token import (
     parse_access_token,
     thumbprint,
 )
-from drimbox.standards.iua.iua_extensions import IheIua
+from drimbox.standards.iua.iua_extensions import NORMAL_ACCESS, IheIua
 from drimbox.standards.iua.jwks import PublicKeys, SigningKey
 
 # SMART App Launch 2: read and search whatever belongs to the patient of the context.
@@ -28,8 +28,6 @@ CONTEXT_SCOPES = frozenset({"patient/*.rs"})
 CONTEXT_CLIENT_ID = "drimbox-contextual-call"
 # TRE_G15-ProfessionSante.
 _PROFESSIONS = "1.2.250.1.71.1.2.7"
-# The purpose that the VIHF says too: no break-glass.
-NORMAL_ACCESS = Code("normal", "1.2.250.1.213.1.1.4.248", "Accès normal")
 
 
 class IssuedToken(NamedTuple):

@@ -97,9 +97,14 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
 def _make_retrieve_study(
     parts: Parts, find_prior_studies: FindPriorStudies, audit: ConsultationAudit
 ) -> RetrieveStudy:
-    accesses = RecentAccesses(parts.clock)
     return RetrieveStudy(
-        find_prior_studies, parts.trusted_space, parts.peer, parts.cache, audit, accesses
+        find_prior_studies=find_prior_studies,
+        trusted_space=parts.trusted_space,
+        peer=parts.peer,
+        cache=parts.cache,
+        audit=audit,
+        accesses=RecentAccesses(parts.clock),
+        peer_tokens=parts.peer_tokens,
     )
 
 

@@ -6,7 +6,9 @@ from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
+from drimbox.adapters.peer_dicomweb.iua_tokens import IuaTokens
 from drimbox.adapters.peer_dicomweb.peer_drimbox import DicomwebPeerDrimbox
+from drimbox.adapters.peer_dicomweb.peer_tokens import PeerTokensByBox, takes_iua
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.adapters.system_clock import RandomIdentifiers, SystemClock
 from drimbox.adapters.trusted_space_file.trusted_space import VerifiedTrustedSpace
@@ -34,6 +36,7 @@ class Parts:
     dmp: DmpPartner
     pacs: DimsePacs
     peer: DicomwebPeerDrimbox
+    peer_tokens: PeerTokensByBox
     cache: DiskImageCache
     pixels: PixelWorkerPool
 
@@ -53,6 +56,12 @@ async def make_parts(settings: Settings) -> Parts:
         settings.dmp, establishments=establishments, clock=clock, identifiers=identifiers
     )
     trusted_space = VerifiedTrustedSpace(settings.trusted_space, clock)
+    peer = DicomwebPeerDrimbox(settings.peer_client, trusted_space)
+    iua_tokens = None
+    if takes_iua(settings.trusted_space):
+        iua_tokens = IuaTokens(
+            peer.connection, settings.peer_client, trusted_space, clock, identifiers
+        )
     storage = settings.storage
     return Parts(
         settings=settings,
@@ -62,7 +71,8 @@ async def make_parts(settings: Settings) -> Parts:
         trusted_space=trusted_space,
         dmp=DmpPartner(client, establishments),
         pacs=DimsePacs(settings.pacs, settings.dicom),
-        peer=DicomwebPeerDrimbox(settings.peer_client, trusted_space),
+        peer=peer,
+        peer_tokens=PeerTokensByBox(settings.trusted_space, iua_tokens),
         cache=DiskImageCache(
             storage.cache_directory,
             max_bytes=storage.cache_max_bytes,

@@ -1,20 +1,19 @@
 """Images of other boxes: WADO-RS over mutual TLS (RAD-107, volet DRIM-M).
 
     GET https://<db of the white list>/dicom-web/studies/S/series/R
-    Authorization: Bearer <the professional's token>
+    Authorization: Bearer <the professional's token, or the Source's own for that professional>
     KOS-SOPInstanceUID: <the KOS that led here>
     Accept: multipart/related; type="application/dicom";transfer-syntax=...;q=...;boundary=**, ...
 
-The address is rebuilt from the white list and checked UIDs, never taken from the KOS (threat S1);
-the server must prove the FQDN of the list, whatever address it is reached at.
+The address is rebuilt from the white list and checked UIDs, never taken from the KOS (threat S1).
 """
 
-import ssl
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import aiohttp
 
+from drimbox.adapters.peer_dicomweb.peer_connection import PARTNER, PeerConnection
 from drimbox.adapters.peer_dicomweb.received_parts import received_instances
 from drimbox.errors import (
     DrimboxError,
@@ -24,7 +23,6 @@ from drimbox.errors import (
     NotFound,
     Refused,
     RejectedByPartner,
-    TimedOut,
     Unavailable,
 )
 from drimbox.model.access import Peer
@@ -34,10 +32,6 @@ from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.settings.partners import TlsFiles
 from drimbox.standards.dicomweb.media_types import parse_media_type
 
-PARTNER = "Source box"
-_CONNECT_SECONDS = 10.0
-_IDLE_SECONDS = 30.0
-_READ_BYTES = 1024 * 1024
 _ERROR_OF_STATUS: dict[int, type[DrimboxError]] = {
     401: NotAuthenticated,
     403: Refused,
@@ -50,29 +44,14 @@ class DicomwebPeerDrimbox:
     """Implements ports.peer_drimbox.PeerDrimbox; `start` in its loop, `stop` at the end."""
 
     def __init__(self, client: TlsFiles, trusted_space: TrustedSpace) -> None:
-        """Load our ORG AUTH_CLI certificate; only ca_file is trusted for the servers."""
-        self._trusted_space = trusted_space
-        self._tls = ssl.create_default_context(cafile=str(client.ca_file))
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._tls.load_cert_chain(client.certificate_file, client.key_file)
-        self._session: aiohttp.ClientSession | None = None
+        """Load our ORG AUTH_CLI certificate."""
+        self.connection = PeerConnection(client, trusted_space)
 
     async def start(self) -> None:
-        """Open the session of this trust domain."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls, limit_per_host=16),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=_CONNECT_SECONDS, sock_read=_IDLE_SECONDS
-            ),
-            auto_decompress=False,
-            trust_env=False,
-            read_bufsize=_READ_BYTES,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        await self.connection.start()
 
     async def stop(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self.connection.stop()
 
     async def retrieve(
         self,
@@ -84,29 +63,18 @@ class DicomwebPeerDrimbox:
         transfer_syntaxes: Sequence[tuple[TransferSyntaxUid, float]],
     ) -> AsyncGenerator[InstanceStream, None]:
         """See ports.peer_drimbox."""
-        assert self._session is not None, "start() first"  # noqa: S101
-        address = self._trusted_space.address_of(peer)
-        url = f"https://{address.host}:{address.port}/dicom-web{target_path(target)}"
+        path = f"/dicom-web{target_path(target)}"
         headers = {
-            "Host": peer.db_host,
             "Authorization": f"Bearer {access_token}",
             "KOS-SOPInstanceUID": kos_sop_instance_uid,
             "Accept": ", ".join(_accept(syntax, q) for syntax, q in transfer_syntaxes),
-            "Accept-Encoding": "identity",
         }
-        try:
-            async with self._session.get(
-                url, headers=headers, allow_redirects=False, server_hostname=peer.db_host
-            ) as answer:
-                boundary = _check_answer(answer)
-                chunks = answer.content.iter_any()
-                async with aclosing(received_instances(chunks, boundary)) as instances:
-                    async for instance in instances:
-                        yield instance
-        except TimeoutError as error:
-            raise TimedOut(PARTNER, _IDLE_SECONDS) from error
-        except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
-            raise Unavailable(PARTNER, "is unreachable or stopped") from error
+        async with self.connection.request(peer, "GET", path, headers=headers) as answer:
+            boundary = _check_answer(answer)
+            chunks = answer.content.iter_any()
+            async with aclosing(received_instances(chunks, boundary)) as instances:
+                async for instance in instances:
+                    yield instance
 
 
 def target_path(target: TargetResource) -> str:

@@ -1,21 +1,22 @@
 """A manifest of the DMP -> the images, from this host's copy, else from the Source (journey B).
 
     consent, by name -> the exam is one of this patient's -> series and instance in its manifest
-    -> audit -> copy on disk? else white list -> RAD-107 to the Source, series by series
+    -> audit -> copy on disk? else white list -> token that this box takes
+    -> RAD-107 to the Source, series by series
     -> INS of each image compared with the call's (CO.68) -> streamed as it arrives
 
 The host is looked up in the white list by exact name and the address rebuilt from it; the URL of
 the KOS itself is never dialled (threat S1).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from drimbox.errors import DrimboxError, NotAuthenticated, NotFound, Refused
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit, Trace
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
-from drimbox.flows.image_streams import of_patient
+from drimbox.flows.image_streams import close, of_patient
 from drimbox.flows.opened_study import OpenedStudy, check_in_manifest
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.model.access import Caller, ConsultationContext, Peer
@@ -28,6 +29,7 @@ from drimbox.model.search_criteria import EVERY_EXAM
 from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid, TransferSyntaxUid
 from drimbox.ports.image_cache import ImageCache, SeriesCopy, SeriesKey
 from drimbox.ports.peer_drimbox import PeerDrimbox
+from drimbox.ports.peer_tokens import PeerTokens
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.standards.dicomweb.manifest_matches import STUDY_UID, find_in_manifests
 
@@ -59,6 +61,7 @@ class RetrieveStudy:
     cache: ImageCache
     audit: ConsultationAudit
     accesses: RecentAccesses
+    peer_tokens: PeerTokens
 
     async def open_study(
         self, caller: Caller, target: TargetResource, kos_sop_instance_uid: str | None = None
@@ -145,14 +148,44 @@ class RetrieveStudy:
     ) -> AsyncIterator[InstanceStream]:
         if access_token is None:
             raise NotAuthenticated("the professional's own token is needed to ask a Source")
-        received = self.peer.retrieve(
-            self._peer_of(study.manifest, series),
-            TargetResource(study.study_instance_uid, series),
-            access_token=access_token,
-            kos_sop_instance_uid=study.kos_sop_instance_uid,
-            transfer_syntaxes=LOSSLESS_FIRST,
-        )
+        peer = self._peer_of(study.manifest, series)
+
+        def retrieve(token: str) -> AsyncIterator[InstanceStream]:
+            return self.peer.retrieve(
+                peer,
+                TargetResource(study.study_instance_uid, series),
+                access_token=token,
+                kos_sop_instance_uid=study.kos_sop_instance_uid,
+                transfer_syntaxes=LOSSLESS_FIRST,
+            )
+
+        received = self._with_token(peer, context, access_token, retrieve)
         return of_patient(received, context.patient.ins)
+
+    async def _with_token(
+        self,
+        peer: Peer,
+        context: ConsultationContext,
+        access_token: str,
+        retrieve: Callable[[str], AsyncIterator[InstanceStream]],
+    ) -> AsyncIterator[InstanceStream]:
+        """Retrieve with the token that this box takes; one that it refuses is asked for anew once.
+
+        A refusal comes before the first instance, so that nothing is yielded twice.
+        """
+        for is_last in (False, True):
+            token = await self.peer_tokens.token_for(peer, context, access_token)
+            received = retrieve(token)
+            try:
+                async for instance in received:
+                    yield instance
+            except NotAuthenticated:
+                if is_last or not self.peer_tokens.forget(peer, context):
+                    raise
+            else:
+                return
+            finally:
+                await close(received)
 
     def _peer_of(self, manifest: Manifest, uid: SeriesInstanceUid) -> Peer:
         series = next(s for s in manifest.series if s.series_instance_uid == uid)

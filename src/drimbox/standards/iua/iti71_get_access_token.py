@@ -15,7 +15,7 @@ from drimbox.standards.iua.client_assertion import CLIENT_ASSERTION_TYPE
 # RFC 6749 3.3: a scope word has no space, quote or backslash.
 _SCOPE_CHARACTERS = frozenset(chr(c) for c in range(0x21, 0x7F)) - {'"', "\\"}
 _MAX_SCOPE_WORDS = 64
-_JWT = "urn:ietf:params:oauth:token-type:jwt"
+JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a URN
 # RFC 7636 4.1.
 _CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}\Z", re.ASCII)
@@ -105,7 +105,7 @@ def parse_token_request(fields: Iterable[tuple[str, str]]) -> TokenRequest:
     parameters = unique_parameters(pairs, repeatable=("resource", "audience"))
     grant = _parse_grant(parameters)
     wanted_type = parameters.get("requested_token_type", ACCESS_TOKEN_TYPE)
-    if wanted_type not in {"access_token", ACCESS_TOKEN_TYPE, _JWT}:
+    if wanted_type not in {"access_token", ACCESS_TOKEN_TYPE, JWT_TYPE}:
         raise MalformedMessage("jwt alone", where="requested_token_type")
     says_client = "client_id" in parameters or "client_assertion" in parameters
     may_be_silent = isinstance(grant, AssertionGrant) and not says_client
@@ -199,11 +199,11 @@ def _parse_code_grant(parameters: Mapping[str, str]) -> CodeGrant:
 
 def _parse_exchange(parameters: Mapping[str, str]) -> ExchangeGrant:
     subject_token = _required(parameters, "subject_token")
-    if _required(parameters, "subject_token_type") not in {ACCESS_TOKEN_TYPE, _JWT}:
+    if _required(parameters, "subject_token_type") not in {ACCESS_TOKEN_TYPE, JWT_TYPE}:
         raise InvalidValue("subject_token_type", "access_token or jwt")
     actor_token = parameters.get("actor_token")
     # RFC 8693 2.1: required with actor_token, forbidden without.
-    if parameters.get("actor_token_type") != (_JWT if actor_token is not None else None):
+    if parameters.get("actor_token_type") != (JWT_TYPE if actor_token is not None else None):
         raise InvalidValue("actor_token_type", "jwt, with an actor_token")
     return ExchangeGrant(subject_token, actor_token, parameters.get("launch"))
 

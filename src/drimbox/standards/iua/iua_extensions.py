@@ -18,6 +18,8 @@ from drimbox.model.consent import InformationEtOppositionConsultation
 from drimbox.model.practice import Code
 from drimbox.standards.iua.signed_token import Claims, refuse
 
+# The purpose that the VIHF says too: no break-glass.
+NORMAL_ACCESS = Code("normal", "1.2.250.1.213.1.1.4.248", "Accès normal")
 _CONSENT = "InformationEtOppositionConsultation"
 
 

@@ -1,0 +1,84 @@
+"""HTTPS to other boxes: our ORG AUTH_CLI certificate, their FQDN proven, one pool (threat S1)."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from drimbox.errors import TimedOut, Unavailable
+from drimbox.model.access import Peer
+from drimbox.ports.trusted_space import TrustedSpace
+from drimbox.settings.partners import TlsFiles
+
+PARTNER = "Source box"
+_CONNECT_SECONDS = 10.0
+_IDLE_SECONDS = 30.0
+_READ_BYTES = 1024 * 1024
+
+
+class PeerConnection:
+    """One trust domain; `start` in its loop, `stop` at the end."""
+
+    def __init__(self, client: TlsFiles, trusted_space: TrustedSpace) -> None:
+        """Load our certificate; only ca_file is trusted for the servers."""
+        self._trusted_space = trusted_space
+        self._tls = ssl.create_default_context(cafile=str(client.ca_file))
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._tls.load_cert_chain(client.certificate_file, client.key_file)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Open the session of this trust domain."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls, limit_per_host=16),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=_CONNECT_SECONDS, sock_read=_IDLE_SECONDS
+            ),
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=_READ_BYTES,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def stop(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def request(
+        self,
+        peer: Peer,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request to a box of the white list; its status is the caller's to judge.
+
+        The server must prove the FQDN of the list, whatever address it is reached at; a redirection
+        is followed nowhere.
+
+        Raises:
+            TimedOut: nothing came for half a minute.
+            Unavailable: unreachable, not the box that it should be, or stopped in the middle.
+        """
+        assert self._session is not None, "start() first"  # noqa: S101
+        address = self._trusted_space.address_of(peer)
+        url = f"https://{address.host}:{address.port}{path}"
+        sent = {"Host": peer.db_host, "Accept-Encoding": "identity", **(headers or {})}
+        try:
+            async with self._session.request(
+                method,
+                url,
+                headers=sent,
+                data=form,
+                allow_redirects=False,
+                server_hostname=peer.db_host,
+            ) as answer:
+                yield answer
+        except TimeoutError as error:
+            raise TimedOut(PARTNER, _IDLE_SECONDS) from error
+        except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
+            raise Unavailable(PARTNER, "is unreachable or stopped") from error

@@ -106,14 +106,14 @@ class ExchangeForPeer:
             )
             await authenticate.use_once(peer.db_host, actor.identifier, actor.expires_at)
         except (NotAuthenticated, MalformedMessage, Conflict) as error:
-            raise InvalidValue("actor_token", f"signed by this box, once ({error})") from error
+            raise InvalidValue("actor_token", "signed by this box, for us, once") from error
         if actor.subject != peer.db_host:
             raise InvalidValue("actor_token", "of this very box")
         try:
             if actor.consent is not None:
                 check_may_consult(actor.consent)
         except ConsentMissing as error:
-            raise InvalidValue("actor_token", f"a consent that opens ({error})") from error
+            raise InvalidValue("actor_token", "a consent that lets consult") from error
         return actor
 
 

@@ -175,7 +175,10 @@ def oauth_error(request: Request, error: DrimboxError) -> Response:
     # RFC 6749 5.2: a client that tried the Authorization header is told so.
     if status is HTTPStatus.UNAUTHORIZED and "authorization" in request.headers:
         headers["WWW-Authenticate"] = 'Basic realm="drimbox"'
-    return JSONResponse(encode_token_error(code), status_code=status, headers=headers)
+    # What a request should have been, in our words: they quote nothing that came.
+    tells = isinstance(error, InvalidValue | MalformedMessage)
+    answer = encode_token_error(code, str(error) if tells else "")
+    return JSONResponse(answer, status_code=status, headers=headers)
 
 
 def _answering(handler: _Handler) -> _Handler:

@@ -56,5 +56,7 @@ class ExchangeForContext:
             bound = replace(context, professional=professional, access_token=subject_token)
             await self.contexts.bind(bound)
         except (NotFound, Conflict, ConsentMissing) as error:
-            raise InvalidValue("launch", f"a context to consult ({error})") from error
+            raise InvalidValue(
+                "launch", "a live context that this professional may consult"
+            ) from error
         return bound

@@ -14,6 +14,7 @@ from drimbox.standards.iua.client_assertion import CLIENT_ASSERTION_TYPE
 
 # RFC 6749 3.3: a scope word has no space, quote or backslash.
 _SCOPE_CHARACTERS = frozenset(chr(c) for c in range(0x21, 0x7F)) - {'"', "\\"}
+_DESCRIPTION_CHARACTERS = _SCOPE_CHARACTERS | {" "}
 _MAX_SCOPE_WORDS = 64
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a URN
@@ -176,9 +177,11 @@ def encode_token_answer(
     }
 
 
-def encode_token_error(code: str) -> dict[str, object]:
-    """Return the error answer (RFC 6749 5.2)."""
-    return {"error": code}
+def encode_token_error(code: str, description: str = "") -> dict[str, object]:
+    """Return the error answer (RFC 6749 5.2); the description is for the client's developer."""
+    # The RFC leaves out quotes and backslashes, and all that is not ASCII.
+    said = "".join(c for c in description if c in _DESCRIPTION_CHARACTERS)
+    return {"error": code} | ({"error_description": said} if said else {})
 
 
 def _parse_grant(parameters: Mapping[str, str]) -> Grant:

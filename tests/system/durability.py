@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -67,12 +67,30 @@ class SourceProcess:
         return process.exitcode
 
 
+def _make_message(number: int) -> tuple[str, bytes]:
+    """Make the number-th report, of a study that no other report speaks of."""
+    study = StudyInstanceUid(f"1.2.250.1.999.7.{number}")
+    report = replace(
+        REPORT,
+        document_id=f"1.2.250.1.999.45.{number}.1",
+        set_id=f"1.2.250.1.999.45.{number}",
+        studies=(replace(STUDY, study_instance_uid=study),),
+    )
+    return study, message_of(report, replace(SENDING, control_id=f"MSG{number}"))
+
+
 @dataclass
 class Ris:
-    """Sends reports over some connections to some ports, each until it is acknowledged."""
+    """Sends reports over some connections to some ports, each until it is acknowledged.
+
+    make_message gives the study and the octets of the n-th report; pause_seconds is between two
+    reports of one connection.
+    """
 
     ports: Sequence[int]
     connections: int = 3
+    make_message: Callable[[int], tuple[str, bytes]] = _make_message
+    pause_seconds: float = 0
     acknowledged: set[str] = field(default_factory=set)
     sent: int = 0
     is_over: bool = False
@@ -97,12 +115,13 @@ class Ris:
     async def _send_all(self, port: int) -> None:
         while not self.is_over:
             self.sent += 1
-            study, message = _make_message(self.sent)
+            study, message = self.make_message(self.sent)
             while not await self._send(port, message):
                 if self.is_over:
                     return
                 await asyncio.sleep(0.02)
             self.acknowledged.add(study)
+            await asyncio.sleep(self.pause_seconds)
 
     async def _send(self, port: int, message: bytes) -> bool:
         """Return whether AA came back; a connection that is lost says nothing."""
@@ -176,18 +195,6 @@ def make_config(folder: Path, storage_url: str, dmp_port: int) -> SourceConfig:
         probe.bind(("127.0.0.1", 0))
         mllp_port: int = probe.getsockname()[1]
     return SourceConfig(storage_url, key_file, mllp_port, dmp_port)
-
-
-def _make_message(number: int) -> tuple[str, bytes]:
-    """Make the number-th report, of a study that no other report speaks of."""
-    study = StudyInstanceUid(f"1.2.250.1.999.7.{number}")
-    report = replace(
-        REPORT,
-        document_id=f"1.2.250.1.999.45.{number}.1",
-        set_id=f"1.2.250.1.999.45.{number}",
-        studies=(replace(STUDY, study_instance_uid=study),),
-    )
-    return study, message_of(report, replace(SENDING, control_id=f"MSG{number}"))
 
 
 def _every(action: AuditAction) -> AuditSearch:

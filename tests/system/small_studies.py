@@ -27,7 +27,6 @@ _CLASSES = {
     "SR": BasicTextSRStorage,
     "KO": KeyObjectSelectionDocumentStorage,
 }
-_INSTANCES = 2
 
 
 def study_facts(
@@ -47,13 +46,15 @@ def study_facts(
     return StudyFacts(study, ImageKind.CHEST_RADIOGRAPH, "Centre de radiologie")
 
 
-def write_study(facts: StudyFacts, folder: Path, modalities: tuple[str, ...] = ("CR",)) -> None:
-    """Write one series for each modality, of two objects."""
+def write_study(
+    facts: StudyFacts, folder: Path, modalities: tuple[str, ...] = ("CR",), *, instances: int = 2
+) -> None:
+    """Write one series for each modality."""
     target = folder / str(facts.study.study_instance_uid)
     target.mkdir(parents=True)
     for number, modality in enumerate(modalities, 1):
         series = SeriesFacts(number, modality, f"serie {modality}", number, "SANDBOX")
-        for index in range(_INSTANCES):
+        for index in range(instances):
             item = new_object(facts, _CLASSES[modality], ExplicitVRLittleEndian)
             put_series(item, facts, series, index)
             if modality == "CR":

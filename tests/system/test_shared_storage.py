@@ -1,0 +1,131 @@
+"""Two Consommatrice processes on one PostgreSQL: what one begins, the other goes on with.
+
+Both say the same public address, as behind a load balancer; each listens on ports of its own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+from tests.fixtures.postgresql import PostgresqlServer
+from tests.system.demo_session import good_call
+from tests.system.numbered_reports import numbered_report, numbered_study, write_numbered_studies
+from tests.system.ports import free_addresses
+from tests.system.source_site import SiteOptions, SourceSite, source_site
+
+from drimbox.sandbox.journey.browser import Browser, Page
+from drimbox.sandbox.network.addresses import Addresses
+from drimbox.sandbox.network.box_settings import consumer_settings
+from drimbox.sandbox.network.processes import Child, accepts_connections
+from drimbox.sandbox.patients.identities import LUCIE
+from drimbox.sandbox.patients.professionals import REFERRING_PHYSICIAN
+
+pytestmark = [pytest.mark.anyio, pytest.mark.system, pytest.mark.xdist_group("shared")]
+
+
+@dataclass(frozen=True)
+class TwoConsumers:
+    """Where each process listens, and the site around them."""
+
+    site: SourceSite
+    first: str
+    second: str
+
+
+@pytest.fixture(scope="module")
+async def consumers(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgresqlServer
+) -> AsyncIterator[TwoConsumers]:
+    folder = tmp_path_factory.mktemp("shared")
+    images = folder / "images"
+    await asyncio.to_thread(write_numbered_studies, 1, images)
+    async with source_site(SiteOptions(folder, images, (LUCIE.traits.ins,))) as site:
+        study, message = numbered_report(1)
+        await site.send(message)
+        await site.wait_for_kos([study])
+        url = postgresql_server.create_database()
+        public = site.box.addresses
+        async with AsyncExitStack() as stack:
+            first = await start_consumer(site, url, public, stack)
+            second = await start_consumer(site, url, free_addresses(), stack)
+            yield TwoConsumers(site, first, second)
+
+
+async def start_consumer(site: SourceSite, url: str, own: Addresses, stack: AsyncExitStack) -> str:
+    """Start a process with the settings of the other, less its ports; return where it listens."""
+    folder = site.options.folder / f"consumer{own.base}"
+    folder.mkdir(mode=0o700)
+    settings_file = folder / "consumer.toml"
+    settings_file.write_text(
+        consumer_settings(
+            folder,
+            site.box.addresses,
+            site.keys,
+            site.service_addresses,
+            site.pacs,
+            storage_url=url,
+        )
+    )
+    variables = {
+        "DRIMBOX_BROWSER__PORT": str(own.consumer_browser),
+        "DRIMBOX_OPERATOR__PORT": str(own.consumer_operator),
+        "DRIMBOX_DICOM__PORT": str(own.consumer_dicom),
+    }
+    arguments = ["-m", "drimbox", "serve", "--settings", str(settings_file)]
+    child = Child(f"consumer {own.base}", arguments, folder / "consumer.log")
+    stack.push_async_callback(child.stop)
+    await child.start(variables)
+    await child.wait_until(
+        lambda: accepts_connections("127.0.0.1", own.consumer_browser), timeout_seconds=60
+    )
+    return f"http://localhost:{own.consumer_browser}"
+
+
+def at(process: str, url: str) -> str:
+    """Return the same address at another process, as a load balancer would choose it."""
+    return process + "/" + url.split("/", 3)[3]
+
+
+@pytest.mark.requirement("CO.48")
+async def test_a_context_made_at_one_process_is_consulted_at_the_other(
+    consumers: TwoConsumers,
+) -> None:
+    first, second = consumers.first, consumers.second
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        browser = Browser(session)
+        status, location = await browser.post_without_following(f"{first}/drim", good_call(LUCIE))
+        assert status == 303
+        # Signing in begins at the second and ends at the first, whose address is the public one.
+        provider = await browser.open(at(second, location))
+        subject = {"subject": REFERRING_PHYSICIAN.rpps}
+        confirmation = await browser.submit(provider, "/auth/choose", subject)
+        assert confirmation.url.startswith(first)
+        seen = Page(at(second, confirmation.url), confirmation.text)
+        page = await browser.submit(seen, "/confirmation", {})
+        exams = await browser.open(at(first, page.url) + "/exams")
+        assert numbered_study(1).study_instance_uid in exams.text
+        await browser.submit(Page(at(first, page.url), page.text), "/sign-out", {})
+        async with session.get(f"{at(second, page.url)}/exams", allow_redirects=False) as answer:
+            assert answer.status in {303, 401}, "signed out at one, signed out at both"
+
+
+async def test_a_token_of_one_process_opens_the_same_at_the_other(consumers: TwoConsumers) -> None:
+    first, second = consumers.first, consumers.second
+    issuer = consumers.site.service_addresses.pro_sante_connect_issuer
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        form = {"subject": REFERRING_PHYSICIAN.rpps}
+        async with session.post(f"{issuer}/sandbox/token", data=form) as answer:
+            token = (await answer.json())["access_token"]
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        async with session.post(f"{first}/drim", data=good_call(LUCIE), headers=headers) as answer:
+            bound = (await answer.json())["access_token"]
+        for process in (second, first):
+            async with session.get(
+                f"{process}/dicom-web/studies", headers={"Authorization": f"Bearer {bound}"}
+            ) as answer:
+                assert answer.status == 200
+                (study,) = await answer.json(content_type="application/dicom+json")
+                assert study["0020000D"]["Value"] == [numbered_study(1).study_instance_uid]

@@ -1,0 +1,101 @@
+"""The peer listener of a Source, on a real socket with mutual TLS; what stands behind is fake."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from starlette.applications import Starlette
+from tests.fakes.boxes import SOURCE, ListedBoxes, box
+from tests.fakes.dicom_files import made_up_image, write_image
+from tests.fakes.fake_audit_repository import FakeAuditRepository
+from tests.fakes.fake_identity_provider import ISSUER as PSC
+from tests.fakes.fake_study_register import FakeStudyRegister
+from tests.fakes.folder_pacs import FolderPacs
+from tests.fakes.oauth_server import OAuthServer
+from tests.fakes.professionals import ALLOWED_PROFESSIONS
+from tests.fakes.publications import made_up_publication
+
+from drimbox.adapters.image_cache_disk.cache import DiskImageCache
+from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
+from drimbox.entrypoints.http.bearer import PeerAuthentication, ProfessionalTokens
+from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
+from drimbox.entrypoints.http.error_doors import exception_handlers
+from drimbox.entrypoints.http.listener import HttpListener, peer_tls_context
+from drimbox.flows.recent_accesses import RecentAccesses
+from drimbox.flows.source.published_manifests import PublishedManifests
+from drimbox.flows.source.search_published import SearchPublished
+from drimbox.flows.source.serve_study import ServeStudy
+from drimbox.model.publication import Publication, PublicationState
+from drimbox.model.retrieval import TargetResource
+
+NUMBERS = (1, 2, 3)
+
+
+@dataclass
+class PeerSource:
+    """One study of three images, published; boxes is the white list, its port this listener's."""
+
+    server: OAuthServer
+    boxes: ListedBoxes
+    publication: Publication
+
+    @property
+    def audit(self) -> FakeAuditRepository:
+        return self.server.audit
+
+    @property
+    def series(self) -> TargetResource:
+        manifest = self.publication.manifest
+        return TargetResource(manifest.study_instance_uid, manifest.series[0].series_instance_uid)
+
+
+@asynccontextmanager
+async def peer_source(folder: Path) -> AsyncIterator[PeerSource]:
+    pacs_folder = folder / "source-pacs"
+    pacs_folder.mkdir()
+    for number in NUMBERS:
+        write_image(made_up_image(number), pacs_folder / f"{number}.dcm")
+    boxes = ListedBoxes()
+    server = OAuthServer(issuer=f"https://{SOURCE}", trusted_space=boxes)
+    publication = replace(made_up_publication().publication, state=PublicationState.PUBLISHED)
+    cache = DiskImageCache(folder / "source-cache", max_bytes=10**8, max_age_seconds=60)
+    serve = _serve_study(server, publication, FolderPacs(pacs_folder), cache)
+    pixels = PixelWorkerPool(workers=1, deadline_seconds=20)
+    authentication = PeerAuthentication(
+        server.tokens, ProfessionalTokens(PSC, server.provider), boxes
+    )
+    door = DicomwebDoor(authentication, serve, pixels, f"https://{SOURCE}/dicom-web")
+    application = Starlette(
+        routes=[*dicomweb_routes(door, is_for_peers=True), *server.routes()],
+        exception_handlers=exception_handlers(),
+    )
+    own = box(SOURCE)
+    files = own.server
+    tls = peer_tls_context(files.certificate_file, files.key_file, own.ca_file)
+    listener = HttpListener(application, "127.0.0.1", 0, tls=tls)
+    await listener.start()
+    boxes.port = listener.port
+    try:
+        yield PeerSource(server, boxes, publication)
+    finally:
+        await listener.stop()
+        await cache.stop()
+        await pixels.stop()
+
+
+def _serve_study(
+    server: OAuthServer, publication: Publication, pacs: FolderPacs, cache: DiskImageCache
+) -> ServeStudy:
+    register = FakeStudyRegister()
+    register.publications.append(publication)
+    return ServeStudy(
+        register=register,
+        pacs=pacs,
+        cache=cache,
+        audit=server.audit,
+        clock=server.clock,
+        allowed_professions=ALLOWED_PROFESSIONS,
+        find_published=SearchPublished(register, PublishedManifests(register), pacs),
+        accesses=RecentAccesses(server.clock),
+    )

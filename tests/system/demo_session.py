@@ -1,5 +1,6 @@
 """The running demo as tests use it: its descriptor, and what a DPI or a program does with it."""
 
+import shutil
 import ssl
 from collections import Counter
 from collections.abc import Mapping
@@ -82,6 +83,11 @@ class DemoSession:
         """Return how many of these events the box of a role has recorded; all without any."""
         search = AuditSearch(actions=actions, limit=1_000_000)
         return await count_events(self.running.folder / f"{role}.toml", search)
+
+    def forget_images(self) -> None:
+        """Empty the image cache of the Consommatrice, so that images come from the Source again."""
+        for series in (self.running.folder / "consumer" / "images").iterdir():
+            shutil.rmtree(series)
 
     def peer_context(self, *, has_certificate: bool = True) -> ssl.SSLContext:
         """Return TLS towards peer listeners, with the certificate of peer_client or without."""

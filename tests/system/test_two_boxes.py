@@ -319,8 +319,7 @@ async def test_five_large_studies_at_once_cost_the_source_no_200_mebibytes(
 
 async def test_five_callers_at_once_cost_neither_box_200_mebibytes(demo: DemoSession) -> None:
     """PACS -> Source -> Consommatrice -> five callers, of a study that no cache holds yet."""
-    for series in (demo.running.folder / "consumer" / "images").iterdir():
-        shutil.rmtree(series)
+    demo.forget_images()
     tokens = [await demo.context_token(CT_OF_LUCIE.patient) for _ in range(5)]
     url = f"{demo.descriptor['consumer']['dicomweb_url']}/studies/{CT_OF_LUCIE.study_instance_uid}"
     async with Memory(demo).watched() as memory:

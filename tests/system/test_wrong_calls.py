@@ -216,6 +216,7 @@ async def test_without_consent_the_page_says_why_and_no_call_leaves_the_box(
 
 async def test_with_consent_calls_do_leave(demo: DemoSession) -> None:
     """The counters above would stand still as well if nobody counted."""
+    demo.forget_images()
     before = await Traffic.of(demo)
     async with aiohttp.ClientSession(trust_env=False) as session:
         page = await open_consultation(demo, session, {})

@@ -9,7 +9,7 @@ The host is looked up in the white list by exact name and the address rebuilt fr
 the KOS itself is never dialled (threat S1).
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -124,7 +124,10 @@ class RetrieveStudy:
         def open_series(uid: SeriesInstanceUid) -> SeriesCopy:
             key = SeriesKey(manifest.study_instance_uid, uid)
             return self.cache.open_series(
-                key, lambda: self._from_source(context, access_token, study, uid)
+                key,
+                lambda: of_patient(
+                    self._from_source(context, access_token, study, uid), context.patient.ins
+                ),
             )
 
         async def retrieve(
@@ -139,43 +142,28 @@ class RetrieveStudy:
 
         return OpenedStudy(manifest, retrieve, open_series)
 
-    def _from_source(
+    async def _from_source(
         self,
         context: ConsultationContext,
         access_token: str | None,
         study: PriorStudy,
-        series: SeriesInstanceUid,
-    ) -> AsyncIterator[InstanceStream]:
-        if access_token is None:
-            raise NotAuthenticated("the professional's own token is needed to ask a Source")
-        peer = self._peer_of(study.manifest, series)
-
-        def retrieve(token: str) -> AsyncIterator[InstanceStream]:
-            return self.peer.retrieve(
-                peer,
-                TargetResource(study.study_instance_uid, series),
-                access_token=token,
-                kos_sop_instance_uid=study.kos_sop_instance_uid,
-                transfer_syntaxes=LOSSLESS_FIRST,
-            )
-
-        received = self._with_token(peer, context, access_token, retrieve)
-        return of_patient(received, context.patient.ins)
-
-    async def _with_token(
-        self,
-        peer: Peer,
-        context: ConsultationContext,
-        access_token: str,
-        retrieve: Callable[[str], AsyncIterator[InstanceStream]],
+        uid: SeriesInstanceUid,
     ) -> AsyncIterator[InstanceStream]:
         """Retrieve with the token that this box takes; one that it refuses is asked for anew once.
 
         A refusal comes before the first instance, so that nothing is yielded twice.
         """
+        if access_token is None:
+            raise NotAuthenticated("the professional's own token is needed to ask a Source")
+        peer = self._peer_of(study.manifest, uid)
         for is_last in (False, True):
-            token = await self.peer_tokens.token_for(peer, context, access_token)
-            received = retrieve(token)
+            received = self.peer.retrieve(
+                peer,
+                TargetResource(study.study_instance_uid, uid),
+                access_token=await self.peer_tokens.token_for(peer, context, access_token),
+                kos_sop_instance_uid=study.kos_sop_instance_uid,
+                transfer_syntaxes=LOSSLESS_FIRST,
+            )
             try:
                 async for instance in received:
                     yield instance

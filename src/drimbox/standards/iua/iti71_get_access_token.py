@@ -177,7 +177,7 @@ def encode_token_answer(
     }
 
 
-def encode_token_error(code: str, description: str = "") -> dict[str, object]:
+def encode_token_error(code: str, description: str = "") -> dict[str, str]:
     """Return the error answer (RFC 6749 5.2); the description is for the client's developer."""
     # The RFC leaves out quotes and backslashes, and all that is not ASCII.
     said = "".join(c for c in description if c in _DESCRIPTION_CHARACTERS)

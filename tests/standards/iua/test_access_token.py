@@ -11,15 +11,16 @@ from tests.fakes.hostile_tokens import GoodToken
 from tests.fakes.signing_keys import ec_key, signing_key
 
 from drimbox.errors import NotAuthenticated
+from drimbox.model.consent import InformationEtOppositionConsultation
 from drimbox.model.practice import Code
 from drimbox.standards.iua.access_token import (
     AccessToken,
-    IheIua,
     check_binding,
     encode_access_token,
     parse_access_token,
     thumbprint,
 )
+from drimbox.standards.iua.iua_extensions import IheIua
 
 ISSUER = "https://box.test"
 KEY = signing_key("box")
@@ -41,7 +42,12 @@ MAXIMAL = AccessToken(
         subject_organization_id="1750000001",
         subject_role=(Code("10", "1.2.250.1.71.1.2.7", "Médecin"),),
         purpose_of_use=(Code("TREAT", "1.2.3"),),
+        national_provider_identifier="899700000000",
     ),
+    consent=InformationEtOppositionConsultation.INFORME_ET_NON_OPPOSE,
+    actor="db2.test",
+    family_name="DEMO-NGUYEN",
+    given_name="Hélène",
 )
 
 
@@ -59,7 +65,16 @@ def _claims(text: str) -> dict[str, object]:
     [
         pytest.param(MAXIMAL, id="everything"),
         pytest.param(
-            replace(MAXIMAL, context=None, certificate_thumbprint=None, ihe_iua=None),
+            replace(
+                MAXIMAL,
+                context=None,
+                certificate_thumbprint=None,
+                ihe_iua=None,
+                consent=None,
+                actor=None,
+                family_name=None,
+                given_name=None,
+            ),
             id="what is required",
         ),
     ],
@@ -76,7 +91,7 @@ def test_the_claims_are_those_of_rfc_9068_and_iua() -> None:
     claims = _claims(encode_access_token(MAXIMAL, KEY))
     assert set(claims) == {
         "iss", "sub", "client_id", "aud", "scope", "jti", "iat", "exp",
-        "drimbox_context", "cnf", "extensions",
+        "drimbox_context", "cnf", "act", "family_name", "given_name", "extensions",
     }  # fmt: skip
     extensions = claims["extensions"]
     assert isinstance(extensions, dict)
@@ -114,6 +129,17 @@ def test_an_unbound_token_needs_no_certificate() -> None:
         pytest.param({"cnf": {"x5t#S256": "x", "jkt": "y"}}, id="two bindings"),
         pytest.param({"cnf": "x"}, id="cnf is no object"),
         pytest.param({"cnf": {"x5t#S256": 1}}, id="a thumbprint that is a number"),
+        pytest.param({"act": {"sub": "a", "act": {"sub": "b"}}}, id="an actor for another actor"),
+        pytest.param({"act": {"sub": ""}}, id="an actor without a name"),
+        pytest.param({"act": "db2.test"}, id="an actor that is no object"),
+        pytest.param(
+            {"extensions": {"drim_m": {"InformationEtOppositionConsultation": "oui"}}},
+            id="a consent of another word",
+        ),
+        pytest.param(
+            {"extensions": {"drim_m": {"InformationEtOppositionConsultation": True}}},
+            id="a consent that is no word",
+        ),
         pytest.param({"aud": [ISSUER, "https://other.test"]}, id="for us and somebody else"),
         pytest.param({"scope": ""}, id="no scope"),
         pytest.param({"scope": ["a"]}, id="scope is a list"),

@@ -14,7 +14,7 @@ from drimbox.errors import (
     NotAuthenticated,
     NotFound,
 )
-from drimbox.flows.issue_token import CONTEXT_SCOPES
+from drimbox.flows.issue_token import CONTEXT_SCOPES, Subject
 from drimbox.model.access import CallerKind
 
 
@@ -60,6 +60,40 @@ async def test_a_client_of_the_site_is_a_system(box: Box) -> None:
     caller = await box.browser(request(f"bearer {issued.access_token}"))
     assert (caller.kind, caller.subject) == (CallerKind.SYSTEM, "dpi")
     assert (caller.scopes, caller.context) == (frozenset({"ITI-67"}), None)
+
+
+@pytest.mark.anyio
+async def test_whom_a_client_asks_for_is_who_calls(box: Box) -> None:
+    issued = box.tokens.issue(Subject("nurse-7", "dpi", frozenset({"ITI-67"})))
+    caller = await box.browser(request(f"Bearer {issued.access_token}"))
+    assert (caller.kind, caller.subject) == (CallerKind.SYSTEM, "nurse-7")
+
+
+@pytest.mark.anyio
+async def test_what_an_application_hands_to_sources_is_the_sessions_own_token(box: Box) -> None:
+    token = await _context_token(box)
+    session = await box.open_session(CONTEXT)
+    stored = box.contexts.contexts[CONTEXT]
+    box.contexts.contexts[CONTEXT] = replace(stored, session_identifier=COOKIE)
+    caller = await box.browser(request(f"Bearer {token}"))
+    assert caller.access_token == session.access_token
+    # A session whose token is about to end gets a fresh one first.
+    box.clock.advance(100)
+    fresh = await box.browser(request(f"Bearer {token}"))
+    assert fresh.access_token not in {session.access_token, None}
+
+
+@pytest.mark.anyio
+async def test_a_program_goes_on_with_its_own_token_when_the_session_is_over(box: Box) -> None:
+    token = await _context_token(box)
+    stored = box.contexts.contexts[CONTEXT]
+    box.contexts.contexts[CONTEXT] = replace(stored, session_identifier="over")
+    assert (await box.browser(request(f"Bearer {token}"))).access_token == "psc-program"
+    without = replace(stored, session_identifier="over", access_token=None)
+    box.contexts.contexts[CONTEXT] = without
+    with pytest.raises(NotAuthenticated) as refusal:
+        await box.browser(request(f"Bearer {token}"))
+    assert refusal.value.error == "invalid_token"
 
 
 @pytest.mark.anyio

@@ -30,7 +30,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class GrantedToken:
-    """What a grant gave; professional where it acts for one, patient the id in Patient/<id>."""
+    """What a grant gave, and for whom.
+
+    professional and context where it is for one of them; subject where a client named another.
+    """
 
     issued: IssuedToken
     scopes: frozenset[str]

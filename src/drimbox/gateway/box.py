@@ -80,6 +80,8 @@ class Box:
         await parts.peer.start()
         self._stack.push_async_callback(parts.peer.stop)
         self._stack.push_async_callback(parts.pixels.stop)
+        # In the background: the codecs take a second to load, and nothing waits for them yet.
+        self._run(parts.pixels.start())
         self._stack.push_async_callback(parts.cache.stop)
         if self._is_first_worker:
             await parts.pacs.start()

@@ -5,6 +5,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from drimbox.model.uids import TransferSyntaxUid
+
 
 class ImageFormat(Enum):
     """Media type of a rendered frame."""
@@ -13,13 +15,36 @@ class ImageFormat(Enum):
     PNG = "image/png"
 
 
+class WindowShape(Enum):
+    """How a window maps values to grey (PS3.3 C.11.2.1.3); the value is the word of PS3.18."""
+
+    LINEAR = "linear"
+    LINEAR_EXACT = "linear-exact"
+    SIGMOID = "sigmoid"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRegion:
+    """The part of an image that is drawn, in its pixels from the top left corner; None: the rest.
+
+    A flip mirrors the region once it is cut out.
+    """
+
+    left: int = 0
+    top: int = 0
+    width: int | None = None
+    height: int | None = None
+    is_flipped_horizontally: bool = False
+    is_flipped_vertically: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Rendering:
     """How a frame is drawn.
 
     frame counts from 1. window is (center, width) in output units of the modality LUT, or None for
-    the one of the header, else the extent of the values. size is the largest (width, height), or
-    None.
+    the one of the header, else the extent of the values; shape goes with it (linear where None).
+    size is the largest (width, height), or None; a smaller image grows to it where may_enlarge.
     """
 
     frame: int = 1
@@ -27,6 +52,9 @@ class Rendering:
     size: tuple[int, int] | None = None
     format: ImageFormat = ImageFormat.JPEG
     quality: int = 85
+    shape: WindowShape | None = None
+    region: SourceRegion | None = None
+    may_enlarge: bool = False
 
 
 class PixelWorker(Protocol):
@@ -36,6 +64,7 @@ class PixelWorker(Protocol):
         """Return one frame as JPEG or PNG.
 
         Raises:
+            InvalidValue: the region lies outside of the image.
             NotFound: there is no such frame.
             NotAcceptable: the object has no pixels to draw.
         """
@@ -48,8 +77,19 @@ class PixelWorker(Protocol):
             NotAcceptable: the object has no pixels.
         """
 
-    async def decode_frame(self, path: Path, frame: int) -> bytes:
-        """Return one frame's pixels as Explicit VR Little Endian holds them."""
+    async def transcode_frame(self, path: Path, frame: int, syntax: TransferSyntaxUid) -> bytes:
+        """Return one frame as that transfer syntax holds it.
 
-    async def decode_file(self, path: Path, target: Path) -> None:
-        """Write the object anew in Explicit VR Little Endian."""
+        Raises:
+            NotFound: there is no such frame.
+            NotAcceptable: the object has no pixels, or such pixels cannot be in that syntax.
+        """
+
+    async def transcode_file(self, path: Path, target: Path, syntax: TransferSyntaxUid) -> None:
+        """Write the object anew in that transfer syntax, under the same SOP Instance UID.
+
+        Where the syntax is lossy the object says so (PS3.3 C.7.6.1.1.5).
+
+        Raises:
+            NotAcceptable: the object has no pixels, or such pixels cannot be in that syntax.
+        """

@@ -17,9 +17,11 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.errors import MalformedMessage, NotAcceptable, NotFound
+from drimbox.model.uids import TransferSyntaxUid
 from drimbox.ports.pixel_worker import ImageFormat, Rendering
 
 pytestmark = pytest.mark.anyio
+NATIVE = TransferSyntaxUid("1.2.840.10008.1.2.1")
 Array = NDArray[np.uint16]
 
 
@@ -79,8 +81,8 @@ async def test_a_lossless_syntax_gives_back_the_pixels(
     syntax, encode = ENCODERS[name]
     array = gradient()
     path = write(tmp_path / "a.dcm", [encode(array)], syntax)
-    assert await pool.decode_frame(path, 1) == array.tobytes()
-    await pool.decode_file(path, tmp_path / "b.dcm")
+    assert await pool.transcode_frame(path, 1, NATIVE) == array.tobytes()
+    await pool.transcode_file(path, tmp_path / "b.dcm", NATIVE)
     decoded = dcmread(tmp_path / "b.dcm")
     assert decoded.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     assert decoded.PixelData == array.tobytes()
@@ -92,7 +94,7 @@ async def test_rle_gives_back_the_pixels(pool: PixelWorkerPool, tmp_path: Path) 
     image = dcmread(path)
     image.compress(RLELossless)
     image.save_as(path)
-    assert await pool.decode_frame(path, 1) == array.tobytes()
+    assert await pool.transcode_frame(path, 1, NATIVE) == array.tobytes()
 
 
 async def test_signed_values_keep_their_sign(pool: PixelWorkerPool, tmp_path: Path) -> None:
@@ -100,15 +102,15 @@ async def test_signed_values_keep_their_sign(pool: PixelWorkerPool, tmp_path: Pa
     stored = (signed.view(np.uint16) & 0x0FFF).astype(np.uint16)
     octets = imagecodecs.jpegls_encode(stored)
     path = write(tmp_path / "a.dcm", [octets], ENCODERS["JPEG-LS"][0], PixelRepresentation=1)
-    assert await pool.decode_frame(path, 1) == signed.tobytes()
+    assert await pool.transcode_frame(path, 1, NATIVE) == signed.tobytes()
 
 
 async def test_each_frame_is_its_own(pool: PixelWorkerPool, tmp_path: Path) -> None:
     frames = [gradient() + n for n in range(3)]
     path = write(tmp_path / "a.dcm", [f.tobytes() for f in frames])
-    assert await pool.decode_frame(path, 2) == frames[1].tobytes()
+    assert await pool.transcode_frame(path, 2, NATIVE) == frames[1].tobytes()
     with pytest.raises(NotFound):
-        await pool.decode_frame(path, 4)
+        await pool.transcode_frame(path, 4, NATIVE)
 
 
 @pytest.mark.requirement("VI-CS.21")
@@ -169,7 +171,7 @@ async def test_corrupt_codestreams_end_in_an_error_or_in_some_picture(
             corrupt[chance.randrange(len(corrupt))] = chance.randrange(256)
         path = write(tmp_path / f"{chance.random()}.dcm", [bytes(corrupt)], syntax)
         try:
-            assert len(await pool.decode_frame(path, 1)) == 40 * 64 * 2
+            assert len(await pool.transcode_frame(path, 1, NATIVE)) == 40 * 64 * 2
         except MalformedMessage:
             continue
 
@@ -180,14 +182,14 @@ async def test_a_claim_of_another_size_is_refused_before_decoding(
     syntax, encode = ENCODERS["JPEG 2000"]
     path = write(tmp_path / "a.dcm", [encode(gradient(400, 640))], syntax)
     with pytest.raises(MalformedMessage):
-        await pool.decode_frame(path, 1)
+        await pool.transcode_frame(path, 1, NATIVE)
 
 
 async def test_a_deadline_ends_the_child(tmp_path: Path) -> None:
     pool = PixelWorkerPool(workers=1, deadline_seconds=0.001)
     path = write(tmp_path / "a.dcm", [gradient().tobytes()])
     with pytest.raises(MalformedMessage):
-        await pool.decode_frame(path, 1)
+        await pool.transcode_frame(path, 1, NATIVE)
     await pool.stop()
 
 
@@ -209,3 +211,36 @@ async def test_a_child_that_died_while_idle_is_not_asked(
     process.kill()
     await process.wait()
     assert await pool.stored_frame(path, 1) == gradient().tobytes()
+
+
+async def test_a_child_that_dies_as_it_is_asked_is_asked_for_once_more(
+    pool: PixelWorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "image.dcm", [gradient().tobytes()])
+    await pool.stored_frame(path, 1)
+    monkeypatch.setattr(type(pool._idle[0]), "is_alive", True)  # not yet known to be dead
+    pool._idle[0]._process.kill()
+    assert await pool.stored_frame(path, 1) == gradient().tobytes()
+
+
+async def test_children_start_before_they_are_needed(tmp_path: Path) -> None:
+    pool = PixelWorkerPool(workers=2)
+    await pool.start()
+    assert len(pool._idle) == 2
+    path = write(tmp_path / "image.dcm", [gradient().tobytes()])
+    assert await pool.stored_frame(path, 1) == gradient().tobytes()
+    await pool.stop()
+
+
+async def test_a_file_of_many_frames_has_the_deadline_for_each(tmp_path: Path) -> None:
+    """Eighty frames of JPEG 2000 take longer than the deadline together, none of them alone."""
+    big = np.tile(gradient(), (8, 8))
+    octets = ENCODERS["JPEG 2000"][1](big)
+    shape = {"Rows": big.shape[0], "Columns": big.shape[1]}
+    path = write(tmp_path / "a.dcm", [octets] * 80, ENCODERS["JPEG 2000"][0], **shape)
+    pool = PixelWorkerPool(workers=1, deadline_seconds=0.4)
+    try:
+        await pool.transcode_file(path, tmp_path / "b.dcm", NATIVE)
+    finally:
+        await pool.stop()
+    assert dcmread(tmp_path / "b.dcm").PixelData == big.tobytes() * 80

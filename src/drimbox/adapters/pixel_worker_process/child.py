@@ -7,22 +7,29 @@ import sys
 import orjson
 
 MAX_ADDRESS_SPACE = 3 * 1024**3
+MAX_OPEN_FILES = 64
 
 
 def main() -> None:
     """Serve until the parent closes the pipe."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_SPACE, MAX_ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Imported after the limits are set, so that they hold for the codecs too.
     from drimbox.adapters.pixel_worker_process.operations import answer
 
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+
+    def tell_progress() -> None:
+        stdout.write(b"+")
+        stdout.flush()
+
     stdout.write(b"R")
     stdout.flush()
     while len(prefix := stdin.read(4)) == 4:
         request = orjson.loads(stdin.read(int.from_bytes(prefix, "big")))
-        status, payload = answer(request)
+        status, payload = answer(request, tell_progress)
         stdout.write(status + len(payload).to_bytes(4, "big"))
         stdout.write(payload)
         stdout.flush()

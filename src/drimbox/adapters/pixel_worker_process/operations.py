@@ -1,39 +1,58 @@
 """What a jailed child does with one request; every failure has its status octet (see pool.py)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from drimbox.adapters.pixel_worker_process import pixels
-from drimbox.adapters.pixel_worker_process.drawing import draw
-from drimbox.ports.pixel_worker import ImageFormat
+from drimbox.adapters.pixel_worker_process.drawing import NoSuchRegion, draw
+from drimbox.adapters.pixel_worker_process.encoding import (
+    CannotEncode,
+    transcode_file,
+    transcode_frame,
+)
+from drimbox.ports.pixel_worker import ImageFormat, Rendering, SourceRegion, WindowShape
+
+_Request = Mapping[str, Any]
+_STATUS_OF: dict[type[Exception], bytes] = {
+    pixels.NoSuchFrame: b"1",
+    pixels.NoPixels: b"2",
+    CannotEncode: b"4",
+    NoSuchRegion: b"5",
+}
+_UNREADABLE = b"3"
 
 
-def answer(request: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """The status and the payload; never raises, whatever the octets of the file are."""
-    path = Path(request["path"])
+def answer(request: _Request, tell_progress: Callable[[], None]) -> tuple[bytes, bytes]:
+    """Return the status and the payload; never raises, whatever the octets of the file are."""
     try:
-        if request["operation"] == "decode_file":
-            pixels.decode_file(path, Path(request["target"]))
-            return b"0", b""
-        if request["operation"] == "stored_frame":
-            return b"0", pixels.stored_frame(path, request["frame"])
-        if request["operation"] == "decode_frame":
-            return b"0", pixels.decode_frame(path, request["frame"]).tobytes()
-        window = request["window"]
-        size = request["size"]
-        drawn = draw(
-            pixels.load(path),
-            pixels.decode_frame(path, request["frame"]),
-            window=(window[0], window[1]) if window else None,
-            size=(size[0], size[1]) if size else None,
-            image_format=ImageFormat[request["format"]],
-            quality=request["quality"],
-        )
-    except pixels.NoSuchFrame:
-        return b"1", b""
-    except pixels.NoPixels:
-        return b"2", b""
-    except Exception:  # noqa: BLE001  # hostile octets raise anything; the child must go on
-        return b"3", b""
-    return b"0", drawn
+        return b"0", _do(request, tell_progress)
+    except Exception as error:  # noqa: BLE001  # hostile octets raise anything; the child goes on
+        return _STATUS_OF.get(type(error), _UNREADABLE), b""
+
+
+def _do(request: _Request, tell_progress: Callable[[], None]) -> bytes:
+    path, operation = Path(request["path"]), request["operation"]
+    if operation == "render":
+        return draw(path, _rendering(request))
+    if operation == "stored_frame":
+        return pixels.stored_frame(path, request["frame"])
+    if operation == "transcode_frame":
+        return transcode_frame(path, request["frame"], request["syntax"])
+    transcode_file(path, Path(request["target"]), request["syntax"], tell_progress)
+    return b""
+
+
+def _rendering(request: _Request) -> Rendering:
+    window, size = request["window"], request["size"]
+    shape, region = request["shape"], request["region"]
+    return Rendering(
+        frame=request["frame"],
+        window=(window[0], window[1]) if window else None,
+        size=(size[0], size[1]) if size else None,
+        format=ImageFormat[request["format"]],
+        quality=request["quality"],
+        shape=WindowShape[shape] if shape else None,
+        region=SourceRegion(**region) if region else None,
+        may_enlarge=request["may_enlarge"],
+    )

@@ -2,13 +2,17 @@
 
     child  ──▶ parent   READY (1 octet), once, when its codecs are loaded
     parent ──▶ child    length (4 octets, big endian), JSON request
+    child  ──▶ parent   PROGRESS (1 octet), any number of them: one frame of many is done
     child  ──▶ parent   status (1 octet), length (4 octets), payload
 
-The child limits its own memory before it reads anything; the parent kills it at its deadline.
-The deadline of a request does not count the start of a child: that takes seconds on a busy machine.
+The child limits its own memory before it reads anything; the parent kills it when a frame takes
+longer than the deadline. The start of a child does not count: it takes seconds on a busy machine.
 """
 
 import asyncio
+import contextlib
+import fcntl
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,72 +21,107 @@ from pathlib import Path
 import orjson
 import structlog
 
-from drimbox.errors import MalformedMessage, NotAcceptable, NotFound, TooLarge, Unavailable
+from drimbox.errors import InvalidValue, MalformedMessage, NotAcceptable, NotFound, Unavailable
+from drimbox.model.uids import TransferSyntaxUid
 from drimbox.ports.pixel_worker import Rendering
 
 _log = structlog.get_logger("pixel_worker")
 _MAX_ANSWER_BYTES = 512 * 1024 * 1024
+_PIPE_BYTES = 1024 * 1024
 _SECONDS_TO_START = 30.0
-READY = b"R"
-OK, NO_FRAME, NO_PIXELS, UNREADABLE = b"0", b"1", b"2", b"3"
+_LONGEST_FILE_SECONDS = 600.0
+READY, PROGRESS = b"R", b"+"
+OK, NO_FRAME, NO_PIXELS, UNREADABLE, NO_SUCH_SYNTAX, NO_SUCH_REGION = (
+    str(n).encode() for n in range(6)
+)
 
 
 class PixelWorkerPool:
-    """Implements ports.pixel_worker.PixelWorker; children start when first needed."""
+    """Implements ports.pixel_worker.PixelWorker, with as many children as there are cores."""
 
-    def __init__(self, *, workers: int = 2, deadline_seconds: float = 5.0) -> None:
-        """Bound the number of children and the seconds that each request may take."""
+    def __init__(self, *, workers: int | None = None, deadline_seconds: float = 5.0) -> None:
+        """Bound the number of children, and the seconds that each frame may take."""
+        self._workers = workers or len(os.sched_getaffinity(0))
         self._idle: list[_Child] = []
-        self._slots = asyncio.Semaphore(workers)
+        self._slots = asyncio.Semaphore(self._workers)
         self._deadline_seconds = deadline_seconds
+
+    async def start(self) -> None:
+        """Start the children before the first image needs one; a failure waits for that image."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._workers - len(self._idle)):
+                group.create_task(self._start_idle())
 
     async def render(self, path: Path, rendering: Rendering) -> bytes:
         """See ports.pixel_worker."""
-        values = asdict(rendering) | {"format": rendering.format.name}
+        values = asdict(rendering) | {
+            "format": rendering.format.name,
+            "shape": rendering.shape.name if rendering.shape else None,
+        }
         return await self._ask({"operation": "render", "path": str(path)} | values)
 
     async def stored_frame(self, path: Path, frame: int) -> bytes:
         """See ports.pixel_worker."""
         return await self._ask({"operation": "stored_frame", "path": str(path), "frame": frame})
 
-    async def decode_frame(self, path: Path, frame: int) -> bytes:
+    async def transcode_frame(self, path: Path, frame: int, syntax: TransferSyntaxUid) -> bytes:
         """See ports.pixel_worker."""
-        return await self._ask({"operation": "decode_frame", "path": str(path), "frame": frame})
+        request = {"operation": "transcode_frame", "path": str(path), "frame": frame}
+        return await self._ask(request | {"syntax": str(syntax)})
 
-    async def decode_file(self, path: Path, target: Path) -> None:
-        """See ports.pixel_worker; a large object may take ten times the deadline of a frame."""
-        request = {"operation": "decode_file", "path": str(path), "target": str(target)}
-        await self._ask(request, deadline_seconds=self._deadline_seconds * 10)
+    async def transcode_file(self, path: Path, target: Path, syntax: TransferSyntaxUid) -> None:
+        """See ports.pixel_worker."""
+        request = {"operation": "transcode_file", "path": str(path), "target": str(target)}
+        async with asyncio.timeout(_LONGEST_FILE_SECONDS):
+            await self._ask(request | {"syntax": str(syntax)})
 
     async def stop(self) -> None:
         """End the idle children."""
         while self._idle:
             await self._idle.pop().kill()
 
-    async def _ask(
-        self, request: Mapping[str, object], *, deadline_seconds: float | None = None
-    ) -> bytes:
+    async def _ask(self, request: Mapping[str, object]) -> bytes:
         async with self._slots:
-            child = await self._living_child()
+            octets = orjson.dumps(request)
+            child, has_waited = await self._living_child()
             try:
-                async with asyncio.timeout(deadline_seconds or self._deadline_seconds):
-                    status, payload = await child.ask(orjson.dumps(request))
-            except BaseException as error:
-                await child.kill()
-                if isinstance(error, TimeoutError | EOFError | ConnectionError):
-                    _log.warning("pixel_worker_killed", reason=type(error).__name__)
-                    raise MalformedMessage("the pixels cannot be decoded in bounds") from error
-                raise
-            self._idle.append(child)
+                status, payload = await self._use(child, octets)
+            except (EOFError, ConnectionError) as error:
+                # It may have died while it waited, a moment before it was asked: once more.
+                if not has_waited:
+                    raise _undecodable(error) from error
+                try:
+                    status, payload = await self._use(await _Child.start(), octets)
+                except (EOFError, ConnectionError) as second:
+                    raise _undecodable(second) from second
+            except TimeoutError as error:
+                raise _undecodable(error) from error
         return _unwrap(status, payload)
 
-    async def _living_child(self) -> "_Child":
+    async def _use(self, child: "_Child", request: bytes) -> tuple[bytes, bytes]:
+        """Ask, and keep the child for the next request; one that failed is ended."""
+        try:
+            answer = await child.ask(request, self._deadline_seconds)
+        except BaseException:
+            await child.kill()
+            raise
+        self._idle.append(child)
+        return answer
+
+    async def _living_child(self) -> tuple["_Child", bool]:
+        """Return a child, and whether it has been waiting."""
         while self._idle:
             child = self._idle.pop()
             if child.is_alive:
-                return child
+                return child, True
             await child.kill()  # ended by the system while it waited: reap it, take another
-        return await _Child.start()
+        return await _Child.start(), False
+
+    async def _start_idle(self) -> None:
+        try:
+            self._idle.append(await _Child.start())
+        except (Unavailable, OSError) as error:
+            _log.warning("pixel_worker_not_started", reason=str(error))
 
 
 class _Child:
@@ -101,7 +140,9 @@ class _Child:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            limit=_PIPE_BYTES,
         )
+        _widen(process)
         child = cls(process)
         try:
             async with asyncio.timeout(_SECONDS_TO_START):
@@ -109,7 +150,7 @@ class _Child:
         except BaseException as error:
             await child.kill()
             if isinstance(error, TimeoutError | EOFError):
-                raise Unavailable("no pixel worker could be started") from error
+                raise Unavailable("pixel worker", "could not be started") from error
             raise
         return child
 
@@ -117,19 +158,37 @@ class _Child:
     def is_alive(self) -> bool:
         return self._process.returncode is None and not self._stdout.at_eof()
 
-    async def ask(self, request: bytes) -> tuple[bytes, bytes]:
-        self._stdin.write(len(request).to_bytes(4, "big") + request)
-        await self._stdin.drain()
-        status = await self._stdout.readexactly(1)
-        length = int.from_bytes(await self._stdout.readexactly(4), "big")
-        if length > _MAX_ANSWER_BYTES:
-            raise TooLarge("a decoded frame over 512 MiB")
-        return status, await self._stdout.readexactly(length)
+    async def ask(self, request: bytes, deadline_seconds: float) -> tuple[bytes, bytes]:
+        """Return status and payload; each frame, and then the payload, has the deadline anew."""
+        async with asyncio.timeout(deadline_seconds):
+            self._stdin.write(len(request).to_bytes(4, "big") + request)
+            await self._stdin.drain()
+            status = await self._stdout.readexactly(1)
+        while status == PROGRESS:
+            async with asyncio.timeout(deadline_seconds):
+                status = await self._stdout.readexactly(1)
+        async with asyncio.timeout(deadline_seconds):
+            length = int.from_bytes(await self._stdout.readexactly(4), "big")
+            if length > _MAX_ANSWER_BYTES:
+                raise EOFError("a frame over 512 MiB")
+            return status, await self._stdout.readexactly(length)
 
     async def kill(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
+
+
+def _widen(process: asyncio.subprocess.Process) -> None:
+    """Let the pipe hold a whole slice: fewer wake-ups than with the 64 KiB of the system."""
+    transport = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]  # noqa: SLF001
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(transport.get_extra_info("pipe").fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+def _undecodable(error: Exception) -> MalformedMessage:
+    _log.warning("pixel_worker_killed", reason=type(error).__name__)
+    return MalformedMessage("the pixels cannot be decoded in bounds")
 
 
 def _unwrap(status: bytes, payload: bytes) -> bytes:
@@ -139,4 +198,8 @@ def _unwrap(status: bytes, payload: bytes) -> bytes:
         raise NotFound("no such frame")
     if status == NO_PIXELS:
         raise NotAcceptable("this object has no pixels to draw")
+    if status == NO_SUCH_SYNTAX:
+        raise NotAcceptable("such pixels cannot be sent in that transfer syntax")
+    if status == NO_SUCH_REGION:
+        raise InvalidValue("viewport", "a region of the image")
     raise MalformedMessage("the pixels cannot be decoded")

@@ -87,7 +87,7 @@ class OutgoingInstances:
             await file.write(encode_file_meta(*uids, instance.transfer_syntax_uid))
             async for chunk in instance.chunks:
                 await file.write(chunk)
-        await self.pixels.decode_file(stored, decoded)
+        await self.pixels.transcode_file(stored, decoded, EXPLICIT_VR_LITTLE_ENDIAN)
         return InstanceStream(*uids, EXPLICIT_VR_LITTLE_ENDIAN, data_set_chunks(decoded))
 
 

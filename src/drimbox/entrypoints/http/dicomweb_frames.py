@@ -67,8 +67,12 @@ async def frames_response(
     if instance.transfer_syntax_uid in _VIDEO:
         raise NotAcceptable("a video has no frames of its own; retrieve the instance")
     choice = _choose(instance.transfer_syntax_uid, ranges, is_one=len(numbers) == 1)
-    read = pixels.stored_frame if choice.is_as_stored else pixels.decode_frame
-    frames = [await read(instance.path, number) for number in numbers]
+    frames = [
+        await pixels.stored_frame(instance.path, number)
+        if choice.is_as_stored
+        else await pixels.transcode_frame(instance.path, number, EXPLICIT_VR_LITTLE_ENDIAN)
+        for number in numbers
+    ]
     content_type = f"{choice.media_type}; transfer-syntax={choice.transfer_syntax}"
     if not choice.is_multipart:
         return Response(frames[0], headers=NO_STORE | {"Content-Type": content_type})

@@ -6,13 +6,13 @@
 from enum import Enum
 from http import HTTPStatus
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from drimbox.errors import InvalidValue, NotAcceptable
 from drimbox.standards.dicomweb.media_types import parse_accept
 from drimbox.standards.fhir.code_systems import Json
+from drimbox.standards.fhir.json import cleaned, encode_json
 from drimbox.standards.fhir.xml import encode_xml
 
 PRIVATE = "private, no-store"
@@ -69,7 +69,8 @@ def resource_response(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Write a resource; what concerns a patient is kept nowhere."""
-    content = orjson.dumps(resource) if written_as is Format.JSON else encode_xml(resource)
+    is_json = written_as is Format.JSON
+    content = encode_json(resource) if is_json else encode_xml(cleaned(resource))
     return Response(
         content,
         int(status),

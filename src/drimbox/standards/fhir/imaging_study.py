@@ -24,6 +24,7 @@ from drimbox.standards.fhir.code_systems import (
     Json,
     coding,
     concept,
+    uri_of,
 )
 from drimbox.standards.fhir.date_times import instant, local_date_time
 from drimbox.standards.fhir.endpoint import WadoEndpoint
@@ -117,7 +118,9 @@ def acts(study: PriorStudy) -> tuple[Code, ...]:
     return tuple(
         code
         for code in study.document.event_codes
-        if code.value not in MODALITIES and code.value not in regions
+        if code.value not in MODALITIES
+        and code.value not in regions
+        and uri_of(str(code.system)) != DCM
     )
 
 

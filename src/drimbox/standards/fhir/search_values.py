@@ -98,7 +98,7 @@ def local_interval(day: date, at: time | None, zone: tzinfo = SITE_ZONE) -> Inte
     if at is not None:
         return instant_interval(datetime.combine(day, at, zone))
     low = datetime.combine(day, time.min, zone)
-    return _interval(low, _days_after(low, 1))
+    return _interval(low, _after(low, timedelta(days=1)))
 
 
 def parse_interval(text: str) -> Interval:
@@ -141,27 +141,32 @@ def _end_of(
     if day is None:
         return _following(low, low.year + low.month // 12, low.month % 12 + 1)
     if hour is None:
-        return _days_after(low, 1)
-    return low + (timedelta(minutes=1) if second is None else timedelta(seconds=1))
+        return _after(low, timedelta(days=1))
+    return _after(low, timedelta(minutes=1) if second is None else timedelta(seconds=1))
 
 
 def _following(low: datetime, year: int, month: int) -> datetime:
     return low.replace(year=year, month=month) if year <= MAXYEAR else END
 
 
-def _days_after(low: datetime, days: int) -> datetime:
-    """Count in local days: one has 23 or 25 hours when the clocks change."""
+def _after(low: datetime, span: timedelta) -> datetime:
+    """Add in the wall clock's time: a day has 23 or 25 hours when the clocks change."""
     try:
-        return low + timedelta(days=days)
+        return low + span
     except OverflowError:
         return END
 
 
 def _interval(low: datetime, high: datetime) -> Interval:
+    return Interval(_utc(low, BEGINNING), _utc(high, END))
+
+
+def _utc(moment: datetime, limit: datetime) -> datetime:
+    """Return the moment in UTC; at either end of the calendar, the calendar's own limit."""
     try:
-        return Interval(low.astimezone(UTC), high.astimezone(UTC))
+        return moment.astimezone(UTC)
     except OverflowError:
-        return Interval(BEGINNING if low.year == 1 else low.astimezone(UTC), END)
+        return limit
 
 
 def _zone(text: str | None) -> tzinfo:

@@ -15,7 +15,7 @@ _NAMESPACE = "http://hl7.org/fhir"
 
 
 def encode_xml(resource: Json) -> bytes:
-    """Write a resource.
+    """Write a resource whose texts are those of FHIR (see json.cleaned).
 
     Raises:
         InvalidValue: a text with characters that XML 1.0 cannot hold.

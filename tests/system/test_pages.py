@@ -1,0 +1,167 @@
+"""What a professional does, in a real browser: DPI, sign-in, patient, exams, images, export."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.system.chromium import Chromium, Tab, find_chromium, running_chromium
+from tests.system.demo_session import DemoSession
+
+from drimbox.sandbox.patients.identities import LUCIE, PATIENTS
+from drimbox.sandbox.patients.professionals import REFERRING_PHYSICIAN
+from drimbox.sandbox.patients.scenario import ScenarioStudy
+from drimbox.sandbox.patients.studies import CT_OF_LUCIE, STUDIES
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.system,
+    pytest.mark.xdist_group("demo"),
+    pytest.mark.skipif(find_chromium() is None, reason="no Chromium (apt-get install chromium)"),
+]
+
+_PUBLISHED = [pytest.param(study, id=study.key) for study in STUDIES if study.is_published]
+_SECONDS_TO_FIRST_IMAGE = 5.0
+# Tells whether the viewport shows a picture: its pixels are of many greys.
+_SHOWS_AN_IMAGE = """(() => {
+  const canvas = document.getElementById("canvas");
+  if (!canvas || !canvas.width) return false;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const greys = new Set();
+  for (let i = 0; i < data.length; i += 4) greys.add(data[i]);
+  return greys.size > 16;
+})()"""
+
+
+@pytest.fixture(scope="module")
+async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromium]:
+    async with running_chromium(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the screenshots go, for people to look at."""
+    return tmp_path_factory.mktemp("pages")
+
+
+async def call_from_dpi(
+    demo: DemoSession, chromium: Chromium, study: ScenarioStudy, *, names_study: bool
+) -> Tab:
+    """Open the DPI, choose the patient (and the exam), press its button; return the tab opened."""
+    dpi = await chromium.open(f"http://localhost:{demo.running.addresses.dpi}/")
+    number = PATIENTS.index(study.patient) + 1
+    await dpi.click(f"#patients li:nth-child({number}) button")
+    if names_study:
+        day = f"{study.started_at:%d/%m/%Y}"
+        await dpi.evaluate(
+            "(s => { s.value = [...s.options].find("
+            f"o => o.text.includes('{day}')).value; s.dispatchEvent(new Event('change')) }})"
+            "(document.getElementById('study'))"
+        )
+    await dpi.click("#call button.primary")
+    return await chromium.next_tab()
+
+
+async def sign_in(tab: Tab) -> None:
+    await tab.click(f"button[name=subject][value='{REFERRING_PHYSICIAN.rpps}']")
+
+
+async def confirm(tab: Tab) -> None:
+    await tab.click(".confirm-actions button")
+
+
+def complaints_of(chromium: Chromium) -> list[str]:
+    return [complaint for tab in chromium.tabs for complaint in tab.complaints]
+
+
+async def test_a_professional_goes_from_the_dpi_to_the_export(
+    demo: DemoSession, chromium: Chromium, pictures: Path
+) -> None:
+    print(f"\nscreenshots in {pictures}")  # noqa: T201
+    tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=False)
+    await chromium.tabs[-2].screenshot(pictures / "1-dpi.png")
+    await tab.wait_for("document.title.includes('Pro Santé Connect')")
+    await tab.screenshot(pictures / "2-sign-in.png")
+    await sign_in(tab)
+    await tab.wait_for("document.querySelector('.confirm-actions button') !== null")
+    assert LUCIE.traits.family_name in await tab.evaluate("document.body.innerText")
+    await tab.screenshot(pictures / "3-confirm.png")
+    await confirm(tab)
+    exam = f"[data-study='{CT_OF_LUCIE.study_instance_uid}']"
+    await tab.wait_for(f'document.querySelector("{exam}") !== null')
+    await tab.screenshot(pictures / "4-exams.png")
+
+    await tab.click(f"{exam} .exam-actions a")
+    viewer = await chromium.next_tab()
+    seconds = await viewer.wait_for(_SHOWS_AN_IMAGE)
+    print(f"first image after {seconds:.2f} s")  # noqa: T201
+    assert seconds < _SECONDS_TO_FIRST_IMAGE
+    await viewer.screenshot(pictures / "5-viewer.png")
+
+    await tab.click(f"{exam} [data-pick]")
+    await tab.screenshot(pictures / "6-export-bar.png")
+    await tab.click("#export-bar button")
+    await tab.wait_for("document.querySelector('.export[data-state=done]') !== null")
+    await tab.wait_for(f'document.querySelector("{exam} .chip-good") !== null')
+    await tab.screenshot(pictures / "7-exported.png")
+    assert complaints_of(chromium) == []
+
+
+async def test_the_viewer_scrolls_windows_and_zooms(
+    chromium: Chromium, demo: DemoSession, pictures: Path
+) -> None:
+    tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=True)
+    await confirm(tab)
+    await tab.wait_for(_SHOWS_AN_IMAGE)
+    for action in ("[data-action=next]", "[data-action=invert]", "[data-action=reset]"):
+        before = await _picture(tab)
+        await tab.click(action)
+        await tab.wait_for(f"{_PICTURE} !== '{before}'")
+    await tab.wait_for("document.getElementById('position-text').value.startsWith('2 /')")
+    await tab.screenshot(pictures / "8-viewer-scrolled.png")
+    assert complaints_of(chromium) == []
+
+
+_PICTURE = """(() => {
+  const canvas = document.getElementById("canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let sum = 0;
+  for (let i = 0; i < data.length; i += 4) sum = (sum * 31 + data[i]) >>> 0;
+  return String(sum);
+})()"""
+
+
+async def _picture(tab: Tab) -> str:
+    return str(await tab.evaluate(_PICTURE))
+
+
+@pytest.mark.requirement("S-domains")
+@pytest.mark.requirement("VI-CS.26")
+@pytest.mark.parametrize("study", _PUBLISHED)
+async def test_the_viewer_shows_each_kind_of_exam(
+    chromium: Chromium, demo: DemoSession, pictures: Path, study: ScenarioStudy
+) -> None:
+    tab = await call_from_dpi(demo, chromium, study, names_study=True)
+    await confirm(tab)
+    seconds = await tab.wait_for(_SHOWS_AN_IMAGE)
+    print(f"\n{study.key}: first image after {seconds:.2f} s")  # noqa: T201
+    shown = await tab.evaluate("document.body.innerText")
+    assert study.patient.traits.family_name in shown
+    assert "non destiné au diagnostic" in shown.lower()
+    await tab.screenshot(pictures / f"9-viewer-{study.key}.png")
+    assert complaints_of(chromium) == []
+
+
+async def test_signing_out_ends_it_and_nothing_left_this_machine(
+    demo: DemoSession, chromium: Chromium, pictures: Path
+) -> None:
+    tab = await chromium.open(f"{demo.consumer}/consultation")
+    await tab.wait_for("document.querySelector('.sign-out button') !== null")
+    await tab.screenshot(pictures / "A-home.png")
+    await tab.click(".sign-out button")
+    await tab.wait_for("document.querySelector('.sign-out button') === null")
+    await tab.screenshot(pictures / "B-signed-out.png")
+    await tab.goto(f"{demo.consumer}/consultation")
+    await tab.wait_for("document.title.includes('Pro Santé Connect')")
+    assert {host for tab in chromium.tabs for host in tab.hosts} == {"localhost"}
+    assert complaints_of(chromium) == []

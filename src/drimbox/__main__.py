@@ -2,6 +2,7 @@
 
 import typer
 
+from drimbox.command_line import publications
 from drimbox.command_line.demo import demo
 from drimbox.command_line.serve import serve
 
@@ -13,6 +14,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(serve)
+app.add_typer(publications.app, name="publications")
 
 
 def main() -> None:

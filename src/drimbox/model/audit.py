@@ -21,6 +21,7 @@ class AuditAction(Enum):
     FHIR_READ = "fhir-read"
     TOKEN_ISSUED = "token-issued"  # ITI-71  # noqa: S105
     ACCESS_REFUSED = "access-refused"
+    AUDIT_SEARCHED = "audit-searched"  # CS.10, PS3.15 A.5.3.2
 
 
 class AuditOutcome(Enum):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from drimbox.model.publication import PublicationJob
+from drimbox.model.publication import JobState, PublicationJob
 
 
 class Outbox(Protocol):
@@ -26,8 +26,10 @@ class Outbox(Protocol):
 class OutboxAdministration(Protocol):
     """For `drimbox publications` and /admin."""
 
-    async def find_jobs(self, *, limit: int = 100) -> tuple[PublicationJob, ...]:
-        """List jobs, newest first."""
+    async def find_jobs(
+        self, *, limit: int = 100, state: JobState | None = None
+    ) -> tuple[PublicationJob, ...]:
+        """List jobs, of one state or of all, newest first."""
 
     async def get_job(self, job_id: int) -> PublicationJob:
         """Raise NotFound when there is none."""

@@ -114,9 +114,13 @@ class SqlOutbox:
 
         await self._database.write(work)
 
-    async def find_jobs(self, *, limit: int = 100) -> tuple[PublicationJob, ...]:
+    async def find_jobs(
+        self, *, limit: int = 100, state: JobState | None = None
+    ) -> tuple[PublicationJob, ...]:
         """List jobs, newest first, without the octets of their documents."""
         statement = select(outbox).order_by(_columns.job_id.desc()).limit(limit)
+        if state is not None:
+            statement = statement.where(_columns.state == state.value)
         rows = await self._database.read(lambda c: c.execute(statement).all())
         return tuple(self._to_model(row, ()) for row in rows)
 

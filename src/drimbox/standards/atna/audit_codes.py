@@ -31,6 +31,7 @@ QUERY = AuditCode("110112", "DCM", "Query")
 USER_AUTHENTICATION = AuditCode("110114", "DCM", "User Authentication")
 INSTANCES_TRANSFERRED = AuditCode("110104", "DCM", "DICOM Instances Transferred")
 PATIENT_RECORD = AuditCode("110110", "DCM", "Patient Record")
+AUDIT_LOG_USED = AuditCode("110101", "DCM", "Audit Log Used")
 SECURITY_ALERT = AuditCode("110113", "DCM", "Security Alert")
 
 PATIENT_NUMBER = AuditCode("2", "RFC-3881", "Patient Number")
@@ -121,4 +122,6 @@ PROFILES: dict[AuditAction, EventProfile] = {
     ),
     # PS3.15 A.5.3.11.
     AuditAction.ACCESS_REFUSED: _local(SECURITY_ALERT, "E", _RESTRICTED_FUNCTION),
+    # PS3.15 A.5.3.2.
+    AuditAction.AUDIT_SEARCHED: _local(AUDIT_LOG_USED, "R"),
 }

@@ -1,0 +1,46 @@
+"""What a command prints: a table for people, or the same rows as JSON for programs."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Row = Mapping[str, object]
+_MARKS = {True: Text("✓", style="green"), False: Text("✗", style="red"), None: Text("–")}
+
+
+def print_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print the columns of each row; a row may lack one."""
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    Console(highlight=False, soft_wrap=False).print(table)
+
+
+def print_facts(facts: Row, *, as_json: bool) -> None:
+    """Print one thing, a line for each of its names."""
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False, indent=1))
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name.replace("_", " "), _cell(value))
+    Console(highlight=False).print(table)
+
+
+def _cell(value: object) -> Text:
+    """Show a value as it is: nothing in it is markup."""
+    if value is None or isinstance(value, bool):
+        return _MARKS[value]
+    if isinstance(value, list | tuple):
+        return Text(", ".join(str(one) for one in value))
+    return Text(str(value))

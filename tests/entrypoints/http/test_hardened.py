@@ -1,6 +1,7 @@
 """The listener against hostile connections: N1, N3, N4, N5, N6 of the security page."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -24,12 +25,21 @@ class Recorder:
 
     def __init__(self) -> None:
         self.certificates: list[bytes | None] = []
+        self.has_no_delay: list[bool] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
+        self.has_no_delay.append(_has_no_delay(send))
         self.certificates.append(client_certificate(scope))
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"ok"})
+
+
+def _has_no_delay(send: Send) -> bool:
+    """Tell whether the connection behind uvicorn's send has TCP_NODELAY."""
+    transport = send.__self__.transport  # type: ignore[attr-defined]
+    accepted = transport.get_extra_info("socket")
+    return bool(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
 
 @pytest.fixture
@@ -173,3 +183,10 @@ async def test_a_second_request_on_the_connection_has_its_own_deadline(
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 200")
     writer.close()
+
+
+async def test_the_body_of_an_answer_does_not_wait_for_its_head_to_be_acknowledged(
+    plain: HttpListener, recorder: Recorder
+) -> None:
+    await exchange(plain.port, GET + b"\r\n")
+    assert recorder.has_no_delay == [True]

@@ -6,7 +6,6 @@ import pytest
 from tests.fakes.scripted_pacs import Peer, scripted_pacs
 
 from drimbox.adapters.pacs_dimse import pacs as pacs_module
-from drimbox.adapters.pacs_dimse.circuit_breaker import FAILURES, OPEN_SECONDS, CircuitBreaker
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.adapters.pacs_dimse.presentation_contexts import storage_proposals
 from drimbox.adapters.pacs_dimse.search import SeriesOutline, StudyOutline
@@ -14,6 +13,7 @@ from drimbox.adapters.pacs_dimse.study_memory import LIFETIME_SECONDS, MAX_STUDI
 from drimbox.errors import NotFound, RejectedByPartner, Unavailable
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopClassUid, StudyInstanceUid
+from drimbox.ports.circuit_breaker import FAILURES, OPEN_SECONDS, CircuitBreaker
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
 from drimbox.standards.dicom.sop_classes import STORAGE_SOP_CLASSES
 from drimbox.standards.dicom.transfer_syntaxes import (

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 
 from drimbox.adapters.pacs_dimse import search
-from drimbox.adapters.pacs_dimse.circuit_breaker import CircuitBreaker
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, FindScu
 from drimbox.adapters.pacs_dimse.get_scu import GetNotSupported, RetrievalScope, get
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
@@ -17,6 +16,7 @@ from drimbox.errors import NotFound, RejectedByPartner, Unavailable
 from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
 from drimbox.model.study import Study
 from drimbox.model.uids import SopClassUid, StudyInstanceUid, TransferSyntaxUid
+from drimbox.ports.circuit_breaker import CircuitBreaker
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
 from drimbox.standards.dicom.sop_classes import STORAGE_SOP_CLASSES
 

@@ -14,7 +14,6 @@ from contextlib import aclosing
 import aiohttp
 
 from drimbox.adapters.peer_dicomweb.peer_connection import PARTNER, PeerConnection
-from drimbox.adapters.peer_dicomweb.received_parts import received_instances
 from drimbox.errors import (
     DrimboxError,
     MalformedMessage,
@@ -31,6 +30,7 @@ from drimbox.model.uids import SopInstanceUid, TransferSyntaxUid
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.settings.partners import TlsFiles
 from drimbox.standards.dicomweb.media_types import parse_media_type
+from drimbox.standards.dicomweb.received_instances import received_instances
 
 _ERROR_OF_STATUS: dict[int, type[DrimboxError]] = {
     401: NotAuthenticated,
@@ -72,7 +72,7 @@ class DicomwebPeerDrimbox:
         async with self.connection.request(peer, "GET", path, headers=headers) as answer:
             boundary = _check_answer(answer)
             chunks = answer.content.iter_any()
-            async with aclosing(received_instances(chunks, boundary)) as instances:
+            async with aclosing(received_instances(chunks, boundary, PARTNER)) as instances:
                 async for instance in instances:
                     yield instance
 

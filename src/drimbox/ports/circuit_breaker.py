@@ -1,4 +1,7 @@
-"""Spare a partner that is down: after FAILURES in a row, answer at once for OPEN_SECONDS."""
+"""Spare a partner that is down: after FAILURES in a row, answer at once for OPEN_SECONDS.
+
+Shared by adapters, one breaker a partner, so that no other function waits for it (R4).
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -21,9 +21,9 @@ _MAX_META_BYTES = 64 * 1024
 
 
 async def received_instances(
-    chunks: AsyncIterator[bytes], boundary: str
+    chunks: AsyncIterator[bytes], boundary: str, partner: str
 ) -> AsyncGenerator[InstanceStream, None]:
-    """Yield each part as an instance.
+    """Yield each part as an instance; partner is how errors name who sends.
 
     Raises:
         MalformedMessage: not multipart, or a part that is no DICOM file.
@@ -33,11 +33,11 @@ async def received_instances(
     async with aclosing(_events(reader, chunks)) as events:
         async for event in events:
             if isinstance(event, PartStart):
-                part = _Part(events)
+                part = _Part(events, partner)
                 yield await part.instance()
                 await part.skip_rest()
     if not reader.is_finished:
-        raise Unavailable("Source box", "stopped in the middle of its answer")
+        raise Unavailable(partner, "stopped in the middle of its answer")
 
 
 async def _events(
@@ -51,8 +51,9 @@ async def _events(
 class _Part:
     """One part, read from the events of the whole message."""
 
-    def __init__(self, events: AsyncIterator[PartEvent]) -> None:
+    def __init__(self, events: AsyncIterator[PartEvent], partner: str) -> None:
         self._events = events
+        self._partner = partner
         self._is_finished = False
         self._rest = b""
 
@@ -101,6 +102,6 @@ class _Part:
             if isinstance(event, PartFinished):
                 break
         else:
-            raise Unavailable("Source box", "stopped in the middle of an instance")
+            raise Unavailable(self._partner, "stopped in the middle of an instance")
         self._is_finished = True
         return None

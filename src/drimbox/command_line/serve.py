@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 
 from drimbox.command_line.failures import fail
 from drimbox.command_line.logging_setup import set_up_logging
@@ -37,7 +38,7 @@ def serve(
     number = int(os.environ.get(_WORKER_VARIABLE, "0"))
     others = _start_other_workers(settings, role, workers) if number == 0 else []
     try:
-        asyncio.run(_run(loaded, number=number, is_shared=workers > 1 or number > 0))
+        uvloop.run(_run(loaded, number=number, is_shared=workers > 1 or number > 0))
     except (DrimboxError, OSError) as error:
         fail(str(error))
     finally:

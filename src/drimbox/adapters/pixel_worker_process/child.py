@@ -11,7 +11,7 @@ MAX_OPEN_FILES = 64
 
 
 def main() -> None:
-    """Serve until the parent closes the pipe."""
+    """Serve until the parent closes the socket."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_SPACE, MAX_ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))

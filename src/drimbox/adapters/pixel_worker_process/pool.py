@@ -10,9 +10,8 @@ longer than the deadline. The start of a child does not count: it takes seconds 
 """
 
 import asyncio
-import contextlib
-import fcntl
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -27,7 +26,7 @@ from drimbox.ports.pixel_worker import Rendering
 
 _log = structlog.get_logger("pixel_worker")
 _MAX_ANSWER_BYTES = 512 * 1024 * 1024
-_PIPE_BYTES = 1024 * 1024
+_BUFFER_BYTES = 1024 * 1024
 _SECONDS_TO_START = 30.0
 _LONGEST_FILE_SECONDS = 600.0
 READY, PROGRESS = b"R", b"+"
@@ -125,28 +124,39 @@ class PixelWorkerPool:
 
 
 class _Child:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018
+    """One process; a socket pair is its standard input and output, wider than a pipe."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         self._process = process
-        self._stdin = process.stdin
-        self._stdout = process.stdout
+        self._reader = reader
+        self._writer = writer
 
     @classmethod
     async def start(cls) -> "_Child":
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "drimbox.adapters.pixel_worker_process.child",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=_PIPE_BYTES,
-        )
-        _widen(process)
-        child = cls(process)
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "drimbox.adapters.pixel_worker_process.child",
+                    stdin=theirs.fileno(),
+                    stdout=theirs.fileno(),
+                    stderr=asyncio.subprocess.DEVNULL,
+                )
+        except BaseException:
+            ours.close()
+            raise
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
+        child = cls(process, reader, writer)
         try:
             async with asyncio.timeout(_SECONDS_TO_START):
-                await child._stdout.readexactly(len(READY))
+                await child._reader.readexactly(len(READY))
         except BaseException as error:
             await child.kill()
             if isinstance(error, TimeoutError | EOFError):
@@ -156,34 +166,28 @@ class _Child:
 
     @property
     def is_alive(self) -> bool:
-        return self._process.returncode is None and not self._stdout.at_eof()
+        return self._process.returncode is None and not self._reader.at_eof()
 
     async def ask(self, request: bytes, deadline_seconds: float) -> tuple[bytes, bytes]:
         """Return status and payload; each frame, and then the payload, has the deadline anew."""
         async with asyncio.timeout(deadline_seconds):
-            self._stdin.write(len(request).to_bytes(4, "big") + request)
-            await self._stdin.drain()
-            status = await self._stdout.readexactly(1)
+            self._writer.write(len(request).to_bytes(4, "big") + request)
+            await self._writer.drain()
+            status = await self._reader.readexactly(1)
         while status == PROGRESS:
             async with asyncio.timeout(deadline_seconds):
-                status = await self._stdout.readexactly(1)
+                status = await self._reader.readexactly(1)
         async with asyncio.timeout(deadline_seconds):
-            length = int.from_bytes(await self._stdout.readexactly(4), "big")
+            length = int.from_bytes(await self._reader.readexactly(4), "big")
             if length > _MAX_ANSWER_BYTES:
                 raise EOFError("a frame over 512 MiB")
-            return status, await self._stdout.readexactly(length)
+            return status, await self._reader.readexactly(length)
 
     async def kill(self) -> None:
+        self._writer.close()
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
-
-
-def _widen(process: asyncio.subprocess.Process) -> None:
-    """Let the pipe hold a whole slice: fewer wake-ups than with the 64 KiB of the system."""
-    transport = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]  # noqa: SLF001
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(transport.get_extra_info("pipe").fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _undecodable(error: Exception) -> MalformedMessage:

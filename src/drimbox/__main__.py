@@ -2,9 +2,11 @@
 
 import typer
 
-from drimbox.command_line import publications
+from drimbox.command_line import alerts, audit, publications, white_list
 from drimbox.command_line.demo import demo
+from drimbox.command_line.doctor import doctor
 from drimbox.command_line.serve import serve
+from drimbox.command_line.statistics import statistics
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,7 +16,12 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(serve)
+app.command()(doctor)
 app.add_typer(publications.app, name="publications")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(audit.app, name="audit")
+app.command()(statistics)
+app.add_typer(white_list.app, name="white-list")
 
 
 def main() -> None:

@@ -72,6 +72,20 @@ async def test_events_are_found_as_recorded(
 
 
 @pytest.mark.anyio
+@pytest.mark.requirement("KPI")
+async def test_what_happened_is_counted_from_an_instant_to_before_another(
+    repository: AuditRepository,
+) -> None:
+    assert isinstance(repository, SqlAuditRepository | FakeAuditRepository)
+    for event in (QUERIED, SERVED, RECEIVED):
+        await repository.record(event)
+    outcomes = await repository.find_outcomes(SERVED.occurred_at, RECEIVED.occurred_at)
+    assert [(o.occurred_at, o.action, o.outcome) for o in outcomes] == [
+        (e.occurred_at, e.action, e.outcome) for e in (SERVED, QUERIED)
+    ]
+
+
+@pytest.mark.anyio
 async def test_each_event_keeps_the_message_it_was_told_by(
     sql_repository: SqlAuditRepository,
 ) -> None:

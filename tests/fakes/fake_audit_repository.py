@@ -1,10 +1,11 @@
 """An audit trail in memory."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from drimbox.errors import Unavailable
 from drimbox.model.audit import AuditAction, AuditEvent
-from drimbox.ports.audit_repository import AuditSearch
+from drimbox.ports.audit_repository import AuditSearch, RecordedOutcome
 
 
 @dataclass
@@ -22,6 +23,11 @@ class FakeAuditRepository:
     async def find(self, search: AuditSearch) -> tuple[AuditEvent, ...]:
         found = [e for e in reversed(self.events) if _matches(e, search)]
         return tuple(found[: search.limit])
+
+    async def find_outcomes(self, since: datetime, until: datetime) -> tuple[RecordedOutcome, ...]:
+        found = [e for e in self.events if since <= e.occurred_at < until]
+        found.sort(key=lambda e: e.occurred_at)
+        return tuple(RecordedOutcome(e.occurred_at, e.action, e.outcome) for e in found)
 
     async def verify(self) -> int:
         return len(self.events)

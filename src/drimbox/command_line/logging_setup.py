@@ -41,6 +41,19 @@ def set_up_logging(level: int = logging.INFO) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
+def keep_logs_apart() -> None:
+    """Send warnings to standard error: what a command prints is its answer, and nothing else."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            _redact,
+            structlog.processors.JSONRenderer(ensure_ascii=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
 def _redact(
     logger: object, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:

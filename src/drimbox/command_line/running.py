@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from drimbox.command_line.failures import fail
+from drimbox.command_line.logging_setup import keep_logs_apart
 from drimbox.errors import DrimboxError
 from drimbox.settings.load import Settings, load_settings
 
@@ -14,6 +15,7 @@ T = TypeVar("T")
 
 def run(work: Coroutine[object, object, T]) -> T:
     """Run it to its end; what goes wrong is said on standard error, with exit code 1."""
+    keep_logs_apart()
     try:
         return asyncio.run(work)
     except (DrimboxError, OSError) as error:

@@ -1,6 +1,7 @@
 """What a command prints: a table for people, or the same rows as JSON for programs."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 Row = Mapping[str, object]
+_WITHOUT_FOLDING = 2000
 _MARKS = {True: Text("✓", style="green"), False: Text("✗", style="red"), None: Text("–")}
 
 
@@ -21,7 +23,7 @@ def print_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) ->
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console(highlight=False, soft_wrap=False).print(table)
+    _console().print(table)
 
 
 def print_facts(facts: Row, *, as_json: bool) -> None:
@@ -34,7 +36,13 @@ def print_facts(facts: Row, *, as_json: bool) -> None:
     table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name.replace("_", " "), _cell(value))
-    Console(highlight=False).print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Fold to the terminal; where there is none, one line a row, for grep."""
+    is_terminal = sys.stdout.isatty()
+    return Console(highlight=False, width=None if is_terminal else _WITHOUT_FOLDING)
 
 
 def _cell(value: object) -> Text:

@@ -117,7 +117,7 @@ def _server(
 
 def _token_issuer(parts: AuthorizationParts, base_url: str) -> TokenIssuer:
     oauth = parts.settings.oauth
-    signing_key = _signing_key(oauth.signing_key_file)
+    signing_key = read_signing_key(oauth.signing_key_file)
     return TokenIssuer(
         issuer=base_url,
         signing_key=signing_key,
@@ -152,7 +152,7 @@ def _client(settings: OAuthClientSettings) -> RegisteredClient:
     )
 
 
-def _signing_key(file: Path) -> SigningKey:
+def read_signing_key(file: Path) -> SigningKey:
     try:
         return parse_signing_key(_read(file))
     except MalformedMessage as error:
@@ -163,7 +163,7 @@ def _other_keys(files: tuple[Path, ...], signing_key: SigningKey) -> PublicKeys:
     """Read the keys beside; two with one kid would leave one of them without a voice."""
     keys, kids = PublicKeys(), {signing_key.kid}
     for file in files:
-        key = _signing_key(file)
+        key = read_signing_key(file)
         if key.kid in kids:
             raise SettingsError(str(file), "has the kid of another of our keys")
         kids.add(key.kid)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from drimbox.model.audit import AuditAction, AuditEvent
+from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,22 @@ class AuditSearch:
 
     def __repr__(self) -> str:
         return "AuditSearch()"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOutcome:
+    """When something of a kind happened, and how it ended; nobody is named."""
+
+    occurred_at: datetime
+    action: AuditAction
+    outcome: AuditOutcome
+
+
+class AuditStatistics(Protocol):
+    """What can be counted without opening an event."""
+
+    async def find_outcomes(self, since: datetime, until: datetime) -> tuple[RecordedOutcome, ...]:
+        """List what happened from since until before until, oldest first."""
 
 
 class AuditRepository(Protocol):

@@ -8,7 +8,7 @@ its reach: that is what forwarding to another repository is for (ITI-20).
 """
 
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
@@ -18,8 +18,8 @@ from drimbox.adapters.storage_sql.records import decode_record, encode_record
 from drimbox.adapters.storage_sql.sealing import Sealing
 from drimbox.adapters.storage_sql.tables import audit_events, audit_head
 from drimbox.errors import Mismatch
-from drimbox.model.audit import AuditEvent
-from drimbox.ports.audit_repository import AuditSearch
+from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
+from drimbox.ports.audit_repository import AuditSearch, RecordedOutcome
 from drimbox.standards.atna.audit_message import AuditSource, encode_audit_message
 
 _columns = audit_events.c
@@ -68,6 +68,18 @@ class SqlAuditRepository:
         )
         rows = await self._database.read(lambda c: c.execute(statement).all())
         return tuple(self._open(row.message, "message", row.sequence) for row in rows)
+
+    async def find_outcomes(self, since: datetime, until: datetime) -> tuple[RecordedOutcome, ...]:
+        statement = (
+            select(_columns.occurred_at, _columns.action, _columns.outcome)
+            .where(_columns.occurred_at >= since, _columns.occurred_at < until)
+            .order_by(_columns.occurred_at, _columns.sequence)
+        )
+        rows = await self._database.read(lambda c: c.execute(statement).all())
+        return tuple(
+            RecordedOutcome(row.occurred_at, AuditAction(row.action), AuditOutcome(row.outcome))
+            for row in rows
+        )
 
     async def verify(self) -> int:
         return await self._database.read(self._verify)

@@ -75,6 +75,11 @@ class Database:
         # One SQLite writer a time: waiting here is fair and short, waiting in SQLite is a poll.
         self._writers = CapacityLimiter(1 if self.is_sqlite else threads)
 
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database; None with PostgreSQL."""
+        return Path(self._url.database or "") if self.is_sqlite else None
+
     async def read(self, work: Work[Result]) -> Result:
         """Run in one transaction that sees one state and changes nothing.
 
@@ -201,7 +206,8 @@ class Database:
         every lock of the process on it (fcntl(2)), and the next process to leave would then remove
         a write-ahead log that is still written to.
         """
-        path = Path(self._url.database or "")
+        path = self.file
+        assert path is not None  # noqa: S101  # SQLite only
         try:
             if path.stat().st_mode & 0o077:
                 path.chmod(0o600)

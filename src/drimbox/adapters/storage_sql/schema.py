@@ -1,9 +1,13 @@
 """Bring the schema to this version when a box starts, and check that the key is the database's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from anyio import to_thread
 from sqlalchemy import Connection, select
@@ -15,6 +19,7 @@ from drimbox.errors import Mismatch, SettingsError
 
 _PLACE = ("storage_key", "proof")
 _PROOF = b"the key of this database"
+_OTHER_VERSION = "the database is not of this version of drimbox"
 
 
 async def prepare(database: Database, sealing: Sealing) -> None:
@@ -27,6 +32,32 @@ async def prepare(database: Database, sealing: Sealing) -> None:
     await to_thread.run_sync(_prepare, database, sealing)
 
 
+async def examine(database: Database, sealing: Sealing) -> bool:
+    """Look at an existing database and change nothing; tell whether its schema is the last one.
+
+    Raises:
+        SettingsError: it is of a later drimbox, sealed with another key, or not a database of ours.
+        Unavailable: the database does not answer.
+    """
+    return await to_thread.run_sync(_examine, database, sealing)
+
+
+def _examine(database: Database, sealing: Sealing) -> bool:
+    with database.transaction("DEFERRED") as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        if revision is None:
+            raise SettingsError("storage.url", "holds no database of drimbox yet")
+        with _migrations() as config:
+            script = ScriptDirectory.from_config(config)
+            known = {one.revision for one in script.walk_revisions()}
+            head = script.get_current_head()
+        if revision not in known:
+            raise SettingsError("storage.url", f"{_OTHER_VERSION}: revision {revision}")
+        proof: bytes = connection.execute(select(storage_key.c.proof)).scalar_one()
+        _check_proof(proof, sealing)
+        return revision == head
+
+
 def _prepare(database: Database, sealing: Sealing) -> None:
     with database.transaction("IMMEDIATE") as connection:
         database.lock(connection, "drimbox schema")
@@ -35,22 +66,30 @@ def _prepare(database: Database, sealing: Sealing) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
-    with as_file(files("drimbox.adapters.storage_sql") / "migrations") as folder:
-        config = Config()
-        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    with _migrations() as config:
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            why = f"the database is not of this version of drimbox: {error}"
-            raise SettingsError("storage.url", why) from error
+            raise SettingsError("storage.url", f"{_OTHER_VERSION}: {error}") from error
+
+
+@contextmanager
+def _migrations() -> Iterator[Config]:
+    with as_file(files("drimbox.adapters.storage_sql") / "migrations") as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        yield config
 
 
 def _check_key(database: Database, connection: Connection, sealing: Sealing) -> None:
     row = {"only_row": 1, "proof": sealing.seal(_PROOF, *_PLACE)}
     if database.insert_once(connection, storage_key, row):
         return
-    proof: bytes = connection.execute(select(storage_key.c.proof)).scalar_one()
+    _check_proof(connection.execute(select(storage_key.c.proof)).scalar_one(), sealing)
+
+
+def _check_proof(proof: bytes, sealing: Sealing) -> None:
     try:
         sealing.unseal(proof, *_PLACE)
     except Mismatch:

@@ -32,8 +32,9 @@ from drimbox.standards.trusted_space.certificates import (
     load_crl,
     name_attributes,
 )
-from drimbox.standards.trusted_space.list_signature import MAX_BYTES, verify_list_signature
-from drimbox.standards.trusted_space.white_list import WhiteList, parse_white_list
+from drimbox.standards.trusted_space.list_signature import MAX_BYTES
+from drimbox.standards.trusted_space.verification import ExpectedSigner, verify_white_list
+from drimbox.standards.trusted_space.white_list import WhiteList
 
 _log = structlog.get_logger("trusted_space")
 _RETRY_SECONDS = 60.0
@@ -64,7 +65,6 @@ class VerifiedTrustedSpace:
         self._anchors = load_certificates(settings.anchors_file.read_bytes())
         self._peer_anchors = load_certificates(settings.peer_anchors_file.read_bytes())
         self._directory = settings.state_directory
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._state: _State | None = None
         self._refreshed_at: datetime | None = None
 
@@ -89,19 +89,26 @@ class VerifiedTrustedSpace:
             NotAuthenticated: the signature does not hold.
             Refused: the signer is not the one expected, or the list is older than the one in force.
         """
-        urls = (self._settings.white_list_url, *self._settings.crl_urls)
-        content, *crls = await asyncio.gather(*(_download(url) for url in urls))
-        revocation = _revocation(crls)
-        white_list = self.verify(content, revocation)
-        kept = self._kept_generation()
-        if kept is not None and white_list.generated_at < kept:
-            raise Refused("the white list is older than the one in force")
+        content, *crls = await self._fetch()
+        white_list, revocation = self._verify_newest(content, crls)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace(self._directory / "liste-blanche.xml", content)
         for number, crl in enumerate(crls):
             _replace(self._directory / f"{number}.crl", crl)
         _replace(self._directory / "generation", white_list.generated_at.isoformat().encode())
         self._put_in_force(white_list, revocation)
         _log.info("white_list_in_force", peers=len(white_list.peers))
+
+    async def preview(self) -> WhiteList:
+        """Do the same, in this process only: nothing on disk changes, for a look from beside.
+
+        Raises:
+            The same.
+        """
+        content, *crls = await self._fetch()
+        white_list, revocation = self._verify_newest(content, crls)
+        self._put_in_force(white_list, revocation)
+        return white_list
 
     def restore(self) -> bool:
         """Put the kept list in force when none is, after verifying it again; tell whether it is.
@@ -125,16 +132,15 @@ class VerifiedTrustedSpace:
 
     def verify(self, content: bytes, revocation: RevocationLists | None) -> WhiteList:
         """Verify signature, path, signer and (unless None) revocation; return the list."""
-        signed = verify_list_signature(content)
-        check_path(
-            signed.signer,
-            signed.intermediates,
-            self._anchors,
-            now=self._clock.now(),
+        settings = self._settings
+        verified = verify_white_list(
+            content,
+            signer=ExpectedSigner(settings.signer_common_name, settings.signer_organizational_unit),
+            anchors=self._anchors,
             revocation=revocation,
+            now=self._clock.now(),
         )
-        _check_signer(signed.signer, self._settings)
-        return parse_white_list(signed.content)
+        return verified.white_list
 
     def check_peer_certificate(self, certificate_der: bytes) -> Peer:
         """See ports.trusted_space."""
@@ -181,6 +187,20 @@ class VerifiedTrustedSpace:
             raise NotFound("no white list is in force")
         return self._state.white_list.generated_at
 
+    async def _fetch(self) -> list[bytes]:
+        urls = (self._settings.white_list_url, *self._settings.crl_urls)
+        return await asyncio.gather(*(_download(url) for url in urls))
+
+    def _verify_newest(
+        self, content: bytes, crls: Sequence[bytes]
+    ) -> tuple[WhiteList, RevocationLists]:
+        revocation = _revocation(crls)
+        white_list = self.verify(content, revocation)
+        kept = self._kept_generation()
+        if kept is not None and white_list.generated_at < kept:
+            raise Refused("the white list is older than the one in force")
+        return white_list, revocation
+
     def _current(self) -> _State:
         state, refreshed_at = self._state, self._refreshed_at
         if state is None or refreshed_at is None:
@@ -209,16 +229,6 @@ class VerifiedTrustedSpace:
 
 def _revocation(crls: Sequence[bytes]) -> RevocationLists:
     return RevocationLists(tuple(load_crl(c) for c in crls))
-
-
-def _check_signer(signer: x509.Certificate, settings: TrustedSpaceSettings) -> None:
-    attributes = dict(name_attributes(signer.subject))
-    wanted = {
-        x509.NameOID.COMMON_NAME.dotted_string: settings.signer_common_name,
-        x509.NameOID.ORGANIZATIONAL_UNIT_NAME.dotted_string: settings.signer_organizational_unit,
-    }
-    if any(attributes.get(oid) != value for oid, value in wanted.items()):
-        raise Refused("the white list is not signed by the expected signer")
 
 
 async def _download(url: str) -> bytes:

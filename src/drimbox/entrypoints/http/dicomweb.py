@@ -14,20 +14,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.entrypoints.http.dicomweb_answers import OutgoingInstances, instances_response
-from drimbox.entrypoints.http.dicomweb_frames import frames_response, rendered_response
-from drimbox.entrypoints.http.dicomweb_metadata import (
-    MetadataRequest,
+from drimbox.entrypoints.http.dicomweb_bulk_data import (
+    all_bulk_data_response,
     bulk_data_response,
-    metadata_response,
+    pixel_data_response,
 )
+from drimbox.entrypoints.http.dicomweb_frames import frames_response
+from drimbox.entrypoints.http.dicomweb_instances import instances_response
+from drimbox.entrypoints.http.dicomweb_metadata import MetadataRequest, metadata_response
+from drimbox.entrypoints.http.dicomweb_metadata_xml import metadata_xml_response
+from drimbox.entrypoints.http.dicomweb_rendered import rendered_response, thumbnail_response
+from drimbox.entrypoints.http.dicomweb_request import ImageRequest
 from drimbox.entrypoints.http.dicomweb_search import SearchDoor, search_routes
-from drimbox.flows.opened_study import ImageService, OpenedStudy
+from drimbox.flows.opened_study import ImageService
 from drimbox.model.access import Caller
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
 from drimbox.ports.pixel_worker import PixelWorker
-from drimbox.standards.dicomweb.media_types import MediaRange, choose_metadata, parse_accept
+from drimbox.standards.dicomweb.media_types import DICOM_XML, choose_metadata
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
 _CAPABILITIES = "application/json"
@@ -44,51 +48,48 @@ class DicomwebDoor:
 
     async def retrieve(self, request: Request) -> Response:
         """Study, series or instance as DICOM objects (PS3.18 10.4.1.1.1)."""
-        caller = await self.authenticate(request)
-        target = _target(request)
-        opened = await self._open(request, caller, target)
-        outgoing = OutgoingInstances(opened, target, self.pixels)
-        return await instances_response(outgoing, _accept(request))
+        return await instances_response(await self._ask(request))
 
     async def metadata(self, request: Request) -> Response:
-        caller = await self.authenticate(request)
-        target = _target(request)
-        opened = await self._open(request, caller, target)
-        choose_metadata(_accept(request))
-        return await metadata_response(MetadataRequest(opened, target, self.base_url))
+        asked = await self._ask(request)
+        media_type = choose_metadata(asked.ranges)
+        metadata = MetadataRequest(asked.opened, asked.target, self.base_url)
+        if media_type == DICOM_XML:
+            return await metadata_xml_response(metadata)
+        return await metadata_response(metadata)
 
     async def bulk_data(self, request: Request) -> Response:
-        caller = await self.authenticate(request)
-        opened, target = await self._open_instance(request, caller)
-        asked = MetadataRequest(opened, target, self.base_url)
-        return await bulk_data_response(asked, request.path_params["path"], _accept(request))
+        return await bulk_data_response(await self._ask(request), request.path_params["path"])
+
+    async def all_bulk_data(self, request: Request) -> Response:
+        return await all_bulk_data_response(await self._ask(request))
+
+    async def pixel_data(self, request: Request) -> Response:
+        return await pixel_data_response(await self._ask(request))
 
     async def frames(self, request: Request) -> Response:
-        caller = await self.authenticate(request)
-        opened, instance_target = await self._open_instance(request, caller)
-        return await frames_response(
-            opened, instance_target, request.path_params["frames"], _accept(request), self.pixels
-        )
+        asked = await self._ask(request)
+        frames = request.path_params["frames"]
+        return await frames_response(asked.opened, asked.target, frames, asked.ranges, self.pixels)
 
     async def rendered(self, request: Request) -> Response:
-        caller = await self.authenticate(request)
-        opened, target = await self._open_instance(request, caller)
-        return await rendered_response(request, opened, target, _accept(request), self.pixels)
+        return await rendered_response(await self._ask(request))
+
+    async def thumbnail(self, request: Request) -> Response:
+        return await thumbnail_response(await self._ask(request))
 
     async def capabilities(self, request: Request) -> Response:
         """What this service does; no token is needed (SO.103, PS3.18 8.9)."""
         del request
         return Response(orjson.dumps(_capabilities(self.base_url)), media_type=_CAPABILITIES)
 
-    async def _open(self, request: Request, caller: Caller, target: TargetResource) -> OpenedStudy:
-        kos = request.headers.get("kos-sopinstanceuid")
-        return await self.images.open_study(caller, target, kos)
-
-    async def _open_instance(
-        self, request: Request, caller: Caller
-    ) -> tuple[OpenedStudy, TargetResource]:
+    async def _ask(self, request: Request) -> ImageRequest:
+        """Find out who asks for what, and open it for them."""
+        caller = await self.authenticate(request)
         target = _target(request)
-        return await self._open(request, caller, target), target
+        kos = request.headers.get("kos-sopinstanceuid")
+        opened = await self.images.open_study(caller, target, kos)
+        return ImageRequest(request, opened, target, self.pixels, self.base_url)
 
 
 def dicomweb_routes(door: DicomwebDoor, *, is_for_peers: bool) -> list[BaseRoute]:
@@ -100,13 +101,20 @@ def dicomweb_routes(door: DicomwebDoor, *, is_for_peers: bool) -> list[BaseRoute
         Route(path, door.capabilities, methods=[HTTPMethod.GET, HTTPMethod.OPTIONS])
         for path in ("/dicom-web", "/dicom-web/")
     ]
-    routes += [Route(path, door.retrieve) for path in (study, series, instance)]
-    routes += [Route(f"{path}/metadata", door.metadata) for path in (study, series, instance)]
+    for path in (study, series, instance):
+        routes += [
+            Route(path, door.retrieve),
+            Route(f"{path}/metadata", door.metadata),
+            Route(f"{path}/rendered", door.rendered),
+            Route(f"{path}/thumbnail", door.thumbnail),
+            Route(f"{path}/bulkdata", door.all_bulk_data),
+            Route(f"{path}/pixeldata", door.pixel_data),
+        ]
     routes += [
         Route(f"{instance}/frames/{{frames}}", door.frames),
-        Route(f"{instance}/bulkdata/{{path:path}}", door.bulk_data),
-        Route(f"{instance}/rendered", door.rendered),
         Route(f"{instance}/frames/{{frames}}/rendered", door.rendered),
+        Route(f"{instance}/frames/{{frames}}/thumbnail", door.thumbnail),
+        Route(f"{instance}/bulkdata/{{path:path}}", door.bulk_data),
     ]
     if is_for_peers:
         return routes
@@ -127,12 +135,6 @@ def _target(request: Request) -> TargetResource:
         SeriesInstanceUid(series) if series is not None else None,
         SopInstanceUid(instance) if instance is not None else None,
     )
-
-
-def _accept(request: Request) -> tuple[MediaRange, ...]:
-    """Read the Accept headers; the query parameter `accept` serves links (PS3.18 8.3.3.1)."""
-    queried = request.query_params.getlist("accept")
-    return parse_accept(queried or request.headers.getlist("accept"))
 
 
 def _capabilities(base_url: str) -> dict[str, object]:

@@ -1,26 +1,21 @@
-"""Metadata and bulk data of instances (PS3.18 10.4.1.1.2, 10.4.1.1.5), from the copies on disk."""
+"""Metadata of instances (PS3.18 10.4.1.1.2), from the copies on disk."""
 
-import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import anyio
 import orjson
 from starlette.responses import Response, StreamingResponse
 
-from drimbox.entrypoints.http.dicomweb_answers import DICOM_JSON, NO_STORE
-from drimbox.errors import NotAcceptable, NotFound
+from drimbox.entrypoints.http.dicomweb_answers import NO_STORE
+from drimbox.errors import NotFound
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid
 from drimbox.ports.image_cache import CachedInstance
-from drimbox.standards.dicom.data_set import DataSetReader
 from drimbox.standards.dicom.metadata import MetadataReader
-from drimbox.standards.dicom.transfer_syntaxes import encoding_of
-from drimbox.standards.dicomweb.media_types import MediaRange
-from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part_header
+from drimbox.standards.dicomweb.media_types import DICOM_JSON
 
-_OCTETS = "application/octet-stream"
 _HEADER_BYTES = 64 * 1024
 
 
@@ -42,34 +37,11 @@ async def metadata_response(request: MetadataRequest) -> Response:
         NotFound: no such instance.
         Unavailable: the images cannot be had.
     """
-    rows = _rows(request)
+    rows = metadata_rows(request)
     first = await anext(rows, None)
     if first is None:
         raise NotFound("no instance")
     return StreamingResponse(_array(first, rows), media_type=DICOM_JSON, headers=NO_STORE)
-
-
-async def bulk_data_response(
-    request: MetadataRequest, path: str, ranges: Sequence[MediaRange]
-) -> Response:
-    """Return the value of one binary attribute, as its BulkDataURI names it.
-
-    Raises:
-        NotFound: no such attribute, or one that is not binary.
-        NotAcceptable: application/octet-stream is not accepted.
-    """
-    is_multipart = _is_multipart(ranges)
-    instance = await anext(_instances(request), None)
-    if instance is None:
-        raise NotFound("no such instance")
-    octets = await anyio.to_thread.run_sync(_bulk_data, instance, path)
-    if not is_multipart:
-        return Response(octets, media_type=_OCTETS, headers=NO_STORE)
-    boundary = secrets.token_hex(16)
-    head = part_header(boundary, {"Content-Type": _OCTETS})
-    body = head + octets + PART_END + closing(boundary)
-    media_type = f'multipart/related; type="{_OCTETS}"; boundary={boundary}'
-    return Response(body, headers=NO_STORE | {"Content-Type": media_type})
 
 
 async def _instances(request: MetadataRequest) -> AsyncIterator[CachedInstance]:
@@ -86,7 +58,8 @@ async def _instances(request: MetadataRequest) -> AsyncIterator[CachedInstance]:
             yield instance
 
 
-async def _rows(request: MetadataRequest) -> AsyncIterator[bytes]:
+async def metadata_rows(request: MetadataRequest) -> AsyncIterator[bytes]:
+    """Yield the metadata of every instance, one JSON object each."""
     series_of = {
         instance.sop_instance_uid: series.series_instance_uid
         for series in request.opened.manifest.series
@@ -123,29 +96,3 @@ def _row(instance: CachedInstance, url: str) -> bytes:
     row = dict(reader.metadata(lambda path: f"{url}/bulkdata/{path}"))
     row["00083002"] = {"vr": "UI", "Value": [instance.transfer_syntax_uid]}
     return orjson.dumps(row)
-
-
-def _bulk_data(instance: CachedInstance, path: str) -> bytes:
-    octets = instance.path.read_bytes()
-    reader = DataSetReader(octets, encoding_of(instance.transfer_syntax_uid))
-    data_set = reader.read(instance.data_set_offset, len(octets))
-    *parents, name = path.split("/")
-    try:
-        for tag, index in zip(parents[::2], parents[1::2], strict=True):
-            items = data_set[int(tag, 16)][1]
-            data_set = items[int(index)] if isinstance(items, list) else {}
-        value = data_set[int(name, 16)][1]
-    except (KeyError, IndexError, ValueError):
-        raise NotFound("no such attribute") from None
-    if not isinstance(value, bytes):
-        raise NotFound("not a binary attribute")
-    return bytes(value)
-
-
-def _is_multipart(ranges: Sequence[MediaRange]) -> bool:
-    for media_range in ranges:
-        if media_range.media_type in {"multipart/related", "multipart/*", "*/*"}:
-            return media_range.media_type != "*/*"
-        if media_range.media_type in {_OCTETS, "application/*"}:
-            return False
-    raise NotAcceptable("bulk data is sent as application/octet-stream")

@@ -42,7 +42,7 @@ def find_frames(data_set: DataSet, pixels: ElementHeader, read: Read) -> FrameIn
         return None
     if pixels.length != UNDEFINED_LENGTH:
         return _native(data_set, pixels, count)
-    found = _fragments(pixels.value_offset, read)
+    found = find_fragments(pixels.value_offset, read)
     frames = _frames_of(*found, count) if found is not None else None
     return FrameIndex(count, fragments=frames) if frames is not None else None
 
@@ -57,8 +57,11 @@ def _native(data_set: DataSet, pixels: ElementHeader, count: int) -> FrameIndex 
     return FrameIndex(count, pixels.value_offset, bits // 8)
 
 
-def _fragments(start: int, read: Read) -> tuple[Sequence[int], Sequence[Range]] | None:
-    """Return the Basic Offset Table, and where each fragment is."""
+def find_fragments(start: int, read: Read) -> tuple[Sequence[int], Sequence[Range]] | None:
+    """Return the Basic Offset Table of an encapsulated value, and where each fragment is.
+
+    None where it is cut short, holds something else, or more than MAX_FRAGMENTS.
+    """
     table = _item_length(read(start, _ITEM_HEADER))
     if table is None:
         return None

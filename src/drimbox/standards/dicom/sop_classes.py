@@ -68,3 +68,13 @@ def modality_of(sop_class_uid: SopClassUid) -> str:
     """Return the modality that such objects nearly always have; "" where there is none."""
     suffix = sop_class_uid.removeprefix(_ROOT)
     return "SR" if suffix.startswith("88.") and suffix != "88.59" else _MODALITIES.get(suffix, "")
+
+
+def is_report(sop_class_uid: SopClassUid) -> bool:
+    """Tell whether it is a structured report or a key object selection: a tree of content."""
+    return sop_class_uid.startswith(_ROOT + "88.")
+
+
+def is_document(sop_class_uid: SopClassUid) -> bool:
+    """Tell whether it encapsulates a document: PDF, CDA, STL, OBJ, MTL."""
+    return sop_class_uid.startswith(_ROOT + "104.")

@@ -73,7 +73,7 @@ def _value(vr: str, value: object, number: str) -> etree._Element:
         return name
     element = _element("Value", number=number)
     if value is not None:
-        element.text = _text(value)
+        element.text = xml_text(value)
     return element
 
 
@@ -82,7 +82,7 @@ def _name_group(group: str, text: str) -> etree._Element:
     for part, letters in zip(_NAME_PARTS, text.split("^"), strict=False):
         if letters:
             component = _element(part)
-            component.text = _text(letters)
+            component.text = xml_text(letters)
             element.append(component)
     return element
 
@@ -98,10 +98,11 @@ def _private_creator(tag: str, row: Mapping[str, Mapping[str, object]]) -> str |
     if not number >> 16 & 1 or not block:
         return None
     values = row.get(f"{number >> 16:04X}{block:04X}", {}).get("Value")
-    return _text(values[0]) if isinstance(values, list) and values else None
+    return xml_text(values[0]) if isinstance(values, list) and values else None
 
 
-def _text(value: object) -> str:
+def xml_text(value: object) -> str:
+    """Return the value as text; characters that XML 1.0 does not have become U+FFFD."""
     text = repr(value) if isinstance(value, float) else str(value)
     return "".join(c if _is_xml_character(c) else "\ufffd" for c in text)
 

@@ -1,0 +1,101 @@
+"""What the doors read of an instance's copy on disk, without reading its pixels."""
+
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from drimbox.model.frames import Range
+from drimbox.ports.image_cache import CachedInstance
+from drimbox.standards.dicom import tags
+from drimbox.standards.dicom.data_set import (
+    PIXEL_DATA_TAGS,
+    DataSet,
+    DataSetReader,
+    ElementHeader,
+    Encoding,
+)
+from drimbox.standards.dicom.frame_index import find_fragments
+from drimbox.standards.dicom.metadata import MetadataReader
+
+_HEADER_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceHeader:
+    """The elements before the pixels, and the header of these; its offset counts in the file."""
+
+    data_set: DataSet
+    pixels: ElementHeader | None
+
+    @property
+    def number_of_frames(self) -> int:
+        """Number of Frames, 1 where it is not said or no number."""
+        text = self.text(tags.NUMBER_OF_FRAMES)
+        return max(int(text), 1) if text.isdigit() and len(text) < 8 else 1
+
+    def text(self, tag: int) -> str:
+        """Return a value of ASCII letters, "" where there is none."""
+        value = self.data_set.get(tag, ("", b""))[1]
+        return value.decode("latin-1").strip(" \0") if isinstance(value, bytes) else ""
+
+
+@contextmanager
+def mapped_data_set(instance: CachedInstance) -> Iterator[memoryview]:
+    """Map the data set; only what is looked at is read."""
+    with (
+        instance.path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as view,
+        view[instance.data_set_offset :] as octets,
+    ):
+        yield octets
+
+
+def read_instance_header(instance: CachedInstance) -> InstanceHeader:
+    """Read what stands before the pixels.
+
+    Raises:
+        MalformedMessage: not a data set.
+    """
+    with mapped_data_set(instance) as octets:
+        reader = DataSetReader(octets, Encoding.EXPLICIT_LITTLE)
+        data_set, offset = reader.read_before(PIXEL_DATA_TAGS, len(octets))
+        if offset >= len(octets):
+            return InstanceHeader(data_set, None)
+        header = reader.read_header(offset, len(octets))
+        in_file = header.value_offset + instance.data_set_offset
+        return InstanceHeader(data_set, header._replace(value_offset=in_file))
+
+
+def read_fragments(instance: CachedInstance, pixels: ElementHeader) -> tuple[Range, ...]:
+    """Return where the fragments of an encapsulated value are; none where it is no such value."""
+    with instance.path.open("rb") as file:
+
+        def read(offset: int, length: int) -> bytes:
+            file.seek(offset)
+            return file.read(length)
+
+        found = find_fragments(pixels.value_offset, read)
+    return tuple(found[1]) if found is not None else ()
+
+
+def bulk_data_paths(instance: CachedInstance) -> tuple[str, ...]:
+    """Return the path of every attribute that metadata give by BulkDataURI.
+
+    Raises:
+        MalformedMessage: not a data set.
+    """
+    reader = MetadataReader(instance.transfer_syntax_uid)
+    paths: list[str] = []
+
+    def note(path: str) -> str:
+        paths.append(path)
+        return path
+
+    with instance.path.open("rb") as file:
+        file.seek(instance.data_set_offset)
+        while not reader.is_complete and (chunk := file.read(_HEADER_BYTES)):
+            reader.feed(chunk)
+    reader.metadata(note)
+    return tuple(sorted(paths))

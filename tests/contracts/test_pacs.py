@@ -1,4 +1,4 @@
-"""What every PACS does: the fake of the flows' tests, and a real one by C-GET and by C-MOVE."""
+"""What every PACS does: the fake of the flows' tests; others by C-GET, C-MOVE and DICOMweb."""
 
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -7,8 +7,10 @@ from typing import Literal
 
 import pytest
 from tests.fakes.dicom_objects import CT, SC, SR, STUDY, MadeUpStudy
+from tests.fakes.dicomweb_service import DicomwebService
 from tests.fakes.fake_pacs import FakePacs
 
+from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.errors import NotFound, Unavailable
 from drimbox.model.patient import AssigningAuthority, LocalPatientId
@@ -24,7 +26,7 @@ from drimbox.model.uids import (
 from drimbox.ports.pacs import Pacs
 from drimbox.sandbox.pacs.process import PacsProcess
 from drimbox.sandbox.pacs.server import PeerAddress
-from drimbox.settings.partners import DicomListenerSettings, PacsSettings
+from drimbox.settings.partners import DicomListenerSettings, DicomwebServiceSettings, PacsSettings
 
 pytestmark = pytest.mark.anyio
 UNKNOWN = StudyInstanceUid("1.2.250.1.999.404")
@@ -65,6 +67,10 @@ def dimse_pacs(port: int, listener_port: int, mode: Literal["c-get", "c-move"]) 
     return DimsePacs(settings, DicomListenerSettings(port=listener_port))
 
 
+def dicomweb_pacs(url: str) -> DicomwebPacs:
+    return DicomwebPacs(DicomwebServiceSettings(url=url))
+
+
 def fake_pacs() -> PacsUnderTest:
     pacs = FakePacs()
     study = MadeUpStudy()
@@ -101,12 +107,20 @@ def fake_pacs() -> PacsUnderTest:
     return PacsUnderTest(pacs, FakePacs(failure=Unavailable("PACS")))
 
 
-@pytest.fixture(params=["fake", "c-get", "c-move"])
+@pytest.fixture(params=["fake", "c-get", "c-move", "dicomweb"])
 async def under_test(
     request: pytest.FixtureRequest, listener_port: int
 ) -> AsyncIterator[PacsUnderTest]:
     if request.param == "fake":
         yield fake_pacs()
+        return
+    if request.param == "dicomweb":
+        async with DicomwebService(MadeUpStudy().objects).running() as service:
+            web = dicomweb_pacs(service.url)
+            away = dicomweb_pacs(f"http://127.0.0.1:{free_port()}/dicom-web")
+            yield PacsUnderTest(web, away)
+            await web.close()
+            await away.close()
         return
     server: PacsProcess = request.getfixturevalue("server")
     pacs = dimse_pacs(server.dicom_port, listener_port, request.param)

@@ -11,10 +11,14 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from drimbox.settings.load import Settings
-from drimbox.settings.partners import TlsFiles
+from drimbox.settings.partners import DicomwebServiceSettings, TlsFiles
 
 ROOT = "The file itself"
-TLS_FILES = "TLS files"
+# Sections that several others have: written once, under this heading.
+SHARED: dict[type[BaseModel], str] = {
+    TlsFiles: "TLS files",
+    DicomwebServiceSettings: "DICOMweb service",
+}
 
 
 class Row(NamedTuple):
@@ -27,23 +31,31 @@ class Row(NamedTuple):
 
 
 def expected_rows() -> Iterator[Row]:
-    """Walk the settings as an operator writes them, sections in the order of their fields."""
-    yield from _rows_of(Settings, ROOT, ())
-    yield from _rows_of(TlsFiles, TLS_FILES, ())
+    """Walk the settings as an operator writes them, sections in the order of their fields.
+
+    A section of the same kind as one before it is not repeated.
+    """
+    seen: set[type[BaseModel]] = set(SHARED)
+    yield from _rows_of(Settings, ROOT, (), seen)
+    for model, heading in SHARED.items():
+        yield from _rows_of(model, heading, (), seen)
 
 
-def _rows_of(model: type[BaseModel], section: str, path: tuple[str, ...]) -> Iterator[Row]:
+def _rows_of(
+    model: type[BaseModel], section: str, path: tuple[str, ...], seen: set[type[BaseModel]]
+) -> Iterator[Row]:
     inner: list[tuple[type[BaseModel], str, tuple[str, ...]]] = []
     for name, field in model.model_fields.items():
         yield Row(section, name, _type_of(field.annotation), _default_of(field))
         below = _model_in(field.annotation)
-        if below is not None and below is not TlsFiles:
+        if below is not None and below not in seen:
+            seen.add(below)
             where = (*path, name)
             dotted = ".".join(where)
             is_list = get_origin(_present(field.annotation)) is tuple
             inner.append((below, f"[[{dotted}]]" if is_list else f"[{dotted}]", where))
     for below, heading, where in inner:
-        yield from _rows_of(below, heading, where)
+        yield from _rows_of(below, heading, where, seen)
 
 
 def _present(annotation: Any) -> Any:
@@ -68,7 +80,7 @@ def _type_of(annotation: Any) -> str:
     if get_origin(present) is tuple:
         return "list of sections" if model else f"list of {_type_of(get_args(present)[0])}s"
     if model is not None:
-        return TLS_FILES if model is TlsFiles else "section"
+        return SHARED.get(model, "section")
     if get_origin(present) is Literal:
         return " \\| ".join(f"`{value}`" for value in get_args(present))
     if isinstance(present, type) and issubclass(present, Enum):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from tests.fakes.dicom_objects import STUDY, MadeUpStudy, encoded, made_up_object
 
+from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
 from drimbox.errors import NotFound, SettingsError
@@ -26,9 +27,15 @@ from drimbox.model.uids import (
     StudyInstanceUid,
     TransferSyntaxUid,
 )
+from drimbox.ports.pacs import Pacs
 from drimbox.sandbox.pacs.orthanc import OrthancPacs
 from drimbox.sandbox.pacs.server import PeerAddress
-from drimbox.settings.partners import DicomListenerSettings, ExportDestination, PacsSettings
+from drimbox.settings.partners import (
+    DicomListenerSettings,
+    DicomwebServiceSettings,
+    ExportDestination,
+    PacsSettings,
+)
 
 pytestmark = [pytest.mark.system, pytest.mark.anyio]
 BIG_STUDY = "1.2.250.1.999.80"
@@ -95,23 +102,27 @@ def made_up_pacs(
     return DimsePacs(settings, DicomListenerSettings(host=orthanc.box_host, port=move_port))
 
 
-@pytest.fixture(params=["c-get", "c-move"])
+@pytest.fixture(params=["c-get", "c-move", "dicomweb"])
 async def pacs(
     request: pytest.FixtureRequest, orthanc: OrthancPacs, move_port: int
-) -> AsyncIterator[DimsePacs]:
-    made = made_up_pacs(orthanc, move_port, request.param)
+) -> AsyncIterator[DimsePacs | DicomwebPacs]:
+    made: DimsePacs | DicomwebPacs
+    if request.param == "dicomweb":
+        made = DicomwebPacs(DicomwebServiceSettings(url=orthanc.dicomweb_url))
+    else:
+        made = made_up_pacs(orthanc, move_port, request.param)
     yield made
     await made.close()
 
 
-async def collect(pacs: DimsePacs, target: TargetResource) -> dict[str, bytes]:
+async def collect(pacs: Pacs, target: TargetResource) -> dict[str, bytes]:
     return {
         str(instance.sop_instance_uid): b"".join([chunk async for chunk in instance.chunks])
         async for instance in pacs.retrieve(target)
     }
 
 
-async def test_finds_the_study(pacs: DimsePacs) -> None:
+async def test_finds_the_study(pacs: Pacs) -> None:
     await pacs.echo()
     study = await pacs.find_study(StudyInstanceUid(STUDY))
     assert study.instance_count == 8
@@ -119,7 +130,14 @@ async def test_finds_the_study(pacs: DimsePacs) -> None:
     with pytest.raises(NotFound):
         await pacs.find_study(StudyInstanceUid("1.2.3.404"))
     query = DicomQuery(QueryLevel.SERIES, {"0020000D": STUDY, "00080060": ""}, ("00100010",))
-    assert {one["00080060"]["Value"][0] for one in await pacs.find(query)} == {"CT", "SR"}  # type: ignore[index]
+    rows = await pacs.find(query)
+    assert {one["00080060"]["Value"][0] for one in rows} == {"CT", "SR"}  # type: ignore[index]
+    names = {one["00100010"]["Value"][0]["Alphabetic"] for one in rows}  # type: ignore[index]
+    assert names == {"PÂQUERETTE^ZOÉ"}
+    several = DicomQuery(QueryLevel.IMAGE, {"0020000D": STUDY, "0020000E": f"{STUDY}.1\\{STUDY}.9"})
+    assert len(await pacs.find(several)) == 6
+    anywhere = DicomQuery(QueryLevel.SERIES, {"00080060": "SR", "00100020": "IPP50"})
+    assert len(await pacs.find(anywhere)) == 1
 
 
 @pytest.mark.parametrize(
@@ -137,7 +155,7 @@ async def test_finds_the_study(pacs: DimsePacs) -> None:
         ),
     ],
 )
-async def test_brings_the_very_octets(pacs: DimsePacs, target: TargetResource, count: int) -> None:
+async def test_brings_the_very_octets(pacs: Pacs, target: TargetResource, count: int) -> None:
     stored = MadeUpStudy().octets
     received = await collect(pacs, target)
     assert len(received) == count

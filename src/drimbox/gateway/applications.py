@@ -93,7 +93,7 @@ def health_door(parts: Parts) -> HealthDoor:
 
     return HealthDoor(
         required={"storage": storage, "white_list": white_list},
-        others={"pacs": parts.pacs.echo},
+        others={"pacs": parts.pacs.service.echo},
         version=version("drimbox"),
     )
 

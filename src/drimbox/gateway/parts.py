@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
-from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.adapters.peer_dicomweb.iua_tokens import IuaTokens
 from drimbox.adapters.peer_dicomweb.peer_drimbox import DicomwebPeerDrimbox
 from drimbox.adapters.peer_dicomweb.peer_tokens import PeerTokensByBox, takes_iua
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.adapters.system_clock import RandomIdentifiers, SystemClock
 from drimbox.adapters.trusted_space_file.trusted_space import VerifiedTrustedSpace
+from drimbox.gateway.site_pacs import SitePacs, make_site_pacs
 from drimbox.gateway.stores import Stores, open_stores
 from drimbox.settings.load import Settings
 
@@ -34,7 +34,7 @@ class Parts:
     stores: Stores
     trusted_space: VerifiedTrustedSpace
     dmp: DmpPartner
-    pacs: DimsePacs
+    pacs: SitePacs
     peer: DicomwebPeerDrimbox
     peer_tokens: PeerTokensByBox
     cache: DiskImageCache
@@ -70,7 +70,7 @@ async def make_parts(settings: Settings) -> Parts:
         stores=await open_stores(settings, clock),
         trusted_space=trusted_space,
         dmp=DmpPartner(client, establishments),
-        pacs=DimsePacs(settings.pacs, settings.dicom),
+        pacs=make_site_pacs(settings),
         peer=peer,
         peer_tokens=PeerTokensByBox(settings.trusted_space, iua_tokens),
         cache=DiskImageCache(

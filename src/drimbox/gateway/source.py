@@ -44,12 +44,12 @@ def make_serve_study(parts: Parts) -> ServeStudy:
     register = parts.stores.register
     return ServeStudy(
         register=register,
-        pacs=parts.pacs,
+        pacs=parts.pacs.service,
         cache=parts.cache,
         audit=parts.stores.audit,
         clock=parts.clock,
         allowed_professions=frozenset(parts.settings.pro_sante_connect.allowed_professions),
-        find_published=SearchPublished(register, PublishedManifests(register), parts.pacs),
+        find_published=SearchPublished(register, PublishedManifests(register), parts.pacs.service),
         accesses=RecentAccesses(parts.clock),
     )
 
@@ -67,7 +67,7 @@ def make_source(parts: Parts) -> SourceSide:
         is_test=settings.environment is Environment.TEST,
     )
     publish_report = PublishReport(
-        pacs=parts.pacs,
+        pacs=parts.pacs.service,
         register=stores.register,
         signer=CertificateLotSigner(
             parts.dmp.establishments, SignatureAlgorithm(settings.dmp.lot_signature_algorithm)

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     storage: StorageSettings
     dmp: DmpSettings
     pacs: PacsSettings
+    more_pacs: tuple[PacsSettings, ...] = ()
     dicom: DicomListenerSettings | None = None
     mllp: MllpSettings | None = None
     publication: PublicationSettings | None = None

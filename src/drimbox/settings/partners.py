@@ -5,9 +5,9 @@ Paths are files; secrets live in files, never in this file. Times are seconds, s
 
 from enum import Enum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 
 class Section(BaseModel):
@@ -31,13 +31,50 @@ class TlsFiles(Section):
     ca_file: Path
 
 
-class PacsSettings(Section):
-    """The site's PACS (CS.05). move_destination_ae_title is our own AE, known to the PACS."""
+class DicomwebServiceSettings(Section):
+    """A DICOMweb service of the site, by the root of its addresses.
 
-    host: str
-    port: int
-    ae_title: str
+    user and password_file serve HTTP basic authentication, certificate_file and key_file mutual
+    TLS; ca_file is trusted instead of the system's authorities.
+    """
+
+    url: str = Field(pattern=r"^https?://[^/?#]+[^?#]*$")
+    user: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    connect_timeout_seconds: float = 10
+    idle_timeout_seconds: float = 30
+    max_search_bytes: int = 64 * 1024 * 1024
+
+
+class DicomPartner(Section):
+    """Who is spoken to by its DICOMweb service, or else by DIMSE, which needs host and ae_title.
+
+    calling_ae_title is our own, known to the partner.
+    """
+
+    host: str = ""
+    port: int = 104
+    ae_title: str = ""
     calling_ae_title: str = "DRIMBOX"
+    dicomweb: DicomwebServiceSettings | None = None
+
+    @property
+    def speaks_dimse(self) -> bool:
+        return bool(self.host and self.ae_title)
+
+    @model_validator(mode="after")
+    def _check_address(self) -> Self:
+        if not self.speaks_dimse and self.dicomweb is None:
+            raise ValueError("host and ae_title, or the section dicomweb")
+        return self
+
+
+class PacsSettings(DicomPartner):
+    """A PACS of the site (CS.05, SO.04)."""
+
     retrieve_mode: Literal["auto", "c-get", "c-move"] = "auto"
     associations: int = Field(default=2, ge=1, le=8)
     connect_timeout_seconds: float = 10
@@ -55,14 +92,10 @@ class DicomListenerSettings(Section):
     allowed_calling_ae_titles: tuple[str, ...] = ()
 
 
-class ExportDestination(Section):
-    """A C-STORE destination offered for export (CO.60)."""
+class ExportDestination(DicomPartner):
+    """A PACS or workstation offered for export, by C-STORE or STOW-RS (CO.60)."""
 
     name: str
-    host: str
-    port: int
-    ae_title: str
-    calling_ae_title: str = "DRIMBOX"
 
 
 class MllpSettings(Section):

@@ -27,7 +27,7 @@ ONE, OTHER = StudyInstanceUid("1.2.250.1.999.61"), StudyInstanceUid("1.2.250.1.9
 @pytest.fixture
 async def scp() -> AsyncIterator[StoreScp]:
     pacs = PacsSettings(host="127.0.0.1", port=1, ae_title="PACS", calling_ae_title="DRIMBOX")
-    made = StoreScp(pacs, DicomListenerSettings(port=0, ae_title="DRIMSTORE"))
+    made = StoreScp([pacs], DicomListenerSettings(port=0, ae_title="DRIMSTORE"))
     await made.start()
     yield made
     await made.close()

@@ -26,12 +26,16 @@ class DimsePacs:
 
     Args:
         settings: where it is and how it is spoken to.
-        dicom: our own Storage SCP, without which C-MOVE cannot be used.
+        dicom: our own Storage SCP, or where it shall listen; without it C-MOVE cannot be used.
     """
 
-    def __init__(self, settings: PacsSettings, dicom: DicomListenerSettings | None) -> None:
+    def __init__(
+        self, settings: PacsSettings, dicom: DicomListenerSettings | StoreScp | None
+    ) -> None:
         self._settings = settings
-        self._scp = StoreScp(settings, dicom) if dicom is not None else None
+        if isinstance(dicom, DicomListenerSettings):
+            dicom = StoreScp([settings], dicom)
+        self._scp = dicom
         self._find_scu = FindScu(settings)
         self._breaker = CircuitBreaker(PARTNER, time.monotonic)
         self._memory = StudyMemory(time.monotonic)

@@ -6,7 +6,7 @@ Whatever nobody asked for is refused.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -99,12 +99,14 @@ class StoreScp:
     """The listener and the retrievals that wait for arrivals.
 
     Args:
-        pacs: whose arrivals are awaited; its AE title may call unless the listener lists others.
+        pacs: whose arrivals are awaited; their AE titles may call unless the listener lists others.
         listener: where we listen, and under which AE title.
     """
 
-    def __init__(self, pacs: PacsSettings, listener: DicomListenerSettings) -> None:
-        self._pacs = pacs
+    def __init__(self, pacs: Sequence[PacsSettings], listener: DicomListenerSettings) -> None:
+        self._callers = tuple(one.ae_title for one in pacs)
+        self._idle_timeout_seconds = max(one.idle_timeout_seconds for one in pacs)
+        self._maximum_pdu = max(one.maximum_pdu for one in pacs)
         self._listener = listener
         self._expectations: list[Expectation] = []
         self._server: asyncio.Server | None = None
@@ -114,7 +116,9 @@ class StoreScp:
         self._message_id = 0
         # We call the PACS by one title and listen under another; some PACS (and pynetdicom) give
         # their own title where PS3.7 9.3.1.1 wants that of who asked.
-        self._originators = frozenset({pacs.calling_ae_title, listener.ae_title, pacs.ae_title})
+        self._originators = frozenset(
+            {listener.ae_title, *(one.calling_ae_title for one in pacs), *self._callers}
+        )
 
     @property
     def ae_title(self) -> str:
@@ -180,11 +184,11 @@ class StoreScp:
 
     @property
     def idle_timeout_seconds(self) -> float:
-        return self._pacs.idle_timeout_seconds
+        return self._idle_timeout_seconds
 
     def answer(self, request: AssociateRequest) -> AssociateAccept | AssociateReject:
         """Judge an association request by its AE titles and contexts (PS3.8 table 9-21)."""
-        allowed = self._listener.allowed_calling_ae_titles or (self._pacs.ae_title,)
+        allowed = self._listener.allowed_calling_ae_titles or self._callers
         if request.called_ae_title != self.ae_title:
             return AssociateReject(1, 1, 7)
         if request.calling_ae_title not in allowed:
@@ -195,7 +199,7 @@ class StoreScp:
             request.called_ae_title,
             request.calling_ae_title,
             tuple(self._answer_context(context) for context in request.contexts),
-            own_information(self._pacs.maximum_pdu),
+            own_information(self._maximum_pdu),
         )
 
     def _answer_context(self, context: ProposedContext) -> ContextAnswer:

@@ -31,6 +31,7 @@ from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.settings.partners import TlsFiles
 from drimbox.standards.dicomweb.media_types import parse_media_type
 from drimbox.standards.dicomweb.received_instances import received_instances
+from drimbox.standards.dicomweb.target_path import target_path
 
 _ERROR_OF_STATUS: dict[int, type[DrimboxError]] = {
     401: NotAuthenticated,
@@ -75,16 +76,6 @@ class DicomwebPeerDrimbox:
             async with aclosing(received_instances(chunks, boundary, PARTNER)) as instances:
                 async for instance in instances:
                     yield instance
-
-
-def target_path(target: TargetResource) -> str:
-    """Return the path below the root of the service (PS3.18 10.4.1)."""
-    path = f"/studies/{target.study_instance_uid}"
-    if target.series_instance_uid is not None:
-        path += f"/series/{target.series_instance_uid}"
-        if target.sop_instance_uid is not None:
-            path += f"/instances/{target.sop_instance_uid}"
-    return path
 
 
 def _accept(syntax: TransferSyntaxUid, q: float) -> str:

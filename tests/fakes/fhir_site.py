@@ -17,6 +17,7 @@ from tests.fakes.publications import NOON
 
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.fhir import FhirDoor, fhir_routes
+from drimbox.entrypoints.http.fhir_reads import FhirReads
 from drimbox.entrypoints.http.fhir_search import FhirSearch
 from drimbox.errors import NotAuthenticated
 from drimbox.flows.consumer.context_records import ContextRecords
@@ -26,19 +27,26 @@ from drimbox.flows.source.register_records import RegisterRecords
 from drimbox.model.access import Caller, CallerKind, ConsultationContext
 from drimbox.model.document_entry import SubmissionSet
 from drimbox.model.manifest import ImagingOrder, Manifest
-from drimbox.model.practice import Code
+from drimbox.model.practice import Code, Structure
 from drimbox.model.publication import Publication, PublicationState
 from drimbox.model.study import AccessionNumber
 from drimbox.model.uids import Oid, SopInstanceUid, StudyInstanceUid
 from drimbox.standards.dicom.kos import encode_kos
-from drimbox.standards.fhir.capability_statement import ServiceFacts, encode_capability_statement
 from drimbox.standards.fhir.patient_ids import PatientIds
 from drimbox.standards.fhir.patient_reference import patient_id
 from drimbox.standards.fhir.search_page import PageSeal
+from drimbox.standards.fhir.surface import ServiceFacts
 from drimbox.standards.xds.document_entry import encode_document_entry
 from drimbox.standards.xds.submit_objects import start_submission
 
 FHIR = "https://box.test/fhir"
+FACTS = ServiceFacts(
+    FHIR,
+    "https://box.test/dicom-web",
+    "https://box.test/oauth2/token",
+    "0.1",
+    (Structure("1330781360", "CLINIQUE DES ESSAIS"),),
+)
 ISSUER = Oid("1.2.250.1.999.1")
 EVERY_RESOURCE = frozenset({"system/*.rs"})
 
@@ -109,6 +117,9 @@ class FhirSite:
     def publish(self, *manifests: Manifest) -> None:
         self.register.publications += map(made_up_publication_of, manifests)
 
+    def publish_as(self, state: PublicationState, manifest: Manifest) -> None:
+        self.register.publications.append(made_up_publication_of(manifest, state))
+
     def consumer(self, bearer: str = "doctor") -> TestClient:
         """Return a client of the Consommatrice."""
         return self._client(ContextRecords(self.consultation.find_prior_studies), bearer)
@@ -117,14 +128,17 @@ class FhirSite:
         """Return a client of the Source."""
         return self._client(RegisterRecords(self.register, self.patient_ids), bearer)
 
-    def _client(self, service: FhirService, bearer: str) -> TestClient:
+    def source_door(self) -> FhirDoor:
+        return self._door(RegisterRecords(self.register, self.patient_ids))
+
+    def _door(self, service: FhirService) -> FhirDoor:
         reading = ReadFhir(service, self.audit, self.clock)
-        search = FhirSearch(
-            reading, PageSeal(b"k" * 64), self.clock, FHIR, "https://box.test/dicom-web"
-        )
-        facts = ServiceFacts(FHIR, "https://box.test/oauth2/token", "0.1")
-        door = FhirDoor(self._authenticate, reading, search, encode_capability_statement(facts))
-        app = Starlette(routes=fhir_routes(door), exception_handlers=exception_handlers())
+        search = FhirSearch(reading, PageSeal(b"k" * 64), self.clock, FACTS)
+        return FhirDoor(self._authenticate, FhirReads(reading, FACTS), search)
+
+    def _client(self, service: FhirService, bearer: str) -> TestClient:
+        routes = fhir_routes(self._door(service))
+        app = Starlette(routes=routes, exception_handlers=exception_handlers())
         client = TestClient(app, base_url="https://box.test", raise_server_exceptions=True)
         client.headers["Authorization"] = f"Bearer {bearer}"
         return client

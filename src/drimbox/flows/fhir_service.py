@@ -6,9 +6,8 @@ Implemented by flows/source/register_records.py and flows/consumer/context_recor
 from typing import Protocol
 
 from drimbox.model.access import Caller
-from drimbox.model.imaging_record import Subject
+from drimbox.model.imaging_record import ImageSource, Subject
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
-from drimbox.model.uids import Oid
 
 
 class FhirService(Protocol):
@@ -27,5 +26,5 @@ class FhirService(Protocol):
     ) -> tuple[Subject, ...]:
         """Find the patients that the keys name, among those the caller may see."""
 
-    async def find_locations(self, caller: Caller) -> tuple[Oid | None, ...]:
-        """List where images come from; None for what names no location."""
+    async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
+        """List where images come from."""

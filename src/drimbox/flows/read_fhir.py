@@ -13,12 +13,12 @@ from drimbox.flows.fhir_service import FhirService
 from drimbox.model.access import Caller
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.document_entry import AvailabilityStatus
-from drimbox.model.imaging_record import ImagingRecord, Subject
+from drimbox.model.imaging_record import ImageSource, ImagingRecord, Subject, kos_id_of
 from drimbox.model.imaging_search import Notice, PatientKey, RecordQuery
 from drimbox.model.scopes import Permission, check_scope
-from drimbox.model.uids import Oid
 from drimbox.ports.audit_repository import AuditRepository
 from drimbox.ports.clock import Clock
+from drimbox.standards.fhir.derived_manifest import derived
 from drimbox.standards.fhir.patient_search import patient_keys
 from drimbox.standards.fhir.search import Search
 from drimbox.standards.fhir.search_page import BEGINNING, Page, Position, select
@@ -26,6 +26,8 @@ from drimbox.standards.fhir.search_parameters import Record
 
 Result = TypeVar("Result")
 
+# ITI-68 retrieves either form of a document; a Provenance tells where an ImagingStudy comes from.
+_OTHER_FORM_OF = {"Bundle": "Binary", "Provenance": "ImagingStudy"}
 _GONE = frozenset({AvailabilityStatus.DEPRECATED, AvailabilityStatus.DELETED})
 
 
@@ -75,7 +77,10 @@ class ReadFhir:
 
         async def work() -> Answer[ImagingRecord]:
             found = await self.service.find_records(caller, query)
-            page = select(search, found.records, position)
+            records = found.records
+            if query.has_manifests:
+                records = (*records, *map(derived, records))
+            page = select(search, records, position)
             return Answer(page, found.notices)
 
         return await self._traced(
@@ -94,18 +99,26 @@ class ReadFhir:
 
         return await self._traced(caller, request, work, lambda answer: answer.page.matches)
 
-    async def find_locations(self, caller: Caller, request: Request) -> tuple[Oid | None, ...]:
+    async def find_sources(self, caller: Caller, request: Request) -> tuple[ImageSource, ...]:
         """List where images come from, for Endpoints."""
 
-        async def work() -> tuple[Oid | None, ...]:
-            return await self.service.find_locations(caller)
+        async def work() -> tuple[ImageSource, ...]:
+            return await self.service.find_sources(caller)
 
         return await self._traced(caller, request, work, lambda _: ())
 
+    async def check_read(self, caller: Caller, request: Request) -> None:
+        """Check and record a read of what is about nobody: this box, who runs it."""
+
+        async def work() -> None:
+            return None
+
+        await self._traced(caller, request, work, lambda _: ())
+
     async def get_record(
-        self, caller: Caller, request: Request, query: RecordQuery, identifier: str
+        self, caller: Caller, request: Request, query: RecordQuery
     ) -> ImagingRecord:
-        """Return the one record of that logical id (of its study or of its document).
+        """Return the record of the one study that the query names.
 
         Raises:
             NotFound: no such thing for this caller: the same for another patient's (O11).
@@ -114,16 +127,30 @@ class ReadFhir:
         async def work() -> ImagingRecord:
             found = await self.service.find_records(caller, query)
             for record in found.records:
-                study = record.study
-                if identifier == record.document_id and query.documents is not None:
-                    return record
-                if study is not None and identifier == study.study_instance_uid:
+                if record.study is not None and record.study.study_instance_uid in (
+                    query.studies or ()
+                ):
                     return record
             raise NotFound("no such resource")
 
         return await self._traced(caller, request, work, lambda record: (record.subject,))
 
-    async def get_kos(self, caller: Caller, request: Request, identifier: str) -> ImagingRecord:
+    async def get_document(
+        self, caller: Caller, request: Request, identifier: str, *, needs_study: bool = False
+    ) -> ImagingRecord:
+        """Return the record of that logical id: a KOS, or the FHIR manifest made of it.
+
+        Raises:
+            NotFound: no such document for this caller; with needs_study, no readable one.
+        """
+
+        async def work() -> ImagingRecord:
+            record = await self._document(caller, identifier, needs_study=needs_study)
+            return _read(record) if needs_study else record
+
+        return await self._traced(caller, request, work, lambda record: (record.subject,))
+
+    async def get_content(self, caller: Caller, request: Request, identifier: str) -> ImagingRecord:
         """Return the record of a document whose octets are asked for.
 
         Raises:
@@ -132,18 +159,24 @@ class ReadFhir:
         """
 
         async def work() -> ImagingRecord:
-            query = RecordQuery(documents=(identifier,))
-            found = await self.service.find_records(caller, query)
-            record = next((r for r in found.records if r.document_id == identifier), None)
-            if record is None:
-                raise NotFound("no such document")
+            record = await self._document(caller, identifier, needs_study=True)
             if record.document.status in _GONE:
                 raise DocumentGone("the document was replaced or withdrawn")
-            if record.study is None:
-                raise NotFound("the document could not be read")
-            return record
+            return _read(record)
 
         return await self._traced(caller, request, work, lambda record: (record.subject,))
+
+    async def _document(
+        self, caller: Caller, identifier: str, *, needs_study: bool
+    ) -> ImagingRecord:
+        kos_id = kos_id_of(identifier)
+        wanted = kos_id or identifier
+        query = RecordQuery(documents=(wanted,), needs_studies=needs_study)
+        found = await self.service.find_records(caller, query)
+        record = next((r for r in found.records if r.kos_id == wanted), None)
+        if record is None:
+            raise NotFound("no such document")
+        return derived(record) if kos_id is not None else record
 
     async def get_patient(self, caller: Caller, request: Request, identifier: str) -> Subject:
         """Return one patient.
@@ -163,7 +196,7 @@ class ReadFhir:
     def may_include(self, caller: Caller, resource: str) -> bool:
         """Tell whether a resource may go along with matches: it could be read by itself."""
         try:
-            check_scope(caller.scopes, resource, Permission.READ)
+            _check_scope(caller, resource, Permission.READ)
         except Refused:
             return False
         return True
@@ -177,7 +210,7 @@ class ReadFhir:
     ) -> Result:
         """Check the scope, do the work, and record how it ended before it is told."""
         try:
-            check_scope(caller.scopes, request.resource, request.permission)
+            _check_scope(caller, request.resource, request.permission)
             result = await work()
         except ConsentMissing:
             # Recorded by the flow that knows of whom.
@@ -215,6 +248,31 @@ class ReadFhir:
                 query=request.query or None,
             )
         )
+
+
+def _read(record: ImagingRecord) -> ImagingRecord:
+    """Return the record of a KOS that could be read.
+
+    Raises:
+        NotFound: it could not.
+    """
+    if record.study is None:
+        raise NotFound("the document could not be read")
+    return record
+
+
+def _check_scope(caller: Caller, resource: str, permission: Permission) -> None:
+    """Check the scope on a resource, or on that of which it is another form.
+
+    Raises:
+        Refused: neither is given.
+    """
+    try:
+        check_scope(caller.scopes, resource, permission)
+    except Refused:
+        if resource not in _OTHER_FORM_OF:
+            raise
+        check_scope(caller.scopes, _OTHER_FORM_OF[resource], permission)
 
 
 def _outcome_of(error: DrimboxError | None) -> AuditOutcome:

@@ -12,6 +12,7 @@ from drimbox.entrypoints.http.fhir_contextual_call import (
     FhirContextualCall,
     fhir_contextual_call_routes,
 )
+from drimbox.entrypoints.http.fhir_reads import FhirReads
 from drimbox.entrypoints.http.fhir_search import FhirSearch
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
@@ -21,13 +22,14 @@ from drimbox.gateway.consumer import ConsumerSide
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 from drimbox.model.access import Caller, CallerKind
-from drimbox.model.imaging_record import Subject
+from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, Subject
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
+from drimbox.model.practice import Structure
 from drimbox.model.uids import Oid
-from drimbox.standards.fhir.capability_statement import ServiceFacts, encode_capability_statement
 from drimbox.standards.fhir.patient_ids import ID_KEY_LENGTH, PatientIds
 from drimbox.standards.fhir.patient_reference import patient_reference
 from drimbox.standards.fhir.search_page import SEAL_KEY_LENGTH, PageSeal
+from drimbox.standards.fhir.surface import ServiceFacts
 from drimbox.standards.iua.iti103_metadata import TOKEN_PATH
 
 
@@ -46,8 +48,8 @@ class RecordsOfBoth:
     ) -> tuple[Subject, ...]:
         return await self._of(caller).find_subjects(caller, patients)
 
-    async def find_locations(self, caller: Caller) -> tuple[Oid | None, ...]:
-        return await self._of(caller).find_locations(caller)
+    async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
+        return await self._of(caller).find_sources(caller)
 
     def _of(self, caller: Caller) -> FhirService:
         return self.source if caller.kind is CallerKind.SYSTEM else self.consumer
@@ -60,17 +62,23 @@ def make_fhir_routes(
     sealing = load_sealing(parts.settings.storage.key_file)
     service = _service(parts, sealing, consumer)
     base_url = parts.settings.browser.base_url
-    fhir_url = base_url + PREFIX
     reading = ReadFhir(service, parts.stores.audit, parts.clock)
+    facts = ServiceFacts(
+        fhir_url=base_url + PREFIX,
+        dicomweb_url=f"{base_url}/dicom-web",
+        token_url=base_url + TOKEN_PATH,
+        version=version("drimbox"),
+        structures=tuple(
+            Structure(e.identifier, e.name) for e in parts.settings.dmp.establishments
+        ),
+    )
     search = FhirSearch(
         reading=reading,
         seal=PageSeal(sealing.derive_key("fhir pages", SEAL_KEY_LENGTH)),
         clock=parts.clock,
-        fhir_url=fhir_url,
-        dicomweb_url=f"{base_url}/dicom-web",
+        facts=facts,
     )
-    facts = ServiceFacts(fhir_url, base_url + TOKEN_PATH, version("drimbox"))
-    door = FhirDoor(identity.browser, reading, search, encode_capability_statement(facts))
+    door = FhirDoor(identity.browser, FhirReads(reading, facts), search)
     calls = _contextual_call(parts, identity, consumer) if consumer is not None else []
     return [*calls, *fhir_routes(door)]
 
@@ -101,5 +109,5 @@ def _register_records(parts: Parts, sealing: Sealing) -> RegisterRecords:
     return RegisterRecords(
         register=parts.stores.register,
         patient_ids=PatientIds(sealing.derive_key("fhir patient ids", ID_KEY_LENGTH)),
-        locations=(None, Oid(location)) if location else (None,),
+        sources=(OWN_IMAGES, ImageSource(location=Oid(location))) if location else (OWN_IMAGES,),
     )

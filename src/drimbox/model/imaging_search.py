@@ -28,13 +28,17 @@ class PatientKey:
 class RecordQuery:
     """None: no criterion; an empty tuple: nothing can answer.
 
-    documents are logical ids (ImagingRecord.document_id); with them the status is no criterion.
+    documents are logical ids (ImagingRecord.kos_id); with them the status is no criterion.
+    needs_studies: the KOS themselves are to be read, not their metadata alone. has_manifests: the
+    FHIR manifests made of the KOS are looked for beside them.
     """
 
     patients: tuple[PatientKey, ...] | None = None
     studies: tuple[StudyInstanceUid, ...] | None = None
     documents: tuple[str, ...] | None = None
     statuses: frozenset[AvailabilityStatus] = frozenset({AvailabilityStatus.APPROVED})
+    needs_studies: bool = True
+    has_manifests: bool = False
 
 
 class Notice(Enum):

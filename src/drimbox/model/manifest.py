@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from urllib.parse import urlsplit
 
 from drimbox.model.patient import Ins, PatientTraits
 from drimbox.model.study import AccessionNumber, ImageSize, StudyPatient
@@ -39,6 +40,14 @@ class ReferencedSeries:
     series_number: int | None = None
     series_description: str = ""
     retrieve_location_uid: Oid | None = None
+
+    @property
+    def retrieve_host(self) -> str:
+        """The host of retrieve_url, only to be looked up; an unreadable one is on no list."""
+        try:
+            return (urlsplit(self.retrieve_url).hostname or "").casefold()
+        except ValueError:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)

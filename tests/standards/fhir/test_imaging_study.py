@@ -226,4 +226,4 @@ def test_the_second_opinion_sees_what_is_wrong(spoil: Any) -> None:
 
 def test_an_unread_exam_says_so_by_its_absence() -> None:
     record = replace(made_up_record(), study=None)
-    assert record.retrieve_locations == ()
+    assert record.image_sources == ()

@@ -8,6 +8,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from tests.fakes.imaging_records import SUBJECT, made_up_record
 
 from drimbox.errors import InvalidValue
+from drimbox.model.imaging_record import ImageSource
 from drimbox.model.uids import Oid
 from drimbox.standards.fhir.bundle import SearchSet, encode_searchset
 from drimbox.standards.fhir.document_reference import encode_document_reference
@@ -24,7 +25,7 @@ RESOURCES: dict[str, Json] = {
     "ImagingStudy": encode_imaging_study(RECORD, DICOMWEB),
     "DocumentReference": encode_document_reference(RECORD, FHIR),
     "Patient": encode_patient(SUBJECT),
-    "Endpoint": encode_endpoint(WadoEndpoint(DICOMWEB, Oid("1.2.3"))),
+    "Endpoint": encode_endpoint(WadoEndpoint(DICOMWEB, ImageSource(location=Oid("1.2.3")))),
 }
 BUNDLE = encode_searchset(
     SearchSet(

@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from drimbox.entrypoints.http.fhir_formats import format_of, resource_response
+from drimbox.entrypoints.http.fhir_includes import Includes
 from drimbox.entrypoints.http.fhir_requests import is_strict, search_pairs
 from drimbox.errors import NotFound
 from drimbox.flows.read_fhir import Answer, ReadFhir
 from drimbox.flows.read_fhir import Request as Asked
 from drimbox.model.access import Caller
-from drimbox.model.imaging_record import ImagingRecord
 from drimbox.model.scopes import Permission
 from drimbox.ports.clock import Clock
 from drimbox.standards.fhir.bundle import SearchSet, encode_searchset
@@ -54,6 +54,7 @@ from drimbox.standards.fhir.search_page import (
 )
 from drimbox.standards.fhir.search_parameters import Record
 from drimbox.standards.fhir.subset import needs_series, subset
+from drimbox.standards.fhir.surface import ServiceFacts
 
 PAGE_LIFETIME = timedelta(minutes=10)
 
@@ -70,13 +71,12 @@ class _Asked(Generic[Record]):
 
 @dataclass(frozen=True, slots=True)
 class FhirSearch:
-    """fhir_url and dicomweb_url are the public bases of our two services."""
+    """facts are those of this box."""
 
     reading: ReadFhir
     seal: PageSeal
     clock: Clock
-    fhir_url: str
-    dicomweb_url: str
+    facts: ServiceFacts
 
     async def imaging_studies(self, request: Request, caller: Caller) -> Response:
         asked = await self._read(request, caller, IMAGING_STUDY)
@@ -86,10 +86,10 @@ class FhirSearch:
         )
         has_series = needs_series(search.summary, search.elements)
         matches = [
-            encode_imaging_study(record, self.dicomweb_url, has_series=has_series)
+            encode_imaging_study(record, self.facts.dicomweb_url, has_series=has_series)
             for record in answer.page.matches
         ]
-        included = self._included(asked, answer.page.matches)
+        included = self._includes(asked).records(answer.page.matches)
         return self._answer(request, asked, answer, matches, included)
 
     async def document_references(self, request: Request, caller: Caller) -> Response:
@@ -98,8 +98,8 @@ class FhirSearch:
         answer = await self.reading.search_records(
             caller, self._trail(search), search, document_reference_query(search), asked.position
         )
-        matches = [encode_document_reference(r, self.fhir_url) for r in answer.page.matches]
-        included = self._included(asked, answer.page.matches)
+        matches = [encode_document_reference(r, self.facts.fhir_url) for r in answer.page.matches]
+        included = self._includes(asked).records(answer.page.matches)
         return self._answer(request, asked, answer, matches, included)
 
     async def patients(self, request: Request, caller: Caller) -> Response:
@@ -111,10 +111,13 @@ class FhirSearch:
 
     async def endpoints(self, request: Request, caller: Caller) -> Response:
         asked = await self._read(request, caller, ENDPOINT)
-        locations = await self.reading.find_locations(caller, self._trail(asked.search))
-        found = [WadoEndpoint(self.dicomweb_url, location) for location in locations]
+        sources = await self.reading.find_sources(caller, self._trail(asked.search))
+        found = [WadoEndpoint(self.facts.dicomweb_url, source) for source in sources]
         answer = Answer(select(asked.search, found, asked.position))
-        return self._answer(request, asked, answer, map(encode_endpoint, answer.page.matches))
+        matches = map(encode_endpoint, answer.page.matches)
+        boxes = [e.source.box for e in answer.page.matches if e.source.box is not None]
+        included = self._includes(asked).organizations(boxes)
+        return self._answer(request, asked, answer, matches, included)
 
     async def _read(
         self, request: Request, caller: Caller, resource: SearchableResource[Record]
@@ -130,7 +133,7 @@ class FhirSearch:
             if state.resource != resource.name:
                 raise NotFound("no such page")
             pairs, position, strict = list(state.pairs), state.position, False
-        scene = SearchScene(self.fhir_url, now)
+        scene = SearchScene(self.facts.fhir_url, now)
         search = parse_search(resource, pairs, scene, is_strict=strict)
         return _Asked(caller, search, position, is_get=request.method != "POST")
 
@@ -138,21 +141,19 @@ class FhirSearch:
         query = urlencode(search.honoured).encode()
         return Asked(search.resource.name, Permission.SEARCH, query)
 
-    def _included(
-        self, asked: _Asked[ImagingRecord], matches: Iterable[ImagingRecord]
-    ) -> list[Json]:
-        """Return what _include asks for, each once, where the token allows it."""
-        includes = {asked.search.resource.includes[name] for name in asked.search.includes}
-        allowed = {r for r in includes if r and self.reading.may_include(asked.caller, r)}
-        included: dict[str, Json] = {}
-        for record in matches:
-            if "Patient" in allowed:
-                included[f"Patient/{record.subject.identifier}"] = encode_patient(record.subject)
-            if "Endpoint" in allowed:
-                for location in record.retrieve_locations:
-                    endpoint = WadoEndpoint(self.dicomweb_url, location)
-                    included[endpoint.reference] = encode_endpoint(endpoint)
-        return list(included.values())
+    def _includes(self, asked: _Asked[Record]) -> Includes:
+        """Return what the search brings along, of which the token allows to be read."""
+        search = asked.search
+        wanted = {search.resource.includes[name] for name in search.includes} - {""}
+        reverse = {name.partition(":")[0] for name in search.revincludes}
+        types = wanted | reverse
+        allowed = {r for r in types if self.reading.may_include(asked.caller, r)}
+        return Includes(
+            search.resource.name,
+            frozenset(wanted & allowed),
+            frozenset(reverse & allowed),
+            self.facts,
+        )
 
     def _answer(
         self,
@@ -178,12 +179,12 @@ class FhirSearch:
                 *(ignored_issue(name) for name in search.ignored),
             ],
         )
-        bundle = encode_searchset(found, self.fhir_url, self.clock.now())
+        bundle = encode_searchset(found, self.facts.fhir_url, self.clock.now())
         return resource_response(bundle, format_of(request))
 
     def _self_url(self, asked: _Asked[Record]) -> str:
         search = asked.search
-        address = f"{self.fhir_url}/{search.resource.name}"
+        address = f"{self.facts.fhir_url}/{search.resource.name}"
         if not asked.is_get or search.names_patient or asked.position != BEGINNING:
             return self._page_url(asked, asked.position)
         return f"{address}?{urlencode(search.honoured)}" if search.honoured else address
@@ -196,7 +197,7 @@ class FhirSearch:
             self.clock.now() + PAGE_LIFETIME,
         )
         token = self.seal.seal(state, _owner(asked.caller))
-        return f"{self.fhir_url}/{asked.search.resource.name}?{PAGE_PARAMETER}={token}"
+        return f"{self.facts.fhir_url}/{asked.search.resource.name}?{PAGE_PARAMETER}={token}"
 
 
 def _owner(caller: Caller) -> str:

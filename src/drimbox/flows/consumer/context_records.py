@@ -7,11 +7,10 @@ from drimbox.errors import Refused
 from drimbox.flows.consumer.find_prior_studies import DmpNotReadable, DmpState, FindPriorStudies
 from drimbox.model.access import Caller, ConsultationContext
 from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry
-from drimbox.model.imaging_record import ImagingRecord, Subject
+from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, ImagingRecord, Subject
 from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery
 from drimbox.model.prior_study import PriorStudy
 from drimbox.model.search_criteria import EVERY_EXAM
-from drimbox.model.uids import Oid
 from drimbox.standards.fhir.patient_reference import patient_id
 from drimbox.standards.fhir.patient_search import is_named
 
@@ -46,10 +45,10 @@ class ContextRecords:
         subject = subject_of(context)
         return (subject,) if is_named(subject, patients) else ()
 
-    async def find_locations(self, caller: Caller) -> tuple[Oid | None, ...]:
+    async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         found = await self.find_records(caller, RecordQuery())
-        locations = [location for r in found.records for location in r.retrieve_locations]
-        return tuple(dict.fromkeys((None, *locations)))
+        sources = [source for r in found.records for source in r.image_sources]
+        return tuple(dict.fromkeys((OWN_IMAGES, *sources)))
 
     async def _find(
         self, context: ConsultationContext, subject: Subject, query: RecordQuery

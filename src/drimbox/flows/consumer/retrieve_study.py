@@ -11,7 +11,6 @@ the KOS itself is never dialled (threat S1).
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from drimbox.errors import DrimboxError, NotAuthenticated, NotFound, Refused
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit, Trace
@@ -21,7 +20,7 @@ from drimbox.flows.opened_study import OpenedStudy, check_in_manifest
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.model.access import Caller, ConsultationContext, Peer
 from drimbox.model.audit import AuditAction, AuditOutcome
-from drimbox.model.manifest import Manifest, ReferencedSeries
+from drimbox.model.manifest import Manifest
 from drimbox.model.prior_study import PriorStudy
 from drimbox.model.retrieval import DicomQuery, InstanceStream, MatchPage, TargetResource
 from drimbox.model.scopes import Permission, check_scope
@@ -177,7 +176,7 @@ class RetrieveStudy:
 
     def _peer_of(self, manifest: Manifest, uid: SeriesInstanceUid) -> Peer:
         series = next(s for s in manifest.series if s.series_instance_uid == uid)
-        return self.trusted_space.get_peer(_host_of(series))
+        return self.trusted_space.get_peer(series.retrieve_host)
 
 
 def _context_of(caller: Caller) -> ConsultationContext:
@@ -187,12 +186,4 @@ def _context_of(caller: Caller) -> ConsultationContext:
 
 
 def _hosts_of(manifest: Manifest) -> set[str]:
-    return {_host_of(series) for series in manifest.series}
-
-
-def _host_of(series: ReferencedSeries) -> str:
-    """Return the host that the KOS names, only to look it up; an unreadable one is on no list."""
-    try:
-        return (urlsplit(series.retrieve_url).hostname or "").casefold()
-    except ValueError:
-        return ""
+    return {series.retrieve_host for series in manifest.series}

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from drimbox.errors import InvalidValue, NotFound, Refused
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.document_entry import AvailabilityStatus
-from drimbox.model.imaging_record import ImagingRecord, Subject
+from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, ImagingRecord, Subject
 from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery
 from drimbox.model.patient import Ins, InsAuthority
 from drimbox.model.prior_study import PriorStudy
 from drimbox.model.publication import Publication, PublicationState
-from drimbox.model.uids import Oid, SopInstanceUid
+from drimbox.model.uids import SopInstanceUid
 from drimbox.ports.study_register import StudyRegister
 from drimbox.standards.fhir.code_systems import OID_PREFIX
 from drimbox.standards.fhir.patient_ids import PatientIds
@@ -34,12 +34,12 @@ _STATUSES = {
 class RegisterRecords:
     """Implements flows.fhir_service.FhirService for the Source.
 
-    locations are those that the box writes in its KOS.
+    sources are what the box writes in its KOS.
     """
 
     register: StudyRegister
     patient_ids: PatientIds
-    locations: tuple[Oid | None, ...] = (None,)
+    sources: tuple[ImageSource, ...] = (OWN_IMAGES,)
 
     async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
         """See FhirService; without patient nor identifier the newest publications only."""
@@ -57,9 +57,9 @@ class RegisterRecords:
         subjects = {record.subject.identifier: record.subject for record in found.records}
         return tuple(s for s in subjects.values() if is_named(s, patients))
 
-    async def find_locations(self, caller: Caller) -> tuple[Oid | None, ...]:
+    async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         _check_system(caller)
-        return self.locations
+        return self.sources
 
     async def _publications(self, query: RecordQuery) -> tuple[list[Publication], bool]:
         """Ask by what the register has indexes for; tell whether there may be more."""

@@ -1,30 +1,28 @@
 """CapabilityStatement: what this door does, made of the same tables as what does it (spec 4.1)."""
 
-from dataclasses import dataclass
-
 from drimbox.standards.fhir.canonical import CANONICAL
 from drimbox.standards.fhir.code_systems import Json
-from drimbox.standards.fhir.document_reference_search import DOCUMENT_REFERENCE
-from drimbox.standards.fhir.endpoint_search import ENDPOINT
-from drimbox.standards.fhir.imaging_study_search import IMAGING_STUDY
-from drimbox.standards.fhir.patient_search import PATIENT
-from drimbox.standards.fhir.search import SearchableResource
+from drimbox.standards.fhir.definitions import definition_of
 from drimbox.standards.fhir.search_parameters import Record, SearchParameter
+from drimbox.standards.fhir.surface import OPERATIONS, SURFACE, OfferedResource, ServiceFacts
 
 # When what this statement says was last changed.
-_DATE = "2026-11-24"
+_DATE = "2026-11-27"
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _IUA = "http://profiles.ihe.net/fhir/ihe.securityTypes/CodeSystem/securityTypes"
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceFacts:
-    """What differs from one box to the next."""
-
-    fhir_url: str
-    token_url: str
-    version: str
+_INSTANTIATES = (
+    "https://profiles.ihe.net/ITI/MHD/CapabilityStatement/IHE.MHD.DocumentResponder",
+    "https://profiles.ihe.net/RAD/MADO/CapabilityStatement/IHE.RAD.MADO.DocumentResponder",
+    "http://hl7.eu/fhir/health-data-api/CapabilityStatement/EEHRxF-DocumentAccessProvider",
+)
+_GUIDES = (
+    "https://profiles.ihe.net/ITI/MHD/ImplementationGuide/ihe.iti.mhd",
+    "https://profiles.ihe.net/RAD/MADO/ImplementationGuide/ihe.rad.mado",
+    "https://interop.esante.gouv.fr/ig/fhir/pdsm/ImplementationGuide/ans.fhir.fr.pdsm",
+    "https://hl7.fr/ig/fhir/core/ImplementationGuide/hl7.fhir.fr.core",
+    "http://hl7.eu/fhir/health-data-api/ImplementationGuide/hl7.fhir.eu.health-data-api",
+)
 
 
 def encode_capability_statement(facts: ServiceFacts) -> Json:
@@ -38,25 +36,24 @@ def encode_capability_statement(facts: ServiceFacts) -> Json:
         "status": "active",
         "date": _DATE,
         "publisher": "drimbox",
-        "description": "Examens d'imagerie du DMP et de la DRIMbox source, en lecture.",
+        "description": (
+            "Examens d'imagerie du DMP et de la DRIMbox source, en lecture : ni écriture, ni "
+            "historique, ni lots, ni abonnements."
+        ),
         "kind": "instance",
-        "instantiates": [
-            "https://profiles.ihe.net/ITI/MHD/CapabilityStatement/IHE.MHD.DocumentResponder"
-        ],
+        "instantiates": list(_INSTANTIATES),
         "software": {"name": "drimbox", "version": facts.version},
         "implementation": {"description": "DRIMbox", "url": facts.fhir_url},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/fhir+xml"],
+        "implementationGuide": list(_GUIDES),
         "rest": [
             {
                 "mode": "server",
                 "security": _security(facts),
-                "resource": [
-                    _resource(DOCUMENT_REFERENCE),
-                    _resource(IMAGING_STUDY),
-                    _resource(PATIENT),
-                    _resource(ENDPOINT),
-                    {"type": "Binary", "interaction": [{"code": "read"}]},
+                "resource": [_resource(offered) for offered in SURFACE],
+                "operation": [
+                    {"name": name, "definition": url} for name, url in OPERATIONS.items()
                 ],
             }
         ],
@@ -71,7 +68,7 @@ def _security(facts: ServiceFacts) -> Json:
                 "url": _OAUTH_URIS,
             }
         ],
-        "cors": False,
+        "cors": facts.allows_cors,
         "service": [
             {"coding": [{"system": _SECURITY, "code": "SMART-on-FHIR"}]},
             {"coding": [{"system": _IUA, "code": "IUA"}]},
@@ -80,28 +77,39 @@ def _security(facts: ServiceFacts) -> Json:
     }
 
 
-def _resource(resource: SearchableResource[Record]) -> Json:
-    written: Json = {
-        "type": resource.name,
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
-        "versioning": "versioned",
-        "readHistory": False,
-        "conditionalRead": "not-match",
-    }
-    if resource.includes:
-        written["searchInclude"] = sorted(resource.includes)
+def _resource(offered: OfferedResource) -> Json:
+    search = offered.search
+    codes = ["read", *(["vread"] if offered.has_versions else [])]
+    codes += ["search-type"] if search is not None else []
+    written: Json = {"type": offered.name}
+    if offered.documentation:
+        written["documentation"] = offered.documentation
+    written["interaction"] = [{"code": code} for code in codes]
+    written["versioning"] = "versioned" if offered.has_versions else "no-version"
+    written["readHistory"] = False
+    written["conditionalRead"] = "not-match"
+    if search is None:
+        return written
+    if search.includes:
+        written["searchInclude"] = sorted(search.includes)
+    if search.revincludes:
+        written["searchRevInclude"] = sorted(search.revincludes)
     written["searchParam"] = [
         parameter
-        for one in resource.parameters.values()
+        for one in search.parameters.values()
         if one.is_listed
-        for parameter in _parameters(one)
+        for parameter in _parameters(offered.name, one)
     ]
     return written
 
 
-def _parameters(parameter: SearchParameter[Record]) -> list[Json]:
+def _parameters(resource: str, parameter: SearchParameter[Record]) -> list[Json]:
     """Return a parameter, and those chained to it under their own names."""
-    written: Json = {"name": parameter.name, "type": parameter.kind.value}
+    written: Json = {"name": parameter.name}
+    definition = definition_of(resource, parameter.name)
+    if definition is not None:
+        written["definition"] = definition
+    written["type"] = parameter.kind.value
     if parameter.documentation:
         written["documentation"] = parameter.documentation
     chains: list[Json] = [

@@ -66,7 +66,12 @@ _URI_OF_ALIAS: Mapping[str, str] = MappingProxyType(
     }
 )
 _ALIAS_OF_OID: Mapping[str, str] = MappingProxyType(
-    {str(MODALITY_VALUE_SET): DCM, str(REGION_VALUE_SET): SNOMED_CT}
+    {
+        str(MODALITY_VALUE_SET): DCM,
+        str(REGION_VALUE_SET): SNOMED_CT,
+        # The IHE format codes of radiology (RAD TF-3, MADO), which FHIR has in one system.
+        "1.3.6.1.4.1.19376.1.2.7.1": _URI_OF_OID["1.3.6.1.4.1.19376.1.2.3"],
+    }
 )
 
 

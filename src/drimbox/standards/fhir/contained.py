@@ -7,7 +7,6 @@ from drimbox.model.document_entry import Author, DocumentEntry
 from drimbox.model.patient import Gender
 from drimbox.model.practice import (
     NATIONAL_PERSON_AUTHORITY,
-    NATIONAL_STRUCTURE_AUTHORITY,
     Practitioner,
     Structure,
 )
@@ -19,10 +18,10 @@ from drimbox.standards.fhir.code_systems import (
     uri_of,
 )
 from drimbox.standards.fhir.date_times import birth_date
+from drimbox.standards.fhir.organization import structure_identifier
 from drimbox.standards.fhir.patient import encode_local_identifier
 
 _NATIONAL_PERSON = concept(FR_IDENTIFIER_TYPE, "IDNPS")
-_NATIONAL_STRUCTURE = concept(FR_IDENTIFIER_TYPE, "IDNST")
 _SOURCE_PATIENT = "source-patient"
 
 
@@ -127,13 +126,6 @@ class Contained:
             patient["birthDate"] = birth_date(traits.birth_date)
         self.resources.append(patient)
         return _SOURCE_PATIENT
-
-
-def structure_identifier(structure: Structure) -> Json:
-    """Return a structure's identifier, of type IDNST where it is the national one."""
-    is_national = structure.authority == NATIONAL_STRUCTURE_AUTHORITY
-    kind: Json = {"type": _NATIONAL_STRUCTURE} if is_national else {}
-    return {**kind, "system": uri_of(structure.authority), "value": structure.identifier}
 
 
 def _is_ins(entry: DocumentEntry) -> bool:

@@ -28,9 +28,10 @@ from drimbox.standards.fhir.code_systems import (
     concept,
     uri_of,
 )
-from drimbox.standards.fhir.contained import Contained, structure_identifier
+from drimbox.standards.fhir.contained import Contained
 from drimbox.standards.fhir.date_times import instant
 from drimbox.standards.fhir.imaging_study import ACCESSION_TYPE, STUDY_UID_TYPE
+from drimbox.standards.fhir.organization import structure_identifier
 from drimbox.standards.fhir.version import version_of
 
 COMPREHENSIVE = (
@@ -45,6 +46,14 @@ BODY_SITE_EXTENSION = (
 )
 IS_ARCHIVED = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
 MANIFEST_TYPE = {"system": LOINC, "code": "18748-4", "display": "Diagnostic imaging study"}
+# Informative in France (D15): what European clients call these documents.
+MEDICAL_IMAGING = {
+    "system": (
+        "http://hl7.eu/fhir/health-data-api/CodeSystem/eehrxf-document-priority-category-cs"
+    ),
+    "code": "Medical-Imaging",
+}
+HOME_COMMUNITY = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-homeCommunityId"
 KOS_TYPE_CODE = "IMG-KOS"
 KOS_FORMAT_CODE = "1.2.840.10008.5.1.4.1.1.88.59"
 _UUID_PREFIX = "urn:uuid:"
@@ -67,10 +76,10 @@ def encode_document_reference(record: ImagingRecord, fhir_url: str) -> Json:
         "contained": contained.resources,
         "extension": _extensions(entry),
         "masterIdentifier": _unique_id(entry, is_master=True),
-        "identifier": _identifiers(entry),
+        "identifier": _identifiers(record),
         "status": status_of(entry),
         "type": encode_type(entry.type_code),
-        "category": [codeable_concept(entry.class_code)],
+        "category": [{"coding": [coding(entry.class_code), dict(MEDICAL_IMAGING)]}],
         # The Patient carries the INS with its traits; an identifier here would have none (D3).
         "subject": {"reference": f"Patient/{record.subject.identifier}", "type": "Patient"},
         "date": instant(entry.creation_time),
@@ -81,6 +90,9 @@ def encode_document_reference(record: ImagingRecord, fhir_url: str) -> Json:
     custodian = _custodian(entry)
     if custodian is not None:
         written["custodian"] = {"identifier": custodian}
+    if record.is_derived:
+        kos = {"reference": f"DocumentReference/{record.kos_id}", "type": "DocumentReference"}
+        written["relatesTo"] = [{"code": "transforms", "target": kos}]
     if entry.comments:
         written["description"] = entry.comments
     written["securityLabel"] = [codeable_concept(code) for code in entry.confidentiality_codes]
@@ -149,9 +161,10 @@ def hash_base64(hash_hex: str) -> str:
     return base64.b64encode(bytes.fromhex(hash_hex)).decode()
 
 
-def _identifiers(entry: DocumentEntry) -> list[Json]:
+def _identifiers(record: ImagingRecord) -> list[Json]:
+    entry = record.document
     identifiers = [_unique_id(entry, is_master=False)]
-    if entry.entry_uuid is not None:
+    if entry.entry_uuid is not None and not record.is_derived:
         identifiers.insert(
             0,
             {
@@ -184,9 +197,16 @@ def _extensions(entry: DocumentEntry) -> list[Json]:
         }
         for code in regions_of(entry)
     ]
+    if entry.home_community_id:
+        home = _as_uri(entry.home_community_id)
+        extensions.append({"url": HOME_COMMUNITY, "valueOid": home})
     is_archived = entry.status is AvailabilityStatus.ARCHIVED
     extensions.append({"url": IS_ARCHIVED, "valueBoolean": is_archived})
     return extensions
+
+
+def _as_uri(oid: str) -> str:
+    return oid if oid.startswith(OID_PREFIX) else OID_PREFIX + oid
 
 
 def _custodian(entry: DocumentEntry) -> Json | None:
@@ -201,7 +221,8 @@ def _attachment(record: ImagingRecord, fhir_url: str) -> Json:
     written: Json = {"contentType": entry.mime_type}
     if entry.language_code:
         written["language"] = entry.language_code
-    written["url"] = f"{fhir_url}/Binary/{record.document_id}"
+    kind = "Bundle" if record.is_derived else "Binary"
+    written["url"] = f"{fhir_url}/{kind}/{record.document_id}"
     if entry.size is not None:
         written["size"] = entry.size
     if entry.hash_hex:

@@ -1,15 +1,17 @@
 """What a DocumentReference is searched by (MHD ITI-67, PDSm flow 05-b, MADO; spec 4.2)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from drimbox.model.document_entry import AvailabilityStatus, ReferenceIdKind
-from drimbox.model.imaging_record import ImagingRecord
+from drimbox.model.imaging_record import ImagingRecord, kos_id_of
 from drimbox.model.imaging_search import RecordQuery
 from drimbox.model.practice import Code, Practitioner
 from drimbox.standards.fhir.code_systems import LOINC, OID_PREFIX, URI, uri_of
 from drimbox.standards.fhir.document_reference import (
     KOS_TYPE_CODE,
     MANIFEST_TYPE,
+    MEDICAL_IMAGING,
     modalities_of,
     regions_of,
     status_of,
@@ -47,7 +49,7 @@ def _token(code: Code | None) -> Iterator[Token]:
 
 def _identifiers(record: ImagingRecord) -> Iterator[Token]:
     yield identifier_token(URI, record.document.unique_id)
-    if record.document.entry_uuid is not None:
+    if record.document.entry_uuid is not None and not record.is_derived:
         yield identifier_token(URI, record.document.entry_uuid)
 
 
@@ -55,6 +57,21 @@ def _types(record: ImagingRecord) -> Iterator[Token]:
     yield from _token(record.document.type_code)
     if record.document.type_code.value == KOS_TYPE_CODE:
         yield code_token(LOINC, MANIFEST_TYPE["code"], MANIFEST_TYPE["display"])
+
+
+def _categories(record: ImagingRecord) -> Iterator[Token]:
+    yield from _token(record.document.class_code)
+    yield code_token(MEDICAL_IMAGING["system"], MEDICAL_IMAGING["code"])
+
+
+def _transformed(record: ImagingRecord) -> Iterator[Reference]:
+    if record.is_derived:
+        yield Reference("DocumentReference", record.kos_id)
+
+
+def _relations(record: ImagingRecord) -> Iterator[Token]:
+    if record.is_derived:
+        yield code_token("http://hl7.org/fhir/document-relationship-type", "transforms")
 
 
 def _events(record: ImagingRecord) -> Iterator[Token]:
@@ -159,6 +176,17 @@ def _description(record: ImagingRecord) -> Iterator[str]:
         yield record.document.comments
 
 
+def _custodians(record: ImagingRecord) -> Iterator[Reference]:
+    tokens = tuple(
+        identifier_token(uri_of(structure.authority), structure.identifier)
+        for author in record.document.authors
+        for structure in author.structures
+        if structure.identifier
+    )
+    if tokens:
+        yield Reference("", "", tokens[:1])
+
+
 _RELATED_IDENTIFIER = SearchParameter(
     "related.identifier", Kind.TOKEN, _related_tokens, is_identifier=True
 )
@@ -201,7 +229,7 @@ DOCUMENT_REFERENCE: SearchableResource[ImagingRecord] = SearchableResource(
         ),
         SearchParameter("isArchived", Kind.TOKEN, _archived, "PDSm: archived in the DMP"),
         SearchParameter("type", Kind.TOKEN, _types, "IMG-KOS, or LOINC 18748-4"),
-        SearchParameter("category", Kind.TOKEN, lambda r: _token(r.document.class_code)),
+        SearchParameter("category", Kind.TOKEN, _categories, "Class, or Medical-Imaging"),
         SearchParameter("event", Kind.TOKEN, _events, "Modality, anatomic region or act"),
         SearchParameter("modality", Kind.TOKEN, _modalities, "Modality (MADO)"),
         _REGION,
@@ -240,6 +268,15 @@ DOCUMENT_REFERENCE: SearchableResource[ImagingRecord] = SearchableResource(
         ),
         SearchParameter("language", Kind.TOKEN, _language),
         SearchParameter("description", Kind.STRING, _description),
+        SearchParameter("custodian", Kind.REFERENCE, _custodians, target="Organization"),
+        SearchParameter(
+            "relatesto",
+            Kind.REFERENCE,
+            _transformed,
+            "The KOS that a FHIR manifest is made of",
+            target="DocumentReference",
+        ),
+        SearchParameter("relation", Kind.TOKEN, _relations, "transforms, of FHIR manifests"),
     ),
     sorts=frozenset({"_id", "_lastUpdated", "date", "creation", "period", "period-start"}),
     default_sort="-date",
@@ -250,12 +287,27 @@ DOCUMENT_REFERENCE: SearchableResource[ImagingRecord] = SearchableResource(
         "DocumentReference:author": "",
         "DocumentReference:authenticator": "",
         "DocumentReference:custodian": "",
-        "DocumentReference:relatesto": "",
+        "DocumentReference:relatesto": "DocumentReference",
     },
-    revincludes=frozenset({"Provenance:target"}),
+    revincludes=frozenset({"Provenance:target", "DocumentReference:relatesto"}),
 )
 
 
+# A FHIR manifest is made on demand: it is found by who asks for that form, not beside each KOS.
+_MANIFEST_PARAMETERS = ("format", "contenttype", "relatesto", "relation")
+
+
+def wants_manifests(search: Search[ImagingRecord]) -> bool:
+    """Tell whether FHIR manifests may be among what is looked for."""
+    named = (v.code for f in search.filters_of("_id") for v in f.wanted if isinstance(v, Token))
+    return bool(search.filters_of(*_MANIFEST_PARAMETERS)) or any(map(kos_id_of, named))
+
+
 def document_reference_query(search: Search[ImagingRecord]) -> RecordQuery:
-    """Return what to ask for."""
-    return query_of(search, ("study-instance-uid",), _STATUSES)
+    """Return what to ask for: the metadata, unless a Provenance is to go along."""
+    has_manifests = wants_manifests(search)
+    return replace(
+        query_of(search, ("study-instance-uid",), _STATUSES),
+        needs_studies=has_manifests and "Provenance:target" in search.revincludes,
+        has_manifests=has_manifests,
+    )

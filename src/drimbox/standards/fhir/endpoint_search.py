@@ -3,14 +3,20 @@
 from collections.abc import Iterator
 
 from drimbox.standards.fhir.endpoint import CONNECTION_TYPE, PAYLOAD_TYPE, WadoEndpoint
+from drimbox.standards.fhir.organization import box_organization_id
 from drimbox.standards.fhir.search import SearchableResource
 from drimbox.standards.fhir.search_parameters import Kind, SearchParameter, table
-from drimbox.standards.fhir.search_values import Token, code_token, uid_token
+from drimbox.standards.fhir.search_values import Reference, Token, code_token, uid_token
 
 
 def _locations(endpoint: WadoEndpoint) -> Iterator[Token]:
-    if endpoint.location is not None:
-        yield uid_token(endpoint.location)
+    if endpoint.source.location is not None:
+        yield uid_token(endpoint.source.location)
+
+
+def _organizations(endpoint: WadoEndpoint) -> Iterator[Reference]:
+    if endpoint.source.box is not None:
+        yield Reference("Organization", box_organization_id(endpoint.source.box))
 
 
 ENDPOINT: SearchableResource[WadoEndpoint] = SearchableResource(
@@ -27,9 +33,9 @@ ENDPOINT: SearchableResource[WadoEndpoint] = SearchableResource(
         SearchParameter(
             "identifier", Kind.TOKEN, _locations, "Retrieve Location UID", is_identifier=True
         ),
-        SearchParameter("organization", Kind.REFERENCE, lambda _: (), target="Organization"),
+        SearchParameter("organization", Kind.REFERENCE, _organizations, target="Organization"),
     ),
     sorts=frozenset({"_id"}),
     default_sort="_id",
-    includes={},
+    includes={"Endpoint:organization": "Organization"},
 )

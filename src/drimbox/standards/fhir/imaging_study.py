@@ -22,6 +22,7 @@ from drimbox.standards.fhir.code_systems import (
     OID_PREFIX,
     URI,
     Json,
+    codeable_concept,
     coding,
     concept,
     uri_of,
@@ -31,6 +32,9 @@ from drimbox.standards.fhir.endpoint import WadoEndpoint
 from drimbox.standards.fhir.version import version_of
 
 UNKNOWN_MODALITY = "OT"
+_MADO = "https://profiles.ihe.net/RAD/MADO/StructureDefinition"
+ANATOMICAL_REGION = f"{_MADO}/MadoAnatomicalRegionExtension"
+NUMBER_OF_FRAMES = f"{_MADO}/MadoNumberOfFrames"
 STUDY_UID_TYPE = concept(DCM, "110180")
 ACCESSION_TYPE: Json = {
     "coding": [{"system": IDENTIFIER_TYPE, "code": "ACSN"}, {"system": DCM, "code": "121022"}]
@@ -53,6 +57,10 @@ def encode_imaging_study(
         "resourceType": "ImagingStudy",
         "id": str(manifest.study_instance_uid),
         "meta": {"versionId": version_of(record), "lastUpdated": instant(record.updated_at)},
+        "extension": [
+            {"url": ANATOMICAL_REGION, "valueCodeableConcept": codeable_concept(region)}
+            for region in study.anatomic_regions
+        ],
         "identifier": [
             {
                 "type": STUDY_UID_TYPE,
@@ -66,8 +74,8 @@ def encode_imaging_study(
     }
     _add_act(written, study)
     written["endpoint"] = [
-        {"reference": WadoEndpoint(dicomweb_url, location).reference}
-        for location in record.retrieve_locations
+        {"reference": WadoEndpoint(dicomweb_url, source).reference}
+        for source in record.image_sources
     ]
     written["numberOfSeries"] = len(manifest.series)
     written["numberOfInstances"] = manifest.instance_count
@@ -75,7 +83,10 @@ def encode_imaging_study(
     if study.title:
         written["description"] = study.title
     if has_series:
-        written["series"] = [_series(one, dicomweb_url) for one in manifest.series]
+        written["series"] = [
+            _series(one, WadoEndpoint(dicomweb_url, record.source_of(one)))
+            for one in manifest.series
+        ]
     return {name: value for name, value in written.items() if value != []}
 
 
@@ -156,7 +167,7 @@ def person_name(manifest: Manifest) -> str:
     return " ".join(manifest.referring_physician_name.replace("^", " ").split())
 
 
-def _series(series: ReferencedSeries, dicomweb_url: str) -> Json:
+def _series(series: ReferencedSeries, endpoint: WadoEndpoint) -> Json:
     written: Json = {"uid": str(series.series_instance_uid)}
     if series.series_number is not None and series.series_number >= 0:
         written["number"] = series.series_number
@@ -164,7 +175,6 @@ def _series(series: ReferencedSeries, dicomweb_url: str) -> Json:
     if series.series_description:
         written["description"] = series.series_description
     written["numberOfInstances"] = len(series.instances)
-    endpoint = WadoEndpoint(dicomweb_url, series.retrieve_location_uid)
     written["endpoint"] = [{"reference": endpoint.reference}]
     classes = {
         uid: {"system": URI, "code": OID_PREFIX + uid}
@@ -175,7 +185,11 @@ def _series(series: ReferencedSeries, dicomweb_url: str) -> Json:
 
 
 def _instance(instance: ReferencedInstance, sop_class: dict[str, str]) -> Json:
-    written: Json = {"uid": str(instance.sop_instance_uid), "sopClass": sop_class}
+    uid = str(instance.sop_instance_uid)
+    written: Json = {"uid": uid, "sopClass": sop_class}
+    if instance.number_of_frames is not None:
+        frames = {"url": NUMBER_OF_FRAMES, "valueInteger": instance.number_of_frames}
+        written = {"extension": [frames], "uid": uid, "sopClass": sop_class}
     number = instance.instance_number
     # unsignedInt; an IS may be negative.
     if number is not None and number >= 0:

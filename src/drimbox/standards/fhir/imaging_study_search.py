@@ -117,8 +117,8 @@ def _classes(record: ImagingRecord) -> Iterator[Token]:
 
 
 def _endpoints(record: ImagingRecord) -> Iterator[Reference]:
-    for location in record.retrieve_locations:
-        yield Reference("Endpoint", WadoEndpoint("", location).identifier)
+    for source in record.image_sources:
+        yield Reference("Endpoint", WadoEndpoint("", source).identifier)
 
 
 def _procedures(record: ImagingRecord) -> Iterator[Token]:

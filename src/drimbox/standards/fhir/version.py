@@ -5,7 +5,7 @@ import hashlib
 from drimbox.model.imaging_record import ImagingRecord
 
 # Raised when the way we write resources changes, so that a client's copy is not taken for current.
-_WRITTEN_AS = "1"
+_WRITTEN_AS = "2"
 
 
 def version_of(record: ImagingRecord) -> str:
@@ -14,6 +14,7 @@ def version_of(record: ImagingRecord) -> str:
     said = "\n".join(
         (
             _WRITTEN_AS,
+            str(record.is_derived),
             document.unique_id,
             document.version_name or "",
             document.hash_hex or "",

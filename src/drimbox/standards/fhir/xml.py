@@ -3,15 +3,18 @@
 primitive        <name value="..."/>
 array            the element repeated
 resource inside  <name><Patient>...</Patient></name>
+Narrative.div    XHTML as it is
 Extension.url    an attribute, as is Element.id
 """
 
 from lxml import etree
 
 from drimbox.standards.fhir.code_systems import Json
-from drimbox.standards.safe_xml import xml_characters_only
+from drimbox.standards.safe_xml import parse_xml, xml_characters_only
 
 _NAMESPACE = "http://hl7.org/fhir"
+# Ours are a few lines.
+_MAX_NARRATIVE = 64 * 1024
 
 
 def encode_xml(resource: Json) -> bytes:
@@ -39,6 +42,9 @@ def _add(parent: etree._Element, name: str, value: object) -> None:
     if isinstance(value, list | tuple):
         for one in value:
             _add(parent, name, one)
+        return
+    if name == "div" and isinstance(value, str):
+        parent.append(parse_xml(value.encode(), max_bytes=_MAX_NARRATIVE))
         return
     element = etree.SubElement(parent, f"{{{_NAMESPACE}}}{name}")
     if not isinstance(value, dict):

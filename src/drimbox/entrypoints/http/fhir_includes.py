@@ -1,0 +1,57 @@
+"""_include and _revinclude: what goes along with the matches, each once (R4 3.1.1.5.6)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from drimbox.model.access import Peer
+from drimbox.model.imaging_record import ImagingRecord
+from drimbox.standards.fhir.code_systems import Json
+from drimbox.standards.fhir.derived_manifest import derived
+from drimbox.standards.fhir.document_reference import encode_document_reference
+from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
+from drimbox.standards.fhir.organization import encode_box_organization
+from drimbox.standards.fhir.patient import encode_patient
+from drimbox.standards.fhir.provenance import encode_provenance
+from drimbox.standards.fhir.surface import ServiceFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Includes:
+    """resource is the type searched; forward what it points at, reverse what points at it."""
+
+    resource: str
+    forward: frozenset[str]
+    reverse: frozenset[str]
+    facts: ServiceFacts
+
+    def records(self, matches: Iterable[ImagingRecord]) -> list[Json]:
+        """Return what goes along with studies or documents, less what is a match already."""
+        matches = tuple(matches)
+        included: dict[str, Json] = {}
+        for record in matches:
+            for one in self._of(record):
+                included[f"{one['resourceType']}/{one['id']}"] = one
+        for record in matches:
+            included.pop(f"DocumentReference/{record.document_id}", None)
+        return list(included.values())
+
+    def organizations(self, boxes: Iterable[Peer]) -> list[Json]:
+        """Return who runs the boxes of Endpoints."""
+        if "Organization" not in self.forward:
+            return []
+        return [encode_box_organization(box) for box in dict.fromkeys(boxes)]
+
+    def _of(self, record: ImagingRecord) -> Iterable[Json]:
+        if "Patient" in self.forward:
+            yield encode_patient(record.subject)
+        if "Endpoint" in self.forward:
+            for source in record.image_sources:
+                yield encode_endpoint(WadoEndpoint(self.facts.dicomweb_url, source))
+        if "DocumentReference" in self.forward and record.made_of is not None:
+            yield encode_document_reference(record.made_of, self.facts.fhir_url)
+        # Of a KOS there is none: its own metadata say who made it.
+        is_target = self.resource == "ImagingStudy" or record.is_derived
+        if "Provenance" in self.reverse and is_target and record.study is not None:
+            yield encode_provenance(record)
+        if "DocumentReference" in self.reverse and not record.is_derived:
+            yield encode_document_reference(derived(record), self.facts.fhir_url)

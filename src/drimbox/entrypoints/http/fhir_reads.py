@@ -1,0 +1,209 @@
+"""Reads of the FHIR door, one a resource: the record by its id -> the resource, with its version.
+
+If-None-Match with this very version   304
+/_history/[version] of another one     404: only the current version is kept
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from drimbox.entrypoints.http.fhir_formats import (
+    PRIVATE,
+    accepts_resource,
+    format_of,
+    resource_response,
+)
+from drimbox.errors import InvalidValue, NotAcceptable, NotFound
+from drimbox.flows.read_fhir import ReadFhir
+from drimbox.flows.read_fhir import Request as Asked
+from drimbox.model.access import Caller
+from drimbox.model.imaging_record import ImageSource, ImagingRecord
+from drimbox.model.imaging_search import RecordQuery
+from drimbox.model.scopes import Permission
+from drimbox.model.uids import StudyInstanceUid
+from drimbox.standards.dicomweb.media_types import parse_accept
+from drimbox.standards.fhir.code_systems import Json
+from drimbox.standards.fhir.document_reference import encode_document_reference
+from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
+from drimbox.standards.fhir.imaging_study import encode_imaging_study
+from drimbox.standards.fhir.manifest_bundle import encode_manifest_bundle
+from drimbox.standards.fhir.organization import (
+    DEVICE_ID,
+    box_organization_id,
+    encode_box_organization,
+    encode_device,
+    encode_structure,
+    structure_organization_id,
+)
+from drimbox.standards.fhir.patient import encode_patient
+from drimbox.standards.fhir.provenance import encode_provenance
+from drimbox.standards.fhir.surface import ServiceFacts
+from drimbox.standards.fhir.version import version_of
+
+
+@dataclass(frozen=True, slots=True)
+class FhirReads:
+    """One handler a resource type; each answers for the id of the path."""
+
+    reading: ReadFhir
+    facts: ServiceFacts
+
+    async def imaging_study(self, request: Request, caller: Caller) -> Response:
+        identifier = request.path_params["id"]
+        try:
+            query = RecordQuery(studies=(StudyInstanceUid(identifier),))
+        except InvalidValue:
+            raise NotFound("no such study") from None
+        record = await self.reading.get_record(caller, _asked("ImagingStudy", identifier), query)
+        resource = encode_imaging_study(record, self.facts.dicomweb_url)
+        return _versioned(request, resource, record)
+
+    async def document_reference(self, request: Request, caller: Caller) -> Response:
+        identifier = request.path_params["id"]
+        asked = _asked("DocumentReference", identifier)
+        record = await self.reading.get_document(caller, asked, identifier)
+        resource = encode_document_reference(record, self.facts.fhir_url)
+        return _versioned(request, resource, record)
+
+    async def patient(self, request: Request, caller: Caller) -> Response:
+        identifier = request.path_params["id"]
+        subject = await self.reading.get_patient(caller, _asked("Patient", identifier), identifier)
+        return resource_response(encode_patient(subject), format_of(request))
+
+    async def endpoint(self, request: Request, caller: Caller) -> Response:
+        identifier = request.path_params["id"]
+        sources = await self.reading.find_sources(caller, _asked("Endpoint", identifier))
+        for source in sources:
+            endpoint = WadoEndpoint(self.facts.dicomweb_url, source)
+            if endpoint.identifier == identifier:
+                return resource_response(encode_endpoint(endpoint), format_of(request))
+        raise NotFound("no such endpoint")
+
+    async def organization(self, request: Request, caller: Caller) -> Response:
+        """Return an establishment of this box, else who runs a Source of this patient's exams."""
+        identifier = request.path_params["id"]
+        asked = _asked("Organization", identifier)
+        known = {structure_organization_id(s): encode_structure(s) for s in self.facts.structures}
+        sources: tuple[ImageSource, ...] = ()
+        if identifier in known:
+            await self.reading.check_read(caller, asked)
+        else:
+            sources = await self.reading.find_sources(caller, asked)
+        boxes = (source.box for source in sources if source.box is not None)
+        known |= {box_organization_id(box): encode_box_organization(box) for box in boxes}
+        if identifier not in known:
+            raise NotFound("no such organization")
+        return resource_response(known[identifier], format_of(request))
+
+    async def device(self, request: Request, caller: Caller) -> Response:
+        identifier = request.path_params["id"]
+        await self.reading.check_read(caller, _asked("Device", identifier))
+        if identifier != DEVICE_ID:
+            raise NotFound("no such device")
+        device = encode_device(self.facts.version, self.facts.creator)
+        return resource_response(device, format_of(request))
+
+    async def provenance(self, request: Request, caller: Caller) -> Response:
+        identifier = request.path_params["id"]
+        asked = _asked("Provenance", identifier)
+        record = await self.reading.get_document(caller, asked, identifier, needs_study=True)
+        if record.is_derived:
+            raise NotFound("no such provenance")
+        return _versioned(request, encode_provenance(record), record)
+
+    async def bundle(self, request: Request, caller: Caller) -> Response:
+        """Return the FHIR manifest of a KOS (MADO)."""
+        identifier = request.path_params["id"]
+        record = await self.reading.get_content(caller, _asked("Bundle", identifier), identifier)
+        if not record.is_derived:
+            raise NotFound("no such manifest")
+        facts = self.facts
+        bundle = encode_manifest_bundle(record, facts.dicomweb_url, facts.version, facts.creator)
+        return _versioned(request, bundle, record)
+
+    async def binary(self, request: Request, caller: Caller) -> Response:
+        """Return the KOS: its octets, or a Binary where a resource is asked for (ITI-68)."""
+        identifier = request.path_params["id"]
+        record = await self.reading.get_content(caller, _asked("Binary", identifier), identifier)
+        if record.study is None or record.is_derived:
+            raise NotFound("no such document")
+        content, mime_type = record.study.kos, record.document.mime_type
+        if accepts_resource(request):
+            binary: Json = {
+                "resourceType": "Binary",
+                "id": identifier,
+                "contentType": mime_type,
+                "data": base64.b64encode(content).decode(),
+            }
+            return _conditional(request, resource_response(binary, format_of(request)), record)
+        wanted = {mime_type, mime_type.partition("/")[0] + "/*", "*/*"}
+        ranges = parse_accept(request.headers.getlist("accept"))
+        if not any(one.q > 0 and one.media_type in wanted for one in ranges):
+            raise NotAcceptable(f"the document is {mime_type}")
+        headers = {
+            "Cache-Control": PRIVATE,
+            "Content-Disposition": 'attachment; filename="kos.dcm"',
+            "Vary": "Accept, Authorization",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return _conditional(request, Response(content, 200, headers, mime_type), record)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicReads:
+    """What needs no token: the statement of what this box does, and its definitions."""
+
+    capability: Json
+    definitions: Mapping[str, Mapping[str, Json]]
+
+    async def metadata(self, request: Request) -> Response:
+        """Return /metadata; of its modes only `full` and `normative` are the same here."""
+        if request.query_params.get("mode", "full") not in {"full", "normative"}:
+            raise NotFound("no such mode of /metadata")
+        return _public(request, self.capability)
+
+    async def definition(self, request: Request) -> Response:
+        kind = request.url.path.rsplit("/", 2)[1]
+        found = self.definitions.get(kind, {}).get(request.path_params["id"])
+        if found is None:
+            raise NotFound("no such definition")
+        return _public(request, found)
+
+
+def _public(request: Request, resource: Json) -> Response:
+    headers = {"Cache-Control": "public, max-age=300"}
+    return resource_response(resource, format_of(request), headers=headers)
+
+
+def _asked(resource: str, identifier: str) -> Asked:
+    return Asked(resource, Permission.READ, identifier[:64].encode())
+
+
+def _versioned(request: Request, resource: Json, record: ImagingRecord) -> Response:
+    version = request.path_params.get("version")
+    if version is not None and version != version_of(record):
+        raise NotFound("no such version: only the current one is kept")
+    return _conditional(request, resource_response(resource, format_of(request)), record)
+
+
+def _conditional(request: Request, response: Response, record: ImagingRecord) -> Response:
+    """Add ETag and Last-Modified; 304 where the client has this very version (RFC 9110 13)."""
+    etag = f'W/"{version_of(record)}"'
+    headers = {"ETag": etag, "Last-Modified": _http_date(record.updated_at)}
+    known = ",".join(request.headers.getlist("if-none-match"))
+    if any(one.strip().removeprefix("W/") in {etag[2:], "*"} for one in known.split(",")):
+        headers |= {"Cache-Control": PRIVATE, "Vary": "Accept, Authorization"}
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    response.headers.update(headers)
+    return response
+
+
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment.replace(microsecond=0), usegmt=True)

@@ -86,7 +86,7 @@ def _type_of(annotation: Any) -> str:
     if isinstance(present, type) and issubclass(present, Enum):
         return " \\| ".join(f"`{member.value}`" for member in present)
     if get_origin(present) is dict:
-        return "table of texts"
+        return "table of numbers" if get_args(present)[1] is float else "table of texts"
     names = {str: "text", SecretStr: "secret", Path: "path", bool: "boolean"}
     return {int: "integer", float: "number"}.get(present) or names[present]
 

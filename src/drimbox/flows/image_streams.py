@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from drimbox.errors import Mismatch
 from drimbox.model.patient import Ins
-from drimbox.model.retrieval import InstanceStream
+from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.standards.dicom.outgoing import OutgoingIdentity, outgoing_instance
-from drimbox.standards.dicom.patient_identifiers import read_patient_identifiers
+from drimbox.standards.dicom.patient_identifiers import read_identity
 
 T = TypeVar("T")
 
@@ -30,18 +30,24 @@ async def outgoing(
 
 
 async def of_patient(
-    instances: AsyncIterator[InstanceStream], ins: Ins
+    instances: AsyncIterator[InstanceStream], ins: Ins, series: TargetResource
 ) -> AsyncIterator[InstanceStream]:
-    """Yield the instances, each found to be this patient's (CO.68).
+    """Yield the instances, each found to be this patient's, and of this series (CO.68, D6).
 
     Raises:
-        Mismatch: one names another INS, or none: a Source puts it into each (SO.39).
+        Mismatch: one names another INS, or none (a Source puts it into each, SO.39), or another
+            study, series or instance than it was given for.
     """
     try:
         async for received in instances:
-            identifiers, instance = await read_patient_identifiers(received)
-            if {i.value for i in identifiers.ins} != {ins.value}:
+            identity, instance = await read_identity(received)
+            if {i.value for i in identity.patient.ins} != {ins.value}:
                 raise Mismatch("an image does not carry the INS of the contextual call")
+            uids = (identity.study_instance_uid, identity.series_instance_uid)
+            if uids != (series.study_instance_uid, series.series_instance_uid):
+                raise Mismatch("an image is of another study or series than was asked for")
+            if identity.sop_instance_uid != received.sop_instance_uid:
+                raise Mismatch("an image is another than its file meta information says")
             yield instance
     finally:
         await close(instances)

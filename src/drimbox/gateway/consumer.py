@@ -21,7 +21,7 @@ from drimbox.flows.consumer.consultation_audit import ConsultationAudit
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
-from drimbox.flows.consumer.retrieve_study import RetrieveStudy
+from drimbox.flows.consumer.retrieve_study import Rankings, RetrieveStudy
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.consumer.view_study import ViewStudy
@@ -31,6 +31,7 @@ from drimbox.gateway.parts import Parts
 from drimbox.model.patient import InsAuthority
 from drimbox.settings.load import Settings
 from drimbox.settings.partners import Environment
+from drimbox.standards.dicomweb.exchange_syntaxes import LOSSLESS_FIRST, LOSSY_FIRST, ranking
 from drimbox.standards.fhir.patient_reference import patient_reference
 
 
@@ -97,6 +98,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
 def _make_retrieve_study(
     parts: Parts, find_prior_studies: FindPriorStudies, audit: ConsultationAudit
 ) -> RetrieveStudy:
+    retrieval = parts.settings.peer_retrieval
     return RetrieveStudy(
         find_prior_studies=find_prior_studies,
         trusted_space=parts.trusted_space,
@@ -105,6 +107,11 @@ def _make_retrieve_study(
         audit=audit,
         accesses=RecentAccesses(parts.clock),
         peer_tokens=parts.peer_tokens,
+        rankings=Rankings(
+            as_stored=ranking({**LOSSLESS_FIRST, **retrieval.export_q}),
+            viewing=ranking({**LOSSY_FIRST, **retrieval.viewing_q}),
+        ),
+        series_at_once=retrieval.series_at_once,
     )
 
 

@@ -6,6 +6,7 @@ from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.peer_dicomweb.iua_tokens import IuaTokens
+from drimbox.adapters.peer_dicomweb.peer_connection import PeerConnection
 from drimbox.adapters.peer_dicomweb.peer_drimbox import DicomwebPeerDrimbox
 from drimbox.adapters.peer_dicomweb.peer_tokens import PeerTokensByBox, takes_iua
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
@@ -56,12 +57,14 @@ async def make_parts(settings: Settings) -> Parts:
         settings.dmp, establishments=establishments, clock=clock, identifiers=identifiers
     )
     trusted_space = VerifiedTrustedSpace(settings.trusted_space, clock)
-    peer = DicomwebPeerDrimbox(settings.peer_client, trusted_space)
+    connection = PeerConnection(
+        settings.peer_client,
+        trusted_space,
+        allow_private_addresses=settings.peer_retrieval.allow_private_addresses,
+    )
     iua_tokens = None
     if takes_iua(settings.trusted_space):
-        iua_tokens = IuaTokens(
-            peer.connection, settings.peer_client, trusted_space, clock, identifiers
-        )
+        iua_tokens = IuaTokens(connection, settings.peer_client, trusted_space, clock, identifiers)
     storage = settings.storage
     return Parts(
         settings=settings,
@@ -71,7 +74,7 @@ async def make_parts(settings: Settings) -> Parts:
         trusted_space=trusted_space,
         dmp=DmpPartner(client, establishments),
         pacs=make_site_pacs(settings),
-        peer=peer,
+        peer=DicomwebPeerDrimbox(connection),
         peer_tokens=PeerTokensByBox(settings.trusted_space, iua_tokens),
         cache=DiskImageCache(
             storage.cache_directory,

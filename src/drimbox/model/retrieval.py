@@ -16,6 +16,10 @@ DicomJson = Mapping[str, Mapping[str, object]]
 """One data set in the DICOM JSON model (PS3.18 F): tag in upper-case hex -> {vr, Value...}."""
 
 
+Ranking = tuple[tuple[TransferSyntaxUid, float], ...]
+"""Transfer syntaxes with their q, best first."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetResource:
     """A study, one of its series, or one of its instances."""

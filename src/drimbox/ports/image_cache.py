@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import (
     SeriesInstanceUid,
@@ -15,12 +17,25 @@ from drimbox.model.uids import (
 )
 
 
+class Fidelity(Enum):
+    """How a copy was asked for: as its holder keeps it, or lossy syntaxes first (VI-CO.15)."""
+
+    AS_STORED = "as-stored"
+    VIEWING = "viewing"
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesKey:
-    """Which series; whether the caller may see it is checked before."""
+    """Which copy of which series; whether the caller may see it is checked before.
+
+    ins is the patient of whom every image of the copy was found to be, or made to say so: a
+    manifest of somebody else that names the same series finds no copy (threat D6).
+    """
 
     study_instance_uid: StudyInstanceUid
     series_instance_uid: SeriesInstanceUid
+    ins: Ins | None = None
+    fidelity: Fidelity = Fidelity.AS_STORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +81,6 @@ class ImageCache(Protocol):
         self, key: SeriesKey, retrieve: Callable[[], AsyncIterator[InstanceStream]]
     ) -> SeriesCopy:
         """Return the copy; retrieve is called only when there is none, whole or under way."""
+
+    def find_series(self, key: SeriesKey) -> SeriesCopy | None:
+        """Return the copy that is there, whole or under way; none is fetched."""

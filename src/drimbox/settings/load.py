@@ -27,6 +27,7 @@ from drimbox.settings.partners import (
     OperatorListenerSettings,
     PacsSettings,
     PeerListenerSettings,
+    PeerRetrievalSettings,
     PublicationSettings,
     StorageSettings,
     TlsFiles,
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     pro_sante_connect: OpenIdProviderSettings
     trusted_space: TrustedSpaceSettings
     peer_client: TlsFiles
+    peer_retrieval: PeerRetrievalSettings = PeerRetrievalSettings()
     oauth: OAuthSettings
     contextual_call: ContextualCallSettings = ContextualCallSettings()
     export_destinations: tuple[ExportDestination, ...] = ()
@@ -106,6 +108,10 @@ class Settings(BaseSettings):
             raise ValueError("trusted_space.addresses: only with environment = test")
         if not is_test and urlsplit(self.browser.base_url).scheme != "https":
             raise ValueError("browser.base_url: https in production")
+        session = self.contextual_call.context_lifetime_seconds
+        if self.is_consumer and self.storage.cache_max_age_seconds < session:
+            # CO.69: images are kept for the session at least.
+            raise ValueError("storage.cache_max_age_seconds: at least the lifetime of a context")
         return self
 
 

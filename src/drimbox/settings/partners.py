@@ -7,7 +7,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from drimbox.errors import InvalidValue
+from drimbox.standards.dicomweb.exchange_syntaxes import LOSSLESS_FIRST, ranking
 
 
 class Section(BaseModel):
@@ -212,6 +215,29 @@ class TrustedSpaceSettings(Section):
     addresses: dict[str, str] = {}
     peer_token_kind: PeerTokenKind = "pro-sante-connect"  # noqa: S105  # a kind of token
     peer_token_kinds: dict[str, PeerTokenKind] = {}
+
+
+class PeerRetrievalSettings(Section):
+    """How the Consommatrice asks Sources for images.
+
+    viewing_q and export_q change the q of single transfer syntaxes, by their UIDs, from those of
+    the official requests; q 0 names a syntax no more. An address in a private network is refused
+    for a box of the white list unless private addresses are allowed.
+    """
+
+    viewing_q: dict[str, float] = {}
+    export_q: dict[str, float] = {}
+    series_at_once: int = Field(default=4, ge=1, le=16)
+    allow_private_addresses: bool = False
+
+    @field_validator("viewing_q", "export_q")
+    @classmethod
+    def _check_q(cls, q_by_syntax: dict[str, float]) -> dict[str, float]:
+        try:
+            ranking({**LOSSLESS_FIRST, **q_by_syntax})
+        except InvalidValue as error:
+            raise ValueError(str(error)) from error
+        return q_by_syntax
 
 
 class StorageSettings(Section):

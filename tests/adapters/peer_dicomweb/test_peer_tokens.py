@@ -14,6 +14,7 @@ from tests.fakes.professionals import HELENE, JOSIANE
 from tests.flows.test_issue_token import CONTEXT
 
 from drimbox.adapters.peer_dicomweb.iua_tokens import IuaTokens
+from drimbox.adapters.peer_dicomweb.peer_connection import PeerConnection
 from drimbox.adapters.peer_dicomweb.peer_drimbox import DicomwebPeerDrimbox
 from drimbox.adapters.peer_dicomweb.peer_tokens import PeerTokensByBox
 from drimbox.errors import (
@@ -23,12 +24,12 @@ from drimbox.errors import (
     SettingsError,
     Unavailable,
 )
-from drimbox.flows.consumer.retrieve_study import LOSSLESS_FIRST
 from drimbox.flows.issue_token import Subject
 from drimbox.model.access import ConsultationContext
 from drimbox.model.audit import AuditAction
 from drimbox.model.consent import InformationEtOppositionConsultation as Consent
 from drimbox.settings.partners import PeerTokenKind, TlsFiles, TrustedSpaceSettings
+from drimbox.standards.dicomweb.exchange_syntaxes import LOSSLESS_FIRST, ranking
 
 pytestmark = pytest.mark.anyio
 ANOTHER_CONTEXT = replace(CONTEXT, identifier="another")
@@ -53,7 +54,7 @@ class Consumer:
             self.source.series,
             access_token=token,
             kos_sop_instance_uid=self.source.publication.kos_sop_instance_uid,
-            transfer_syntaxes=LOSSLESS_FIRST,
+            transfer_syntaxes=ranking(LOSSLESS_FIRST),
         )
         return len([instance async for instance in received])
 
@@ -65,7 +66,7 @@ class Consumer:
 @asynccontextmanager
 async def box_of(source: PeerSource, host: str) -> AsyncIterator[Consumer]:
     tls = box(host).tls()
-    peer = DicomwebPeerDrimbox(tls, source.boxes)
+    peer = DicomwebPeerDrimbox(PeerConnection(tls, source.boxes))
     tokens = IuaTokens(
         peer.connection, tls, source.boxes, source.server.clock, FakeIdentifiers(hash(host) % 10**9)
     )

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.boxes import SOURCE, ListedBoxes
 from tests.fakes.consultation_site import ConsultationSite
 from tests.fakes.contexts import made_up_caller, made_up_context
-from tests.fakes.dicom_files import made_up_image, write_image
+from tests.fakes.dicom_files import STUDY_UID, made_up_image, write_image
 from tests.fakes.folder_pacs import FolderPacs
 from tests.fakes.manifests import made_up_ins, made_up_manifest, made_up_series
 
@@ -32,6 +32,13 @@ from drimbox.model.patient import InsAuthority
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SopInstanceUid, TransferSyntaxUid
 from drimbox.standards.dicom.outgoing import OutgoingIdentity
+from drimbox.standards.dicom.transfer_syntaxes import (
+    JPEG_BASELINE,
+    JPEG_EXTENDED,
+    JPEG_LOSSLESS_SV1,
+    JPEG_LS_LOSSLESS,
+    RLE_LOSSLESS,
+)
 
 pytestmark = pytest.mark.anyio
 URL = f"https://{SOURCE}/dicom-web/studies/1/series/2"
@@ -63,12 +70,18 @@ class FakePeerTokens:
 
 @dataclass
 class FakePeer:
-    """A Source that refuses some tokens; stops_after instances it goes away."""
+    """A Source that refuses some tokens; after stops_after instances an answer is cut.
+
+    pacs_syntax is what its images claim to be in.
+    """
 
     pacs: FolderPacs
     refused: set[str] = field(default_factory=set)
     stops_after: int | None = None
+    pacs_syntax: TransferSyntaxUid | None = None
     asked: list[tuple[str, str]] = field(default_factory=list)
+    targets: list[str | None] = field(default_factory=list)
+    rankings: list[Sequence[tuple[TransferSyntaxUid, float]]] = field(default_factory=list)
 
     async def retrieve(
         self,
@@ -79,8 +92,10 @@ class FakePeer:
         kos_sop_instance_uid: SopInstanceUid,
         transfer_syntaxes: Sequence[tuple[TransferSyntaxUid, float]],
     ) -> AsyncIterator[InstanceStream]:
-        del kos_sop_instance_uid, transfer_syntaxes
+        del kos_sop_instance_uid
         self.asked.append((peer.db_host, access_token))
+        self.targets.append(target.sop_instance_uid)
+        self.rankings.append(transfer_syntaxes)
         if access_token in self.refused:
             raise NotAuthenticated("the Source box answered 401")
         identity = OutgoingIdentity(ins=made_up_ins())
@@ -89,7 +104,8 @@ class FakePeer:
             if count == self.stops_after:
                 raise Unavailable("Source box", "stopped")
             count += 1
-            yield instance
+            syntax = self.pacs_syntax or instance.transfer_syntax_uid
+            yield replace(instance, transfer_syntax_uid=syntax)
 
 
 @dataclass
@@ -111,6 +127,21 @@ class Box:
         copy = opened.open_series(self.manifest.series[0].series_instance_uid)
         return [instance.sop_instance_uid async for instance in copy.instances()]
 
+    async def objects(self) -> list[str]:
+        """Retrieve the study as DICOM objects, as an export does."""
+        target = TargetResource(self.manifest.study_instance_uid)
+        caller = made_up_caller(made_up_context())
+        opened = await self.retrieve_study.open_study(caller, target)
+        uids = []
+        async for instance in opened.retrieve(target, ()):
+            uids.append(instance.sop_instance_uid)
+            assert [chunk async for chunk in instance.chunks]
+        return uids
+
+
+async def no_pause(seconds: float) -> None:
+    assert 0 < seconds < 5
+
 
 @pytest.fixture
 async def box(tmp_path: Path) -> AsyncIterator[Box]:
@@ -131,6 +162,7 @@ async def box(tmp_path: Path) -> AsyncIterator[Box]:
         audit=site.trail,
         accesses=RecentAccesses(site.clock),
         peer_tokens=tokens,
+        pause=no_pause,
     )
     yield Box(site, manifest, peer, tokens, retrieve_study)
     await cache.stop()
@@ -172,11 +204,63 @@ async def test_a_source_that_gives_no_token_is_asked_for_no_images(box: Box) -> 
     assert box.peer.asked == []
 
 
-async def test_a_series_that_stops_in_the_middle_is_not_begun_again(box: Box) -> None:
+async def test_a_series_that_is_cut_goes_on_with_what_is_missing(box: Box) -> None:
     box.peer.stops_after = 1
+    assert len(set(await box.images())) == 3
+    assert box.peer.targets == [None, *(f"{STUDY_UID}.2.{number}" for number in (2, 3))]
+
+
+async def test_a_source_that_is_away_is_asked_three_times(box: Box) -> None:
+    box.peer.stops_after = 0
     with pytest.raises(Unavailable):
         await box.images()
+    assert box.peer.targets == [None, None, None]
+
+
+@pytest.mark.requirement("VI-CO.15")
+@pytest.mark.requirement("CO.84")
+@pytest.mark.requirement("CO.73")
+async def test_lossy_syntaxes_rank_first_for_viewing_and_lossless_ones_for_what_is_kept(
+    box: Box,
+) -> None:
+    box.peer.pacs_syntax = JPEG_BASELINE
+    await box.images()
+    await box.objects()
+    viewing, kept = (dict(ranking) for ranking in box.peer.rankings)
+    assert viewing[JPEG_BASELINE] == viewing[JPEG_EXTENDED] == 0.9
+    assert viewing[JPEG_LOSSLESS_SV1] == 0.6
+    assert (kept[JPEG_LOSSLESS_SV1], kept[JPEG_BASELINE], kept[JPEG_EXTENDED]) == (0.9, 0.5, 0.5)
+    assert len(viewing) == len(kept) == 10
+
+
+@pytest.mark.requirement("CO.69 / CO.70")
+async def test_what_is_here_is_asked_of_no_source_again(box: Box) -> None:
+    """As stored serves viewing too; the copy for viewing serves both where nothing was lost."""
+    await box.objects()
+    await box.objects()
+    await box.images()
     assert len(box.peer.asked) == 1
+
+
+async def test_a_copy_for_viewing_that_lost_nothing_is_exported_as_it_is(box: Box) -> None:
+    box.peer.pacs_syntax = JPEG_LS_LOSSLESS
+    await box.images()
+    await box.objects()
+    assert len(box.peer.asked) == 1
+
+
+async def test_a_copy_for_viewing_that_may_be_lossy_is_not_exported(box: Box) -> None:
+    box.peer.pacs_syntax = JPEG_BASELINE
+    await box.images()
+    await box.objects()
+    assert len(box.peer.asked) == 2
+
+
+@pytest.mark.requirement("VI-CO.27")
+async def test_an_image_in_a_syntax_that_was_not_offered_is_refused(box: Box) -> None:
+    box.peer.pacs_syntax = RLE_LOSSLESS
+    with pytest.raises(RejectedByPartner):
+        await box.images()
 
 
 @pytest.mark.requirement("TRA.04")

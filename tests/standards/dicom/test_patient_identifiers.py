@@ -9,11 +9,12 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBase
 from tests.fakes.dicom_objects import decoded, encoded, made_up_object
 from tests.fakes.manifests import made_up_ins
 
+from drimbox.errors import MalformedMessage
 from drimbox.model.patient import AssigningAuthority, Ins, InsAuthority, LocalPatientId
 from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import Oid, SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.standards.dicom.outgoing import OutgoingIdentity, outgoing_instance
-from drimbox.standards.dicom.patient_identifiers import read_patient_identifiers
+from drimbox.standards.dicom.patient_identifiers import read_identity
 
 pytestmark = pytest.mark.anyio
 
@@ -58,9 +59,14 @@ async def test_the_ins_of_received_images_is_read_and_the_stream_stays_whole(
 ) -> None:
     ds = made_up_object(1, syntax=syntax)
     sent = outgoing_instance(stream(ds, piece=piece), OutgoingIdentity(ins=made_up_ins()))
-    found, again = await read_patient_identifiers(sent)
-    assert found.ins == (made_up_ins(),)
-    assert found.patient_id == LocalPatientId("IPP50", AssigningAuthority("HOPITAL"))
+    found, again = await read_identity(sent)
+    assert found.patient.ins == (made_up_ins(),)
+    assert (found.study_instance_uid, found.series_instance_uid, found.sop_instance_uid) == (
+        ds.StudyInstanceUID,
+        ds.SeriesInstanceUID,
+        ds.SOPInstanceUID,
+    )
+    assert found.patient.patient_id == LocalPatientId("IPP50", AssigningAuthority("HOPITAL"))
     whole = decoded(b"".join([chunk async for chunk in again.chunks]))
     assert whole.PixelData == ds.PixelData
 
@@ -94,7 +100,8 @@ NIR = InsAuthority.NIR.value
 async def test_an_ins_is_told_from_other_identifiers(item: Dataset, expected: Ins | None) -> None:
     ds = made_up_object(1)
     ds.OtherPatientIDsSequence = Sequence([other_id("X1", oid="1.2.4"), item])
-    found, _ = await read_patient_identifiers(stream(ds))
+    identity, _ = await read_identity(stream(ds))
+    found = identity.patient
     assert found.ins == (() if expected is None else (expected,))
     assert found.other_patient_ids[0] == LocalPatientId(
         "X1", AssigningAuthority(universal_id=Oid("1.2.4"))
@@ -104,6 +111,15 @@ async def test_an_ins_is_told_from_other_identifiers(item: Dataset, expected: In
 async def test_images_of_nobody_have_no_identifier() -> None:
     ds = made_up_object(1)
     del ds.PatientID
-    found, _ = await read_patient_identifiers(stream(ds))
+    identity, _ = await read_identity(stream(ds))
+    found = identity.patient
     assert (found.patient_id, found.other_patient_ids, found.ins) == (None, (), ())
     assert repr(found) == "PatientIdentifiers()"
+
+
+async def test_identifiers_behind_sixteen_mebibytes_are_not_looked_for() -> None:
+    """A Source that hides them behind a large private element must not fill our memory (N8)."""
+    ds = made_up_object(1)
+    ds.private_block(0x0009, "HIDING", create=True).add_new(1, "OB", bytes(17 * 1024 * 1024))
+    with pytest.raises(MalformedMessage):
+        await read_identity(stream(ds, piece=1024 * 1024))

@@ -39,20 +39,27 @@ class DiskImageCache:
         self, key: SeriesKey, retrieve: Callable[[], AsyncIterator[InstanceStream]]
     ) -> SeriesCopy:
         """See ports.image_cache."""
-        under_way = self._arriving.get(key)
-        if under_way is not None:
-            return under_way
-        folder = self._folder(key)
-        whole = read_index(folder)
-        if whole is not None and not self._is_too_old(folder):
-            (folder / "index.json").touch()
-            return whole
-        arriving = ArrivingSeries(folder)
+        found = self.find_series(key)
+        if found is not None:
+            return found
+        arriving = ArrivingSeries(self._folder(key))
         self._arriving[key] = arriving
         task = asyncio.create_task(self._fetch(key, arriving, retrieve))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return arriving
+
+    def find_series(self, key: SeriesKey) -> SeriesCopy | None:
+        """See ports.image_cache."""
+        under_way = self._arriving.get(key)
+        if under_way is not None:
+            return under_way
+        folder = self._folder(key)
+        whole = read_index(folder)
+        if whole is None or self._is_too_old(folder):
+            return None
+        (folder / "index.json").touch()
+        return whole
 
     async def stop(self) -> None:
         """End the retrievals under way."""
@@ -73,7 +80,9 @@ class DiskImageCache:
         await asyncio.to_thread(self._make_room)
 
     def _folder(self, key: SeriesKey) -> Path:
-        text = f"{key.study_instance_uid}/{key.series_instance_uid}"
+        patient = key.ins.value if key.ins is not None else ""
+        uids = f"{key.study_instance_uid}/{key.series_instance_uid}"
+        text = f"{uids}/{patient}/{key.fidelity.value}"
         return self._directory / hashlib.sha256(text.encode()).hexdigest()
 
     def _is_too_old(self, folder: Path) -> bool:

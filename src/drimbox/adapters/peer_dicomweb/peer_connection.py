@@ -1,11 +1,16 @@
-"""HTTPS to other boxes: our ORG AUTH_CLI certificate, their FQDN proven, one pool (threat S1)."""
+"""HTTPS to other boxes: our ORG AUTH_CLI certificate, their FQDN proven, one pool (S1 to S5).
+
+Where trusted_space.addresses maps a box to an IP address, nothing is resolved.
+"""
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
+from drimbox.adapters.peer_dicomweb.public_resolver import PublicResolver
 from drimbox.errors import TimedOut, Unavailable
 from drimbox.model.access import Peer
 from drimbox.ports.trusted_space import TrustedSpace
@@ -13,27 +18,43 @@ from drimbox.settings.partners import TlsFiles
 
 PARTNER = "Source box"
 _CONNECT_SECONDS = 10.0
-_IDLE_SECONDS = 30.0
+IDLE_SECONDS = 30.0
 _READ_BYTES = 1024 * 1024
 
 
 class PeerConnection:
     """One trust domain; `start` in its loop, `stop` at the end."""
 
-    def __init__(self, client: TlsFiles, trusted_space: TrustedSpace) -> None:
+    def __init__(
+        self,
+        client: TlsFiles,
+        trusted_space: TrustedSpace,
+        *,
+        allow_private_addresses: bool = False,
+        idle_seconds: float = IDLE_SECONDS,
+        make_resolver: Callable[[], AbstractResolver] = aiohttp.DefaultResolver,
+    ) -> None:
         """Load our certificate; only ca_file is trusted for the servers."""
         self._trusted_space = trusted_space
         self._tls = ssl.create_default_context(cafile=str(client.ca_file))
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._tls.load_cert_chain(client.certificate_file, client.key_file)
+        self._allow_private_addresses = allow_private_addresses
+        self._make_resolver = make_resolver
+        self._idle_seconds = idle_seconds
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
         """Open the session of this trust domain."""
+        resolver = self._make_resolver()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls, limit_per_host=16),
+            connector=aiohttp.TCPConnector(
+                ssl=self._tls,
+                limit_per_host=16,
+                resolver=resolver if self._allow_private_addresses else PublicResolver(resolver),
+            ),
             timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=_CONNECT_SECONDS, sock_read=_IDLE_SECONDS
+                total=None, sock_connect=_CONNECT_SECONDS, sock_read=self._idle_seconds
             ),
             auto_decompress=False,
             trust_env=False,
@@ -79,6 +100,6 @@ class PeerConnection:
             ) as answer:
                 yield answer
         except TimeoutError as error:
-            raise TimedOut(PARTNER, _IDLE_SECONDS) from error
+            raise TimedOut(PARTNER, self._idle_seconds) from error
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
             raise Unavailable(PARTNER, "is unreachable or stopped") from error

@@ -27,8 +27,6 @@ from drimbox.errors import (
 from drimbox.model.access import Peer
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SopInstanceUid, TransferSyntaxUid
-from drimbox.ports.trusted_space import TrustedSpace
-from drimbox.settings.partners import TlsFiles
 from drimbox.standards.dicomweb.media_types import parse_media_type
 from drimbox.standards.dicomweb.received_instances import received_instances
 from drimbox.standards.dicomweb.target_path import target_path
@@ -44,9 +42,8 @@ _ERROR_OF_STATUS: dict[int, type[DrimboxError]] = {
 class DicomwebPeerDrimbox:
     """Implements ports.peer_drimbox.PeerDrimbox; `start` in its loop, `stop` at the end."""
 
-    def __init__(self, client: TlsFiles, trusted_space: TrustedSpace) -> None:
-        """Load our ORG AUTH_CLI certificate."""
-        self.connection = PeerConnection(client, trusted_space)
+    def __init__(self, connection: PeerConnection) -> None:
+        self.connection = connection
 
     async def start(self) -> None:
         await self.connection.start()

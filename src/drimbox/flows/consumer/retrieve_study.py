@@ -2,52 +2,65 @@
 
     consent, by name -> the exam is one of this patient's -> series and instance in its manifest
     -> audit -> copy on disk? else white list -> token that this box takes
-    -> RAD-107 to the Source, series by series
-    -> INS of each image compared with the call's (CO.68) -> streamed as it arrives
+    -> RAD-107 to the Source, some series at once, each resumed where it was cut
+    -> INS and UIDs of each image compared with the call's (CO.68) -> streamed as it arrives
 
 The host is looked up in the white list by exact name and the address rebuilt from it; the URL of
 the KOS itself is never dialled (threat S1).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from drimbox.errors import DrimboxError, NotAuthenticated, NotFound, Refused
+import anyio
+
+from drimbox.errors import DrimboxError, NotAuthenticated, NotFound, Refused, RejectedByPartner
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit, Trace
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
+from drimbox.flows.consumer.series_from_source import Pause, SeriesFromSource
+from drimbox.flows.consumer.study_copies import MAX_SERIES_AT_ONCE, StudyCopies
 from drimbox.flows.image_streams import close, of_patient
 from drimbox.flows.opened_study import OpenedStudy, check_in_manifest
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.model.access import Caller, ConsultationContext, Peer
 from drimbox.model.audit import AuditAction, AuditOutcome
-from drimbox.model.manifest import Manifest
+from drimbox.model.manifest import Manifest, ReferencedSeries
 from drimbox.model.prior_study import PriorStudy
-from drimbox.model.retrieval import DicomQuery, InstanceStream, MatchPage, TargetResource
+from drimbox.model.retrieval import (
+    DicomQuery,
+    InstanceStream,
+    MatchPage,
+    Ranking,
+    TargetResource,
+)
 from drimbox.model.scopes import Permission, check_scope
 from drimbox.model.search_criteria import EVERY_EXAM
-from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid, TransferSyntaxUid
-from drimbox.ports.image_cache import ImageCache, SeriesCopy, SeriesKey
+from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid
+from drimbox.ports.image_cache import Fidelity, ImageCache, SeriesKey
 from drimbox.ports.peer_drimbox import PeerDrimbox
 from drimbox.ports.peer_tokens import PeerTokens
 from drimbox.ports.trusted_space import TrustedSpace
+from drimbox.standards.dicom.transfer_syntaxes import JPEG_2000, JPEG_2000_LOSSLESS
+from drimbox.standards.dicomweb.exchange_syntaxes import (
+    LOSSLESS_FIRST,
+    LOSSY_FIRST,
+    ranking,
+)
 from drimbox.standards.dicomweb.manifest_matches import STUDY_UID, find_in_manifests
 
-# The ten syntaxes of the DRIM-M exchange, with the q of its lossless profile.
-LOSSLESS_FIRST = tuple(
-    (TransferSyntaxUid(f"1.2.840.10008.1.2.{suffix}"), q)
-    for suffix, q in (
-        ("4.70", 0.9),
-        ("4.80", 0.8),
-        ("4.91", 0.6),
-        ("4.50", 0.5),
-        ("4.51", 0.5),
-        ("4.100", 0.5),
-        ("4.101", 0.5),
-        ("4.102", 0.5),
-        ("4.103", 0.5),
-        ("1", 0.4),
-    )
-)
+
+@dataclass(frozen=True, slots=True)
+class Rankings:
+    """What a Source is asked for, by what the images are for (CO.73, CO.84)."""
+
+    as_stored: Ranking
+    viewing: Ranking
+
+    def of(self, fidelity: Fidelity) -> Ranking:
+        return self.viewing if fidelity is Fidelity.VIEWING else self.as_stored
+
+
+OFFICIAL_RANKINGS = Rankings(ranking(LOSSLESS_FIRST), ranking(LOSSY_FIRST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,9 @@ class RetrieveStudy:
     audit: ConsultationAudit
     accesses: RecentAccesses
     peer_tokens: PeerTokens
+    rankings: Rankings = OFFICIAL_RANKINGS
+    series_at_once: int = MAX_SERIES_AT_ONCE
+    pause: Pause = anyio.sleep
 
     async def open_study(
         self, caller: Caller, target: TargetResource, kos_sop_instance_uid: str | None = None
@@ -118,65 +134,93 @@ class RetrieveStudy:
     def _open(
         self, context: ConsultationContext, access_token: str | None, study: PriorStudy
     ) -> OpenedStudy:
-        manifest = study.manifest
+        copies = StudyCopies(
+            self.cache,
+            study.manifest,
+            context.patient.ins,
+            lambda key: self._from_source(context, access_token, study, key),
+            self.series_at_once,
+        )
+        return OpenedStudy(study.manifest, copies.retrieve, copies.open_for_viewing)
 
-        def open_series(uid: SeriesInstanceUid) -> SeriesCopy:
-            key = SeriesKey(manifest.study_instance_uid, uid)
-            return self.cache.open_series(
-                key,
-                lambda: of_patient(
-                    self._from_source(context, access_token, study, uid), context.patient.ins
-                ),
-            )
-
-        async def retrieve(
-            target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
-        ) -> AsyncIterator[InstanceStream]:
-            del syntaxes
-            for series in manifest.series:
-                if target.series_instance_uid in {None, series.series_instance_uid}:
-                    copy = open_series(series.series_instance_uid)
-                    async for instance in copy.streams(target.sop_instance_uid):
-                        yield instance
-
-        return OpenedStudy(manifest, retrieve, open_series)
-
-    async def _from_source(
+    def _from_source(
         self,
         context: ConsultationContext,
         access_token: str | None,
         study: PriorStudy,
-        uid: SeriesInstanceUid,
+        key: SeriesKey,
     ) -> AsyncIterator[InstanceStream]:
+        """Yield the images of one series, each found to be this patient's."""
+        series = _series_of(study.manifest, key.series_instance_uid)
+        request = _Request(context, access_token, study, self.rankings.of(key.fidelity))
+        source = SeriesFromSource(
+            lambda target: self._ask(request, target),
+            study.study_instance_uid,
+            series,
+            self.pause,
+        )
+        target = TargetResource(study.study_instance_uid, series.series_instance_uid)
+        return of_patient(source.instances(), context.patient.ins, target)
+
+    async def _ask(
+        self, request: "_Request", target: TargetResource
+    ) -> AsyncGenerator[InstanceStream, None]:
         """Retrieve with the token that this box takes; one that it refuses is asked for anew once.
 
         A refusal comes before the first instance, so that nothing is yielded twice.
         """
-        if access_token is None:
+        if request.access_token is None:
             raise NotAuthenticated("the professional's own token is needed to ask a Source")
-        peer = self._peer_of(study.manifest, uid)
+        peer = self._peer_of(request.study.manifest, target.series_instance_uid)
         for is_last in (False, True):
             received = self.peer.retrieve(
                 peer,
-                TargetResource(study.study_instance_uid, uid),
-                access_token=await self.peer_tokens.token_for(peer, context, access_token),
-                kos_sop_instance_uid=study.kos_sop_instance_uid,
-                transfer_syntaxes=LOSSLESS_FIRST,
+                target,
+                access_token=await self.peer_tokens.token_for(
+                    peer, request.context, request.access_token
+                ),
+                kos_sop_instance_uid=request.study.kos_sop_instance_uid,
+                transfer_syntaxes=request.ranking,
             )
             try:
                 async for instance in received:
+                    _check_offered(instance, request.ranking)
                     yield instance
             except NotAuthenticated:
-                if is_last or not self.peer_tokens.forget(peer, context):
+                if is_last or not self.peer_tokens.forget(peer, request.context):
                     raise
             else:
                 return
             finally:
                 await close(received)
 
-    def _peer_of(self, manifest: Manifest, uid: SeriesInstanceUid) -> Peer:
-        series = next(s for s in manifest.series if s.series_instance_uid == uid)
-        return self.trusted_space.get_peer(series.retrieve_host)
+    def _peer_of(self, manifest: Manifest, uid: SeriesInstanceUid | None) -> Peer:
+        return self.trusted_space.get_peer(_series_of(manifest, uid).retrieve_host)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Request:
+    """What every request for one series has in common."""
+
+    context: ConsultationContext
+    access_token: str | None
+    study: PriorStudy
+    ranking: Ranking
+
+
+def _series_of(manifest: Manifest, uid: SeriesInstanceUid | None) -> ReferencedSeries:
+    return next(s for s in manifest.series if s.series_instance_uid == uid)
+
+
+def _check_offered(instance: InstanceStream, offered: Ranking) -> None:
+    """Check that an image came in a syntax that was named (VI-CO.27).
+
+    PS3.5 A.4.4: JPEG 2000 lossless is also JPEG 2000, the one of the two that boxes name.
+    """
+    syntax = instance.transfer_syntax_uid
+    wider = JPEG_2000 if syntax == JPEG_2000_LOSSLESS else syntax
+    if wider not in {named for named, _ in offered}:
+        raise RejectedByPartner("Source box", syntax, "a transfer syntax that was not offered")
 
 
 def _context_of(caller: Caller) -> ConsultationContext:

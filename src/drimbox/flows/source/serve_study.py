@@ -144,7 +144,8 @@ class ServeStudy:
 
         def open_series(series: SeriesInstanceUid) -> SeriesCopy:
             target = TargetResource(study, series)
-            return self.cache.open_series(SeriesKey(study, series), lambda: retrieve(target, ()))
+            key = SeriesKey(study, series, identity.ins)
+            return self.cache.open_series(key, lambda: retrieve(target, ()))
 
         return OpenedStudy(publication.manifest, retrieve, open_series)
 

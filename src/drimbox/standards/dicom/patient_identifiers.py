@@ -6,7 +6,7 @@ PS3.3 C.7.1.1, table 10-18. Items that are there stay; none is written twice.
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from drimbox.errors import InvalidValue
+from drimbox.errors import InvalidValue, MalformedMessage
 from drimbox.model.patient import Ins, LocalPatientId
 from drimbox.model.retrieval import InstanceStream
 from drimbox.standards.dicom import tags
@@ -18,7 +18,7 @@ from drimbox.standards.dicom.attributes import (
 )
 from drimbox.standards.dicom.character_sets import encode_text
 from drimbox.standards.dicom.data_set import DataSet
-from drimbox.standards.dicom.element_stream import ElementStream, Remainder, WholeElement
+from drimbox.standards.dicom.element_stream import MAX_HELD, ElementStream, Remainder, WholeElement
 from drimbox.standards.dicom.patient_module import ins_item, parse_identifier, parse_ins
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 
@@ -55,28 +55,46 @@ def patient_identifiers(attributes: Attributes) -> PatientIdentifiers:
     )
 
 
-async def read_patient_identifiers(
-    instance: InstanceStream,
-) -> tuple[PatientIdentifiers, InstanceStream]:
+@dataclass(frozen=True, slots=True)
+class InstanceIdentity:
+    """What the head of one data set says of whose it is and which it is; UIDs as written."""
+
+    patient: PatientIdentifiers
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+
+
+async def read_identity(instance: InstanceStream) -> tuple[InstanceIdentity, InstanceStream]:
     """Read the identifiers at the head of an instance; returns it whole again.
 
     The data set must not be deflated.
 
     Raises:
-        MalformedMessage: not a data set.
+        MalformedMessage: not a data set, or one whose identifiers are too far from its beginning.
     """
     elements = ElementStream(
-        encoding_of(instance.transfer_syntax_uid), last_tag=LAST_IDENTIFIER_TAG
+        encoding_of(instance.transfer_syntax_uid), last_tag=tags.SERIES_INSTANCE_UID
     )
     held: DataSet = {}
     read: list[bytes] = []
+    size = 0
     async for chunk in instance.chunks:
         read.append(chunk)
+        size += len(chunk)
         events = list(elements.feed(chunk))
         held.update((e.tag, e.element) for e in events if isinstance(e, WholeElement))
         if any(isinstance(event, Remainder) for event in events):
             break
-    found = patient_identifiers(Attributes(held))
+        if size > MAX_HELD:
+            raise MalformedMessage(f"no identifiers in the first {MAX_HELD} octets")
+    attributes = Attributes(held)
+    found = InstanceIdentity(
+        patient_identifiers(attributes),
+        attributes.text(tags.STUDY_INSTANCE_UID),
+        attributes.text(tags.SERIES_INSTANCE_UID),
+        attributes.text(tags.SOP_INSTANCE_UID),
+    )
     return found, replace(instance, chunks=_again(read, instance.chunks))
 
 

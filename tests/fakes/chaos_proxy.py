@@ -1,0 +1,137 @@
+"""A network that misbehaves: a TCP proxy that delays, throttles, cuts, resets, swallows (R4, R5).
+
+    async with chaos_proxy(port, faults) as proxy: connect to 127.0.0.1:proxy.port
+
+Each connection takes the next fault; the last one of the list serves all further connections.
+Counted are the octets on their way back, from the server to the client.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+_READ_BYTES = 64 * 1024
+
+
+class Then(Enum):
+    """What happens behind the last octet that is let through."""
+
+    CLOSE = "FIN to both"
+    RESET = "RST to the client"
+    HALF_CLOSE = "FIN to the client, whose octets still go on"
+    BLACKHOLE = "nothing more, in neither direction, connection open"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One connection's lot; after None lets everything through.
+
+    latency_seconds delays each piece; octets_per_second throttles.
+    """
+
+    after: int | None = None
+    then: Then = Then.CLOSE
+    latency_seconds: float = 0
+    octets_per_second: float | None = None
+
+
+SOUND = Fault()
+
+
+@dataclass
+class ChaosProxy:
+    """connections counts those accepted, passed the octets that came back, open those not over."""
+
+    target_port: int
+    faults: Iterator[Fault]
+    last: Fault = SOUND
+    port: int = 0
+    connections: int = 0
+    open: int = 0
+    passed: int = 0
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.last = next(self.faults, self.last)
+        self.connections += 1
+        self.open += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        try:
+            await self._serve(self.last, reader, writer)
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self.open -= 1
+            writer.transport.abort()
+
+    async def _serve(
+        self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
+        there = asyncio.create_task(_pump(reader, server_writer))
+        try:
+            await self._back(fault, server_reader, writer)
+            if fault.after is not None:
+                await self._end(fault.then, writer, there)
+        finally:
+            there.cancel()
+            server_writer.transport.abort()
+
+    async def _back(
+        self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        left = fault.after
+        while left is None or left > 0:
+            octets = await reader.read(_READ_BYTES if left is None else min(left, _READ_BYTES))
+            if not octets:
+                return
+            pause = fault.latency_seconds
+            if fault.octets_per_second is not None:
+                pause += len(octets) / fault.octets_per_second
+            if pause:
+                await asyncio.sleep(pause)
+            writer.write(octets)
+            await writer.drain()
+            self.passed += len(octets)
+            left = None if left is None else left - len(octets)
+
+    async def _end(
+        self, then: Then, writer: asyncio.StreamWriter, there: asyncio.Task[None]
+    ) -> None:
+        if then is Then.RESET:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        elif then is Then.HALF_CLOSE:
+            writer.write_eof()
+            await there
+        elif then is Then.BLACKHOLE:
+            there.cancel()
+            await asyncio.Event().wait()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while octets := await reader.read(_READ_BYTES):
+            writer.write(octets)
+            await writer.drain()
+
+
+@contextlib.asynccontextmanager
+async def chaos_proxy(target_port: int, faults: Sequence[Fault]) -> AsyncIterator[ChaosProxy]:
+    """Stand before a server on loopback for as long as the context lasts."""
+    proxy = ChaosProxy(target_port, iter(faults))
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        for task in proxy.tasks:
+            task.cancel()
+        await asyncio.gather(*proxy.tasks, return_exceptions=True)

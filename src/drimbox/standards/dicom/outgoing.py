@@ -6,7 +6,7 @@ SO.39 inserts the qualified INS into Other Patient IDs; SO.41 forbids Implicit V
 CO.77 replaces Patient ID by the local IPP at export. What is not touched keeps its octets.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from drimbox.model.patient import Ins, LocalPatientId
@@ -77,10 +77,17 @@ def outgoing_instance(instance: InstanceStream, identity: OutgoingIdentity) -> I
 async def _rewritten(instance: InstanceStream, identity: OutgoingIdentity) -> AsyncIterator[bytes]:
     outgoing = OutgoingDataSet(instance.transfer_syntax_uid, identity)
     async for chunk in instance.chunks:
-        for rewritten in outgoing.feed(chunk):
+        # The elements of a header leave together: each chunk costs whoever sends it on.
+        if rewritten := _joined(outgoing.feed(chunk)):
             yield rewritten
-    for rewritten in outgoing.finish():
+    if rewritten := _joined(outgoing.finish()):
         yield rewritten
+
+
+def _joined(pieces: Iterable[bytes]) -> bytes:
+    """Return the pieces as one; a single one is not copied."""
+    found = list(pieces)
+    return found[0] if len(found) == 1 else b"".join(found)
 
 
 class OutgoingDataSet:

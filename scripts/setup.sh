@@ -40,3 +40,12 @@ ensure_packages() {
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
+
+# ensure_node_packages FOLDER: the npm packages that FOLDER/package-lock.json pins.
+ensure_node_packages() {
+    command -v npm >/dev/null || ensure_packages nodejs npm
+    cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
+    say "npm packages of $1 (npm ci)"
+    npm --prefix "$1" ci --silent --no-audit --no-fund
+    cp "$1/package-lock.json" "$1/node_modules/.installed"
+}

@@ -167,9 +167,11 @@ def test_an_order_number_is_related_once() -> None:
 
 def test_authors_are_contained_with_role_device_and_organizations() -> None:
     contained = {one["id"]: one for one in encode()["contained"]}
-    role = contained["role-1"]
-    assert role["practitioner"]["reference"] == "#practitioner-1"
-    assert role["code"] == [{"text": "Radiologue"}]
+    for number in (1, 2):
+        role = contained[f"role-1-{number}"]
+        assert role["practitioner"]["reference"] == "#practitioner-1"
+        assert role["organization"]["reference"] == f"#organization-1-{number}"
+        assert role["code"] == [{"text": "Radiologue"}]
     assert contained["practitioner-1"]["identifier"][0]["value"] == "899700367909"
     device = contained["device-2"]
     assert device["owner"]["reference"] == "#organization-2-1"

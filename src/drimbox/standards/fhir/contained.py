@@ -49,21 +49,24 @@ class Contained:
             self.authors += organizations
         elif author.is_device:
             self._add_device(author.person, organizations, f"device-{number}")
-            self.authors += [f"device-{number}", *organizations]
+            # The device names its owner; a structure beside it is one more author.
+            self.authors += [f"device-{number}", *organizations[1:]]
         else:
             person = self._add_person(author.person, f"practitioner-{number}")
-            role = self._add_role(author, person, organizations, f"role-{number}")
-            # The role names one organization; what nothing names may not be contained (dom-3).
-            self.authors += [role, *organizations[1:]]
+            # A role names one organization: one role for each (PDSm takes no bare structure).
+            self.authors += [
+                self._add_role(author, person, organization, f"role-{number}-{index}")
+                for index, organization in enumerate(organizations or [None], 1)
+            ]
 
-    def _add_role(self, author: Author, person: str, organizations: list[str], name: str) -> str:
+    def _add_role(self, author: Author, person: str, organization: str | None, name: str) -> str:
         role: Json = {
             "resourceType": "PractitionerRole",
             "id": name,
             "practitioner": {"reference": f"#{person}"},
         }
-        if organizations:
-            role["organization"] = {"reference": f"#{organizations[0]}"}
+        if organization is not None:
+            role["organization"] = {"reference": f"#{organization}"}
         if author.role:
             role["code"] = [{"text": author.role}]
         if author.speciality is not None:

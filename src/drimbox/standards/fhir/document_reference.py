@@ -32,11 +32,14 @@ from drimbox.standards.fhir.contained import Contained
 from drimbox.standards.fhir.date_times import instant
 from drimbox.standards.fhir.imaging_study import ACCESSION_TYPE, STUDY_UID_TYPE
 from drimbox.standards.fhir.organization import structure_identifier
+from drimbox.standards.fhir.profiles import (
+    DOCUMENT_REFERENCE_KOS,
+    KOS_FORMAT_CODE,
+    KOS_TYPE_CODE,
+    follows_kos_profile,
+)
 from drimbox.standards.fhir.version import version_of
 
-COMPREHENSIVE = (
-    "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Comprehensive.DocumentReference"
-)
 IDENTIFIER_KIND = "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierType"
 MODALITY_EXTENSION = (
     "http://hl7.org/fhir/5.0/StructureDefinition/extension-DocumentReference.modality"
@@ -54,8 +57,6 @@ MEDICAL_IMAGING = {
     "code": "Medical-Imaging",
 }
 HOME_COMMUNITY = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-homeCommunityId"
-KOS_TYPE_CODE = "IMG-KOS"
-KOS_FORMAT_CODE = "1.2.840.10008.5.1.4.1.1.88.59"
 _UUID_PREFIX = "urn:uuid:"
 _STATUSES = {
     AvailabilityStatus.APPROVED: "current",
@@ -72,7 +73,7 @@ def encode_document_reference(record: ImagingRecord, fhir_url: str) -> Json:
     written: Json = {
         "resourceType": "DocumentReference",
         "id": record.document_id,
-        "meta": {"versionId": version_of(record), "lastUpdated": instant(record.updated_at)},
+        "meta": _meta(record),
         "contained": contained.resources,
         "extension": _extensions(entry),
         "masterIdentifier": _unique_id(entry, is_master=True),
@@ -159,6 +160,13 @@ def related_identifiers(reference: ReferenceId) -> Iterable[Json]:
 def hash_base64(hash_hex: str) -> str:
     """Return the SHA-1 itself in base64, not its hexadecimal text."""
     return base64.b64encode(bytes.fromhex(hash_hex)).decode()
+
+
+def _meta(record: ImagingRecord) -> Json:
+    meta: Json = {"versionId": version_of(record), "lastUpdated": instant(record.updated_at)}
+    if follows_kos_profile(record.document):
+        meta["profile"] = [DOCUMENT_REFERENCE_KOS]
+    return meta
 
 
 def _identifiers(record: ImagingRecord) -> list[Json]:

@@ -9,13 +9,13 @@ from drimbox.model.imaging_search import RecordQuery
 from drimbox.model.practice import Code, Practitioner
 from drimbox.standards.fhir.code_systems import LOINC, OID_PREFIX, URI, uri_of
 from drimbox.standards.fhir.document_reference import (
-    KOS_TYPE_CODE,
     MANIFEST_TYPE,
     MEDICAL_IMAGING,
     modalities_of,
     regions_of,
     status_of,
 )
+from drimbox.standards.fhir.profiles import KOS_TYPE_CODE
 from drimbox.standards.fhir.record_search import (
     LAST_UPDATED,
     PATIENT_PARAMETER,

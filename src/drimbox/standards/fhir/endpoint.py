@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from drimbox.model.imaging_record import OWN_IMAGES, ImageSource
 from drimbox.standards.fhir.code_systems import OID_PREFIX, Json
 from drimbox.standards.fhir.organization import box_organization_id
+from drimbox.standards.fhir.profiles import ENDPOINT_WADO
 
 CONNECTION_TYPE = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
 PAYLOAD_TYPE = "http://terminology.hl7.org/CodeSystem/endpoint-payload-type"
@@ -42,7 +43,11 @@ class WadoEndpoint:
 
 
 def encode_endpoint(endpoint: WadoEndpoint) -> Json:
-    written: Json = {"resourceType": "Endpoint", "id": endpoint.identifier}
+    written: Json = {
+        "resourceType": "Endpoint",
+        "id": endpoint.identifier,
+        "meta": {"profile": [ENDPOINT_WADO]},
+    }
     box, location = endpoint.source.box, endpoint.source.location
     if location is not None:
         written["extension"] = [{"url": RETRIEVE_LOCATION_UID, "valueString": location}]

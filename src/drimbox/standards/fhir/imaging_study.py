@@ -29,6 +29,7 @@ from drimbox.standards.fhir.code_systems import (
 )
 from drimbox.standards.fhir.date_times import instant, local_date_time
 from drimbox.standards.fhir.endpoint import WadoEndpoint
+from drimbox.standards.fhir.profiles import IMAGING_STUDY
 from drimbox.standards.fhir.version import version_of
 
 UNKNOWN_MODALITY = "OT"
@@ -56,7 +57,7 @@ def encode_imaging_study(
     written: Json = {
         "resourceType": "ImagingStudy",
         "id": str(manifest.study_instance_uid),
-        "meta": {"versionId": version_of(record), "lastUpdated": instant(record.updated_at)},
+        "meta": _meta(record, study),
         "extension": [
             {"url": ANATOMICAL_REGION, "valueCodeableConcept": codeable_concept(region)}
             for region in study.anatomic_regions
@@ -133,6 +134,13 @@ def acts(study: PriorStudy) -> tuple[Code, ...]:
         and code.value not in regions
         and uri_of(str(code.system)) != DCM
     )
+
+
+def _meta(record: ImagingRecord, study: PriorStudy) -> Json:
+    meta: Json = {"versionId": version_of(record), "lastUpdated": instant(record.updated_at)}
+    if study.modalities and study.manifest.series:
+        meta["profile"] = [IMAGING_STUDY]
+    return meta
 
 
 def _add_act(written: Json, study: PriorStudy) -> None:

@@ -19,9 +19,9 @@ from drimbox.standards.fhir.code_systems import (
     concept,
 )
 from drimbox.standards.fhir.date_times import birth_date
+from drimbox.standards.fhir.profiles import PATIENT_INS
 
 _FR_CORE = "https://hl7.fr/ig/fhir/core/StructureDefinition"
-PATIENT_INS_PROFILE = f"{_FR_CORE}/fr-core-patient-ins"
 BIRTH_GIVEN_NAMES = f"{_FR_CORE}/fr-core-patient-birth-list-given-name"
 INSEE_CODE = f"{_FR_CORE}/fr-core-address-insee-code"
 IDENTITY_RELIABILITY = f"{_FR_CORE}/fr-core-identity-reliability"
@@ -42,10 +42,12 @@ _GENDERS = {Gender.MALE: "male", Gender.FEMALE: "female"}
 def encode_patient(subject: Subject) -> Json:
     """Return the Patient; every trait that we know, none left out."""
     traits = subject.traits
+    # A Source knows the birth place only where its RIS tells it: without it no claim is made.
+    meta: Json = {"meta": {"profile": [PATIENT_INS]}} if traits.birth_place is not None else {}
     return {
         "resourceType": "Patient",
         "id": subject.identifier,
-        "meta": {"profile": [PATIENT_INS_PROFILE]},
+        **meta,
         "extension": _extensions(traits),
         "identifier": _identifiers(subject),
         "active": True,

@@ -1,0 +1,56 @@
+// Every refusal and every notice: a code of ours that a program can rely on, and a French text.
+
+Profile: DrimboxOperationOutcome
+Parent: OperationOutcome
+Id: drimbox-operation-outcome
+Title: "Refus ou avis de cette box"
+Description: "Chaque issue porte un code stable de drimbox-issue et un texte ; jamais ce que l'appelant a envoyé."
+* issue.details 1..1
+* issue.details.text 1..1
+* issue.diagnostics 0..0
+* obeys drimbox-outcome-1
+
+Invariant: drimbox-outcome-1
+Description: "Un code de drimbox-issue par issue"
+Severity: #error
+Expression: "issue.all(details.coding.where(system = 'https://drimbox.example/fhir/CodeSystem/drimbox-issue' and code.exists()).count() = 1 and details.text.exists())"
+
+ValueSet: DrimboxIssue
+Id: drimbox-issue
+Title: "Codes d'issue de cette box"
+Description: "Tous les codes de drimbox-issue."
+* ^experimental = false
+* include codes from system DrimboxIssueCodes
+
+CodeSystem: DrimboxIssueCodes
+Id: drimbox-issue
+Title: "Codes d'issue de cette box"
+Description: "Codes stables des OperationOutcome. E200 est le code de la spécification de l'appel contextuel."
+* ^experimental = false
+* ^caseSensitive = true
+* ^content = #complete
+* #E200 "Paramètre de l'appel contextuel absent ou mal formé"
+* #conflict "L'état a changé entre-temps"
+* #consent-missing "Patient opposé à la consultation, ou non interrogé"
+* #dmp-absent "Aucun DMP pour ce patient"
+* #dmp-closed "DMP fermé"
+* #document-gone "Document remplacé ou retiré"
+* #internal "Erreur interne"
+* #invalid-value "Valeur non admise"
+* #kos-unreadable "Réponse partielle : un manifeste n'a pas pu être lu"
+* #malformed "Demande mal formée"
+* #method-not-allowed "Interaction absente ici"
+* #mismatch "Deux sources ne concordent pas"
+* #not-acceptable "Aucun des formats acceptés ne peut être fourni"
+* #not-authenticated "Jeton absent ou sans valeur"
+* #not-found "Ressource absente ou inaccessible"
+* #page-expired "Page de recherche expirée"
+* #parameter-ignored "Paramètre de recherche inconnu, ignoré"
+* #parameter-unknown "Paramètre de recherche inconnu, refusé"
+* #partner-refused "Un service distant a refusé la demande"
+* #partner-timeout "Un service distant n'a pas répondu à temps"
+* #partner-unavailable "Un service distant ne répond pas"
+* #refused "Droit manquant"
+* #too-large "Demande trop volumineuse"
+* #too-many "Réponse partielle : affinez la recherche"
+* #unsupported-content "Type de contenu non accepté"

@@ -1,0 +1,63 @@
+"""One resource of each profile of ours, as the server writes it."""
+
+from typing import Any
+
+import orjson
+from tests.fakes.imaging_records import made_up_document, made_up_record
+from tests.fakes.manifests import made_up_manifest
+
+from drimbox.model.imaging_record import ImageSource, ImagingRecord
+from drimbox.model.uids import Oid
+from drimbox.standards.fhir.document_reference import encode_document_reference
+from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
+from drimbox.standards.fhir.imaging_study import encode_imaging_study
+from drimbox.standards.fhir.operation_outcome import Issue, Severity, encode_outcome
+from drimbox.standards.fhir.patient import encode_patient
+from drimbox.standards.fhir.profiles import ENDPOINT_VIEWER, OPERATION_OUTCOME
+
+Json = dict[str, Any]
+FHIR = "https://box.test/fhir"
+DICOMWEB = "https://box.test/dicom-web"
+
+
+def kos_record(**changes: object) -> ImagingRecord:
+    """Return a record whose metadata follow all three standards: no structure is an author."""
+    authors = made_up_document(made_up_manifest()).authors[:2]
+    return made_up_record(**({"authors": authors} | changes))
+
+
+def examples() -> dict[str, Json]:
+    """Return a whole resource for each profile, by the profile's id."""
+    record = kos_record()
+    return {
+        "drimbox-patient-ins": _plain(encode_patient(record.subject)),
+        "drimbox-document-reference-kos": _plain(encode_document_reference(record, FHIR)),
+        "drimbox-imaging-study": _plain(encode_imaging_study(record, DICOMWEB)),
+        "drimbox-endpoint-wado": _plain(
+            encode_endpoint(WadoEndpoint(DICOMWEB, ImageSource(location=Oid("1.2.3"))))
+        ),
+        "drimbox-endpoint-viewer": {
+            "resourceType": "Endpoint",
+            "id": "viewer",
+            "meta": {"profile": [ENDPOINT_VIEWER]},
+            "status": "active",
+            "connectionType": {
+                "system": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type",
+                "code": "ihe-iid",
+            },
+            "payloadType": [{"text": "Visionneuse"}],
+            "payloadMimeType": ["text/html"],
+            "address": "https://box.test/viewer/k7f3",
+        },
+        "drimbox-operation-outcome": {
+            "resourceType": "OperationOutcome",
+            "meta": {"profile": [OPERATION_OUTCOME]},
+            **encode_outcome([Issue(Severity.ERROR, "not-found", "not-found", "Absente.")]),
+        },
+    }
+
+
+def _plain(resource: Json) -> Json:
+    """Return a copy whose parts are shared with nothing."""
+    loaded: Json = orjson.loads(orjson.dumps(resource))
+    return loaded

@@ -1,0 +1,71 @@
+"""profiles/definitions: what is made of the tables of the code; run to rewrite it.
+
+SUSHI compiles the profiles and the terminology beside it (scripts/profiles does both).
+"""
+
+from collections.abc import Iterator
+
+import orjson
+from tests.house.source_files import ROOT
+
+from drimbox.standards.fhir.canonical import CANONICAL
+from drimbox.standards.fhir.capability_statement import encode_capability_statement
+from drimbox.standards.fhir.code_systems import Json
+from drimbox.standards.fhir.definitions import definitions
+from drimbox.standards.fhir.surface import ServiceFacts
+
+FOLDER = ROOT / "profiles" / "definitions"
+MADE = ("CapabilityStatement", "OperationDefinition", "SearchParameter")
+# The Source opens no context: only the Consommatrice has the operation.
+_FUNCTIONS = {
+    "drimbox-consommatrice": "DRIMbox Consommatrice, façade FHIR",
+    "drimbox-source": "DRIMbox Source, façade FHIR",
+}
+_OF_ONE_BOX = ("software", "implementation", "version")
+
+
+def made_files() -> dict[str, bytes]:
+    """Return the content of each file by its name."""
+    return {f"{one['resourceType']}-{one['id']}.json": _written(one) for one in _made_definitions()}
+
+
+def _made_definitions() -> Iterator[Json]:
+    for of_a_kind in definitions().values():
+        yield from of_a_kind.values()
+    for name, title in _FUNCTIONS.items():
+        yield _requirements(name, title)
+
+
+def _requirements(name: str, title: str) -> Json:
+    """Return what every box of a function offers: /metadata less what is of one box."""
+    statement = encode_capability_statement(ServiceFacts("", "", "", ""))
+    rest = statement["rest"]
+    assert isinstance(rest, list)
+    rest[0]["security"].pop("extension")
+    rest[0]["security"].pop("cors")
+    if name == "drimbox-source":
+        rest[0].pop("operation")
+    changes: Json = {
+        "id": name,
+        "url": f"{CANONICAL}/CapabilityStatement/{name}",
+        "name": name.title().replace("-", ""),
+        "title": title,
+        "kind": "requirements",
+    }
+    return {
+        element: changes.get(element, value)
+        for element, value in statement.items()
+        if element not in _OF_ONE_BOX
+    }
+
+
+def _written(definition: Json) -> bytes:
+    return orjson.dumps(definition, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+if __name__ == "__main__":
+    for file in FOLDER.glob("*.json"):
+        if file.name.startswith(MADE):
+            file.unlink()
+    for file_name, content in made_files().items():
+        (FOLDER / file_name).write_bytes(content)

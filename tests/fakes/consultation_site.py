@@ -5,6 +5,7 @@ Tests drive it through Starlette's TestClient; `open_patient` does what a profes
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 from tests.fakes.fake_audit_repository import FakeAuditRepository
 from tests.fakes.fake_clock import START, FakeClock, FakeIdentifiers
 from tests.fakes.fake_dmp_consultation import FakeDmpConsultation
+from tests.fakes.fake_document_pages import FakeDocumentPages
 from tests.fakes.fake_exports import FakeDestination, FakeExportRegister
 from tests.fakes.fake_identity_provider import ISSUER, FakeIdentityProvider
 from tests.fakes.fake_images import FakeImageService, FakePixelWorker
@@ -28,6 +30,8 @@ from drimbox.entrypoints.http.contextual_call import (
     ContextualCallDoor,
     contextual_call_routes,
 )
+from drimbox.entrypoints.http.document_page import DocumentPage
+from drimbox.entrypoints.http.documents import DocumentsDoor, document_routes
 from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
 from drimbox.entrypoints.http.pages import STATIC_PATH, Pages, static_files
 from drimbox.entrypoints.http.problems import problem_handler
@@ -38,10 +42,12 @@ from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
 from drimbox.errors import DrimboxError
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
+from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
+from drimbox.flows.consumer.read_documents import ReadDocuments, RetrievedDocuments
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.sign_in import SignIn, UseSession
 from drimbox.flows.consumer.situation import Situations
@@ -91,6 +97,7 @@ class ConsultationSite:
     exports: FakeExportRegister = field(default_factory=FakeExportRegister)
     destination: FakeDestination = field(default_factory=FakeDestination)
     pixels: FakePixelWorker = field(default_factory=FakePixelWorker)
+    drawing: FakeDocumentPages = field(default_factory=FakeDocumentPages)
     installed: frozenset[str] = frozenset({HERE.structure.identifier})
     pending: FakePendingSignIns = field(default_factory=FakePendingSignIns)
 
@@ -98,11 +105,14 @@ class ConsultationSite:
         self.provider = FakeIdentityProvider(self.clock, DOCTOR)
         self.trail = ConsultationAudit(self.audit, self.clock)
         self.situations = Situations(self.installed)
+        self.consult_dmp = ConsultDmp(self.dmp, self.situations, self.trail)
+        retrieved = RetrievedStudies(self.clock)
+        self.read_documents = ReadDocuments(
+            self.consult_dmp, retrieved, RetrievedDocuments(self.clock), UTC
+        )
         self.find_prior_studies = FindPriorStudies(
-            self.dmp,
-            self.situations,
-            RetrievedStudies(self.clock),
-            self.trail,
+            self.consult_dmp,
+            retrieved,
             MODALITY_CODE_SYSTEM,
             REGION_CODE_SYSTEM,
         )
@@ -203,10 +213,13 @@ class ConsultationSite:
             self.situations,
             pages,
         )
+        document_page = DocumentPage(self.drawing, pages)
+        documents = DocumentsDoor(self.confirm_patient, self.read_documents, document_page, pages)
         viewer = ViewerDoor(self.confirm_patient, ViewStudy(self.images, self.pixels), pages)
         routes = [
             *contextual_call_routes(call_door, path="/drim"),
             *export_routes(ExportsDoor(self.confirm_patient, self.import_studies), signed_in),
+            *document_routes(documents, signed_in),
             *consultation_routes(consultation, signed_in),
             *viewer_routes(viewer, signed_in),
             *sign_in_routes(sign_in_door, callback_path="/sign-in/callback"),

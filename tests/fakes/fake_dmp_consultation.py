@@ -41,6 +41,12 @@ class FakeDmpConsultation:
         self.contents[entry.unique_id] = encode_kos(manifest)
         return entry
 
+    def hold_document(self, entry: DocumentEntry, content: bytes) -> DocumentEntry:
+        """Put any document in."""
+        self.entries.append(entry)
+        self.contents[entry.unique_id] = content
+        return entry
+
     async def check_access(self, identity: DmpIdentity) -> DmpAccess:
         self._called("check_access", identity)
         return self.access
@@ -50,7 +56,13 @@ class FakeDmpConsultation:
     ) -> tuple[DocumentEntry, ...]:
         self._called("find_documents", identity)
         self.queries.append(query)
-        return tuple(e for e in self.entries if e.patient_id == query.patient_id)
+        types = {code.value for code in query.type_codes}
+        return tuple(
+            entry
+            for entry in self.entries
+            if entry.patient_id == query.patient_id
+            and (not types or entry.type_code.value in types)
+        )
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity

@@ -1,6 +1,7 @@
 """The Consommatrice: contextual call, exams of the DMP, images of the Sources, exports."""
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from starlette.routing import BaseRoute
 
@@ -12,15 +13,19 @@ from drimbox.entrypoints.http.contextual_call import (
     ContextualCallDoor,
     contextual_call_routes,
 )
+from drimbox.entrypoints.http.document_page import DocumentPage
+from drimbox.entrypoints.http.documents import DocumentsDoor, document_routes
 from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
+from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
+from drimbox.flows.consumer.read_documents import ReadDocuments, RetrievedDocuments
 from drimbox.flows.consumer.retrieve_study import Rankings, RetrieveStudy
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
@@ -30,7 +35,7 @@ from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 from drimbox.model.patient import InsAuthority
 from drimbox.settings.load import Settings
-from drimbox.settings.partners import Environment
+from drimbox.settings.partners import Environment, PublicationSettings
 from drimbox.standards.dicomweb.exchange_syntaxes import LOSSLESS_FIRST, LOSSY_FIRST, ranking
 from drimbox.standards.fhir.patient_reference import patient_reference
 
@@ -51,11 +56,11 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     settings, stores, clock = parts.settings, parts.stores, parts.clock
     audit = ConsultationAudit(stores.audit, clock)
     situations = Situations(frozenset(e.identifier for e in settings.dmp.establishments))
+    dmp = ConsultDmp(SoapDmpConsultation(parts.dmp.client, settings.dmp, clock), situations, audit)
+    retrieved = RetrievedStudies(clock)
     find_prior_studies = FindPriorStudies(
-        dmp=SoapDmpConsultation(parts.dmp.client, settings.dmp, clock),
-        situations=situations,
-        retrieved=RetrievedStudies(clock),
-        audit=audit,
+        dmp=dmp,
+        retrieved=retrieved,
         modality_system=settings.dmp.modality_code_system,
         region_system=settings.dmp.region_code_system,
     )
@@ -82,6 +87,8 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     signed_in = SignedInPages(identity.browser, identity.sign_in, pages)
     consultation = ConsultationDoor(confirm, find_prior_studies, import_studies, situations, pages)
     view_study = ViewStudy(retrieve_study, parts.pixels)
+    read_documents = ReadDocuments(dmp, retrieved, RetrievedDocuments(clock), _local_zone(settings))
+    document_page = DocumentPage(parts.pixels, pages, settings.contextual_call.frame_ancestors)
     routes = [
         *contextual_call_routes(
             _contextual_call_door(settings, open_call, identity, pages),
@@ -89,6 +96,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         ),
         # Before /consultation/{context}: /consultation/exports is not a context.
         *export_routes(ExportsDoor(confirm, import_studies), signed_in),
+        *document_routes(DocumentsDoor(confirm, read_documents, document_page, pages), signed_in),
         *consultation_routes(consultation, signed_in),
         *viewer_routes(ViewerDoor(confirm, view_study, pages), signed_in),
     ]
@@ -129,6 +137,12 @@ def _contextual_call_door(
         pages=pages,
         base_url=settings.browser.base_url,
     )
+
+
+def _local_zone(settings: Settings) -> ZoneInfo:
+    """Return the site's time zone: the one setting of it is the Source's."""
+    publication = settings.publication or PublicationSettings(retrieve_url_host="")
+    return ZoneInfo(publication.time_zone)
 
 
 def _authorities(settings: Settings) -> frozenset[InsAuthority]:

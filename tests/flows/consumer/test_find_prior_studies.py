@@ -10,7 +10,7 @@ from tests.fakes.contexts import made_up_context
 from tests.fakes.manifests import made_up_manifest, made_up_patient, made_up_series
 
 from drimbox.errors import ConsentMissing, NotAuthenticated, NotFound, TimedOut, Unavailable
-from drimbox.flows.consumer.find_prior_studies import DmpNotReadable, DmpState
+from drimbox.flows.consumer.consult_dmp import DmpNotReadable, DmpState
 from drimbox.flows.consumer.situation import SituationNeeded
 from drimbox.model.access import ConsultationContext
 from drimbox.model.audit import AuditAction, AuditOutcome

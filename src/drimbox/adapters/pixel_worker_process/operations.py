@@ -1,8 +1,11 @@
 """What a jailed child does with one request; every failure has its status octet (see pool.py)."""
 
+import base64
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from drimbox.adapters.pixel_worker_process import pixels
 from drimbox.adapters.pixel_worker_process.drawing import NoSuchRegion, draw
@@ -11,6 +14,7 @@ from drimbox.adapters.pixel_worker_process.encoding import (
     transcode_file,
     transcode_frame,
 )
+from drimbox.adapters.pixel_worker_process.pdf_pages import draw_page, read_pages
 from drimbox.ports.pixel_worker import ImageFormat, Rendering, SourceRegion, WindowShape
 
 _Request = Mapping[str, Any]
@@ -21,6 +25,10 @@ _STATUS_OF: dict[type[Exception], bytes] = {
     NoSuchRegion: b"5",
 }
 _UNREADABLE = b"3"
+_ON_PDF: Mapping[str, Callable[[bytes, _Request], bytes]] = {
+    "read_pages": lambda pdf, _: orjson.dumps(read_pages(pdf)),
+    "draw_page": lambda pdf, request: draw_page(pdf, request["page"], request["width"]),
+}
 
 
 def answer(request: _Request, tell_progress: Callable[[], None]) -> tuple[bytes, bytes]:
@@ -32,7 +40,10 @@ def answer(request: _Request, tell_progress: Callable[[], None]) -> tuple[bytes,
 
 
 def _do(request: _Request, tell_progress: Callable[[], None]) -> bytes:
-    path, operation = Path(request["path"]), request["operation"]
+    operation = request["operation"]
+    if operation in _ON_PDF:
+        return _ON_PDF[operation](base64.b64decode(request["pdf"]), request)
+    path = Path(request["path"])
     if operation == "render":
         return draw(path, _rendering(request))
     if operation == "stored_frame":

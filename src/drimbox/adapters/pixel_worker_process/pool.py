@@ -10,6 +10,7 @@ longer than the deadline. The start of a child does not count: it takes seconds 
 """
 
 import asyncio
+import base64
 import os
 import socket
 import sys
@@ -36,7 +37,7 @@ OK, NO_FRAME, NO_PIXELS, UNREADABLE, NO_SUCH_SYNTAX, NO_SUCH_REGION = (
 
 
 class PixelWorkerPool:
-    """Implements ports.pixel_worker.PixelWorker, with as many children as there are cores."""
+    """Implements ports PixelWorker and DocumentPages, with as many children as there are cores."""
 
     def __init__(self, *, workers: int | None = None, deadline_seconds: float = 5.0) -> None:
         """Bound the number of children, and the seconds that each frame may take."""
@@ -73,6 +74,16 @@ class PixelWorkerPool:
         request = {"operation": "transcode_file", "path": str(path), "target": str(target)}
         async with asyncio.timeout(_LONGEST_FILE_SECONDS):
             await self._ask(request | {"syntax": str(syntax)})
+
+    async def read_pages(self, pdf: bytes) -> tuple[str, ...]:
+        """See ports.document_pages."""
+        answer = await self._ask({"operation": "read_pages", "pdf": _base64(pdf)})
+        return tuple(str(text) for text in orjson.loads(answer))
+
+    async def draw_page(self, pdf: bytes, page: int, width_pixels: int) -> bytes:
+        """See ports.document_pages."""
+        request = {"operation": "draw_page", "pdf": _base64(pdf), "page": page}
+        return await self._ask(request | {"width": width_pixels})
 
     async def stop(self) -> None:
         """End the idle children."""
@@ -188,6 +199,10 @@ class _Child:
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")
 
 
 def _undecodable(error: Exception) -> MalformedMessage:

@@ -30,7 +30,8 @@ from drimbox.errors import (
     Unavailable,
 )
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
-from drimbox.flows.consumer.find_prior_studies import DmpNotReadable, FindPriorStudies
+from drimbox.flows.consumer.consult_dmp import DmpNotReadable
+from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.situation import SituationChoice, SituationNeeded, Situations
 from drimbox.model.access import ConsultationContext

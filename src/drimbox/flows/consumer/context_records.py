@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from drimbox.errors import Refused
-from drimbox.flows.consumer.find_prior_studies import DmpNotReadable, DmpState, FindPriorStudies
+from drimbox.flows.consumer.consult_dmp import DmpNotReadable, DmpState
+from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.model.access import Caller, ConsultationContext
 from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry
 from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, ImagingRecord, Subject

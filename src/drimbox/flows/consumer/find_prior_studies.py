@@ -3,29 +3,19 @@
     consent, by name -> situation -> TD0.2 access -> ITI-18 KOS of the patient -> ITI-43 in parallel
     -> parse_kos -> exams; what cannot be read is told, exam by exam, and stops nothing
 
-Nothing leaves the box for a patient who is opposed or was not asked (CO.93, CO.94), and no document
-is asked for before the DMP said that this professional may read (UX.08).
+Rights come first (flows/consumer/consult_dmp.py).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from enum import Enum
 
 import anyio
 
-from drimbox.errors import (
-    ConsentMissing,
-    DrimboxError,
-    NotFound,
-    Refused,
-)
-from drimbox.flows.consumer.consultation_audit import ConsultationAudit, Trace
+from drimbox.errors import DrimboxError, NotFound
+from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
-from drimbox.flows.consumer.situation import Situations
 from drimbox.model.access import ConsultationContext
-from drimbox.model.audit import AuditAction, AuditOutcome
-from drimbox.model.consent import check_may_consult
 from drimbox.model.document_entry import (
     AvailabilityStatus,
     DocumentEntry,
@@ -43,7 +33,6 @@ from drimbox.model.prior_study import (
 from drimbox.model.publication import DmpIdentity
 from drimbox.model.search_criteria import EVERY_EXAM, SearchCriteria
 from drimbox.model.uids import StudyInstanceUid
-from drimbox.ports.dmp import DmpAccess, DmpConsultation
 from drimbox.standards.dicom.kos import parse_kos
 
 # 1.2.250.1.213.1.1.4.12, the type of the manifest of an exam.
@@ -52,30 +41,12 @@ _DOCUMENTS_A_REQUEST = 5
 _PARALLEL_REQUESTS = 4
 
 
-class DmpState(Enum):
-    """Why a DMP cannot be read (TD0.2)."""
-
-    ABSENT = "absent"
-    CLOSED = "closed"
-    NOT_AUTHORISED = "not-authorised"
-
-
-class DmpNotReadable(Refused):
-    """TD0.2 says no; nothing was asked for."""
-
-    def __init__(self, state: DmpState) -> None:
-        super().__init__(f"the DMP cannot be read: {state.value}")
-        self.state = state
-
-
 @dataclass(frozen=True, slots=True)
 class FindPriorStudies:
     """modality_system and region_system are the code systems of the DMP's eventCodeList."""
 
-    dmp: DmpConsultation
-    situations: Situations
+    dmp: ConsultDmp
     retrieved: RetrievedStudies
-    audit: ConsultationAudit
     modality_system: str
     region_system: str
 
@@ -91,15 +62,9 @@ class FindPriorStudies:
             DmpNotReadable: no DMP, a closed one, or no authorisation.
             Unavailable, RejectedByPartner: the DMP gave no list.
         """
-        await self.check_consent(context)
         criteria = context.criteria if criteria is None else criteria
-        identity = self.situations.identity_of(context)
-        await self._check_access(context, identity)
-        entries = await self.audit.traced(
-            AuditAction.DMP_QUERIED,
-            context,
-            self.dmp.find_documents(self._query(context, criteria), identity),
-        )
+        identity = await self.dmp.enter(context)
+        entries = await self.dmp.find_documents(context, self._query(context, criteria), identity)
         studies, unreadable = await self._read(context, entries, identity)
         matching = [s for s in _newest_of_each(studies) if s.matches(criteria)]
         matching.sort(key=lambda s: s.study_date or date.min, reverse=True)
@@ -114,7 +79,7 @@ class FindPriorStudies:
             NotFound: the patient's DMP holds no KOS of it: the same as for no such exam (O11).
             Others: as when finding.
         """
-        await self.check_consent(context)
+        await self.dmp.check_consent(context)
         kept = self.retrieved.find_study(context, study_instance_uid)
         if kept is not None:
             return kept
@@ -126,37 +91,13 @@ class FindPriorStudies:
 
     async def find_superseded(self, context: ConsultationContext) -> tuple[DocumentEntry, ...]:
         """List the metadata of KOS that others have replaced; raises what finding raises."""
-        await self.check_consent(context)
-        identity = self.situations.identity_of(context)
-        await self._check_access(context, identity)
+        identity = await self.dmp.enter(context)
         query = replace(self._query(context, EVERY_EXAM), statuses=(AvailabilityStatus.DEPRECATED,))
-        return await self.audit.traced(
-            AuditAction.DMP_QUERIED, context, self.dmp.find_documents(query, identity)
-        )
+        return await self.dmp.find_documents(context, query, identity)
 
     async def check_consent(self, context: ConsultationContext) -> None:
-        """Refuse, and record it, for a patient who is opposed or was not asked.
-
-        Raises:
-            ConsentMissing: so it is.
-        """
-        try:
-            check_may_consult(context.consent)
-        except ConsentMissing as error:
-            refused = Trace(description=str(error))
-            await self.audit.record(
-                AuditAction.ACCESS_REFUSED, context, AuditOutcome.MINOR_FAILURE, refused
-            )
-            raise
-
-    async def _check_access(self, context: ConsultationContext, identity: DmpIdentity) -> None:
-        """TD0.2, before anything is asked for (UX.08)."""
-        access = await self.audit.traced(
-            AuditAction.DMP_ACCESS_CHECKED, context, self.dmp.check_access(identity)
-        )
-        state = _obstacle(access)
-        if state is not None:
-            raise DmpNotReadable(state)
+        """See ConsultDmp."""
+        await self.dmp.check_consent(context)
 
     def _query(self, context: ConsultationContext, criteria: SearchCriteria) -> DocumentQuery:
         """Ask by what the DMP compares exactly; `matches` then decides on the KOS itself.
@@ -192,7 +133,7 @@ class FindPriorStudies:
 
         async def retrieve(batch: Sequence[DocumentEntry]) -> None:
             async with limiter:
-                contents.update(await self._retrieve(context, batch, identity))
+                contents.update(await self.dmp.retrieve_documents(context, batch, identity))
 
         async with anyio.create_task_group() as tasks:
             for batch in batches:
@@ -206,25 +147,6 @@ class FindPriorStudies:
             else:
                 unreadable.append(UnreadableStudy(entry, read))
         return studies, unreadable
-
-    async def _retrieve(
-        self, context: ConsultationContext, batch: Sequence[DocumentEntry], identity: DmpIdentity
-    ) -> dict[str, bytes]:
-        """Bring a batch, and trace each document (CO.81); a failure costs that batch only."""
-        reason = "not in the answer"
-        try:
-            contents = await self.dmp.retrieve_documents(batch, identity)
-        except DrimboxError as error:
-            contents, reason = {}, str(error)
-        for entry in batch:
-            has_come = entry.unique_id in contents
-            await self.audit.record(
-                AuditAction.DMP_DOCUMENT_RETRIEVED,
-                context,
-                AuditOutcome.SUCCESS if has_come else AuditOutcome.MINOR_FAILURE,
-                Trace(document=entry.unique_id, description="" if has_come else reason),
-            )
-        return contents
 
     def _kept(self, context: ConsultationContext, entry: DocumentEntry) -> PriorStudy | None:
         kept = self.retrieved.find(context, entry.unique_id)
@@ -252,14 +174,6 @@ def _newest_of_each(studies: Sequence[PriorStudy]) -> list[PriorStudy]:
     for study in sorted(studies, key=lambda s: s.document.creation_time):
         newest[study.study_instance_uid] = study
     return list(newest.values())
-
-
-def _obstacle(access: DmpAccess) -> DmpState | None:
-    if not access.exists:
-        return DmpState.ABSENT
-    if not access.is_open:
-        return DmpState.CLOSED
-    return None if access.is_authorised else DmpState.NOT_AUTHORISED
 
 
 def _reference_ids(criteria: SearchCriteria) -> tuple[ReferenceId, ...]:

@@ -23,6 +23,7 @@ from drimbox.sandbox.network.keys import NetworkKeys, make_keys
 from drimbox.sandbox.network.national_services import NationalServices, ServiceAddresses
 from drimbox.sandbox.network.orthanc_site import OrthancSite
 from drimbox.sandbox.network.processes import Child
+from drimbox.sandbox.network.report_deposit import deposit_reports
 from drimbox.sandbox.network.reports import send_reports, wait_for_kos, write_report_file
 from drimbox.sandbox.network.site_pacs import BuiltInPacs, PacsAddress, SitePacs
 from drimbox.sandbox.pacs.orthanc import OrthancPorts
@@ -203,6 +204,7 @@ class _Network:
     async def _publish(self, services: ServiceAddresses) -> tuple[dict[str, str], dict[str, Path]]:
         published = [s for s in STUDIES if s.is_published]
         await send_reports("127.0.0.1", self._ports.source_mllp, published)
+        await deposit_reports(self._options.folder / "source.toml", published)
         kos = {s.key: (await wait_for_kos(services.documents_url, s)).unique_id for s in published}
         folder = self._options.folder / "reports"
         folder.mkdir(exist_ok=True)

@@ -66,12 +66,13 @@ class ImagingProcedure:
 
 @dataclass(frozen=True, slots=True)
 class ReportText:
-    """The sections of a report, in French."""
+    """The sections of a report, in French; a structured one is a CDA of level 3, else a PDF."""
 
     indication: str
     technique: str
     findings: str
     conclusion: str
+    is_structured: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ CT_OF_LUCIE = ScenarioStudy(
         "Rate, pancréas, surrénales et reins sans particularité. Pas d'épanchement.",
         conclusion="Nodule pulmonaire du lobe supérieur droit de 14 mm, à explorer par TEP-TDM. "
         "Kyste hépatique simple.",
+        is_structured=True,
     ),
 )
 RADIOGRAPH_OF_LUCIE = ScenarioStudy(

@@ -28,7 +28,8 @@ class RisReport:
     """One validated report.
 
     document_id and set_id are OIDs; author_role is like G15_10/SM44 of 1.2.250.1.213.1.1.4.5;
-    sections are (heading, text) in order; viewer_host is the FQDN that opens the images.
+    sections are (heading, text) in order; viewer_host is the FQDN that opens the images. The body
+    is a PDF (level 1), or sections where is_structured (level 3).
     """
 
     document_id: str
@@ -48,6 +49,7 @@ class RisReport:
     viewer_host: str
     version_number: int = 1
     replaces: str | None = None
+    is_structured: bool = False
 
     def viewer_link(self, study: RisStudy) -> str:
         """Return the link that a report carries for a study (VI-link)."""

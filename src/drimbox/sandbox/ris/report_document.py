@@ -1,4 +1,4 @@
-"""Writes a report as a CDA of level 1 (IMG-CR-IMG): header of the French profile, PDF as body."""
+"""Writes a report as a CDA (IMG-CR-IMG): header of the French profile, PDF or sections as body."""
 
 import base64
 from datetime import datetime
@@ -25,7 +25,7 @@ _REGION = Code("39111-0", _LOINC, "localisation anatomique")
 
 
 def encode_report_document(report: RisReport) -> bytes:
-    """Write the CDA, with its PDF inside."""
+    """Write the CDA, with its PDF or its sections inside."""
     root = _cda(
         "ClinicalDocument",
         _cda("realmCode", code="FR"),
@@ -53,7 +53,7 @@ def encode_report_document(report: RisReport) -> bytes:
         parent = _cda("parentDocument", _cda("id", root=report.replaces))
         root.append(_cda("relatedDocument", parent, typeCode="RPLC"))
     root.append(_encounter(report))
-    root.append(_body(report))
+    root.append(_structured_body(report) if report.is_structured else _pdf_body(report))
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
@@ -231,7 +231,33 @@ def _encounter(report: RisReport) -> etree._Element:
     )
 
 
-def _body(report: RisReport) -> etree._Element:
+def _structured_body(report: RisReport) -> etree._Element:
+    """Return the sections, with the acts as a table, as PS3.20 lays a report out."""
+    sections = [_section(heading, _cda("paragraph", text)) for heading, text in report.sections]
+    sections.insert(1, _section("Actes d'imagerie", _table_of_acts(report)))
+    return _cda("component", _cda("structuredBody", *sections))
+
+
+def _section(title: str, content: etree._Element) -> etree._Element:
+    return _cda("component", _cda("section", _cda("title", title), _cda("text", content)))
+
+
+def _table_of_acts(report: RisReport) -> etree._Element:
+    head = _cda("tr", *(_cda("th", name) for name in ("Acte", "Modalité", "Région", "Début")))
+    rows = [
+        _cda(
+            "tr",
+            _cda("td", study.act.display),
+            _cda("td", ", ".join(modality.display for modality in study.modalities)),
+            _cda("td", ", ".join(region.display for region in study.anatomic_regions)),
+            _cda("td", f"{study.started_at:%d/%m/%Y %H:%M}"),
+        )
+        for study in report.studies
+    ]
+    return _cda("table", _cda("thead", head), _cda("tbody", *rows))
+
+
+def _pdf_body(report: RisReport) -> etree._Element:
     text = _cda(
         "text",
         base64.b64encode(encode_report_pdf(report)).decode("ascii"),

@@ -52,6 +52,7 @@ def report_of(study: ScenarioStudy, text: ReportText, *, viewer_host: str) -> Ri
         facility_type=Code(sector, _SECTOR_SYSTEM, _SECTOR_NAMES.get(sector, sector)),
         practice_setting=_HOSPITAL,
         viewer_host=viewer_host,
+        is_structured=text.is_structured,
     )
 
 

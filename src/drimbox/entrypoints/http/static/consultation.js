@@ -59,7 +59,9 @@ async function load() {
     if (answer.status === 401 || answer.status === 404) return location.reload();
     if (!kind.startsWith("text/html")) throw new Error("no fragment");
     const html = await answer.text();
-    if (!signal.aborted) showExams(html);
+    if (signal.aborted) return;
+    showExams(html);
+    if (answer.ok) loadDocuments(signal);
   } catch {
     if (signal.aborted) return;
     exams.replaceChildren(document.getElementById("unreachable").content.cloneNode(true));
@@ -82,6 +84,38 @@ function showExams(html) {
   }
   for (const box of exams.querySelectorAll("[data-pick]")) box.checked = picked.has(box.value);
   showBar();
+}
+
+/* Documents: asked for once the exams are known, so that each report finds its exam. */
+
+async function loadDocuments(signal) {
+  const panel = document.getElementById("documents-panel");
+  const list = document.getElementById("documents");
+  try {
+    const answer = await fetch(`${root}/documents${location.search}`, { signal });
+    if (!answer.ok) throw new Error("no documents");
+    show(list, await answer.text());
+    for (const link of list.querySelectorAll("[data-document]")) offerAtExams(link);
+  } catch {
+    if (signal.aborted) return;
+    list.textContent = "La liste des documents n'a pas pu être chargée.";
+  }
+  panel.hidden = false;
+}
+
+function offerAtExams(link) {
+  for (const study of link.dataset.about.split(" ").filter(Boolean)) {
+    const actions = exams.querySelector(`[data-study="${CSS.escape(study)}"] .exam-actions`);
+    if (!actions || actions.querySelector("[data-report]")) continue;
+    const button = document.createElement("a");
+    button.className = "button";
+    button.href = link.href;
+    button.target = "_blank";
+    button.rel = "noopener";
+    button.dataset.report = "";
+    button.textContent = "Compte rendu";
+    actions.append(button);
+  }
 }
 
 /* Filters live in the address, so that reloading or sharing a tab keeps them: codes and days only. */

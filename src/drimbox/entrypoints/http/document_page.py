@@ -1,0 +1,142 @@
+"""One document as a page of ours, where nothing that others wrote acts (threat X7).
+
+A CDA or SR is shown from our own tree, a PDF as pictures, on a page where no script runs and which
+only our pages (and whoever may frame them) frame; the PDF itself leaves as an attachment only.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from drimbox.entrypoints.http.pages import Pages
+from drimbox.entrypoints.http.problems import status_of
+from drimbox.entrypoints.http.signed_in_pages import SessionEndpoint
+from drimbox.errors import (
+    ConsentMissing,
+    DrimboxError,
+    InvalidValue,
+    MalformedMessage,
+    Mismatch,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unavailable,
+    UnsupportedMessage,
+)
+from drimbox.model.clinical_document import ClinicalDocument
+from drimbox.model.patient import PatientTraits
+from drimbox.model.session import Session
+from drimbox.ports.document_pages import DocumentPages
+
+_PAGE_WIDTH_PIXELS = 1240  # A4 at 150 dots an inch
+_LAST_PAGE = 9999
+
+DOCUMENT_FAILURES: dict[type[DrimboxError], str] = {
+    ConsentMissing: "Le patient n'a pas donné son accord à la consultation.",
+    Refused: "Vous n'êtes pas autorisé à lire ce document.",
+    NotFound: "Ce document n'est pas, ou n'est plus, disponible.",
+    Mismatch: "Ce document porte l'identité d'un autre patient : il n'est pas affiché.",
+    UnsupportedMessage: "Ce type de document ne peut pas être affiché ici.",
+    MalformedMessage: "Ce document n'est pas lisible.",
+    TooLarge: "Ce document est trop volumineux pour être affiché.",
+    Unavailable: "Le service qui détient ce document ne répond pas. Réessayez dans un instant.",
+    DrimboxError: "Ce document n'a pas pu être affiché.",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPage:
+    """frame_ancestors are the origins that may frame our pages, and so what these frame."""
+
+    drawing: DocumentPages
+    pages: Pages
+    frame_ancestors: tuple[str, ...] = ()
+
+    async def show(
+        self, document: ClinicalDocument, *, patient: PatientTraits, address: str
+    ) -> Response:
+        """Answer with the document; address is where its pages and its file stand below."""
+        texts = () if document.pdf is None else await self.drawing.read_pages(document.pdf)
+        return self._render(
+            HTTPStatus.OK, document=document, patient=patient, texts=texts, address=address
+        )
+
+    async def picture(self, document: ClinicalDocument, page: str) -> Response:
+        """Answer with one page of its PDF as PNG.
+
+        Raises:
+            NotFound: the document is no PDF, or has fewer pages.
+            InvalidValue: no page number.
+        """
+        if document.pdf is None:
+            raise NotFound("the document is no PDF")
+        if not (page.isascii() and page.isdigit() and 1 <= int(page[:6]) <= _LAST_PAGE):
+            raise InvalidValue("page", "a page number, counted from 1")
+        drawn = await self.drawing.draw_page(document.pdf, int(page), _PAGE_WIDTH_PIXELS)
+        return Response(drawn, media_type="image/png")
+
+    def file(self, document: ClinicalDocument) -> Response:
+        """Answer with its PDF as an attachment.
+
+        Raises:
+            NotFound: the document is no PDF.
+        """
+        if document.pdf is None:
+            raise NotFound("the document is no PDF")
+        headers = {
+            "Content-Disposition": 'attachment; filename="document.pdf"',
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
+        return Response(document.pdf, media_type="application/pdf", headers=headers)
+
+    def failing_in_place(
+        self, handler: Callable[[Request, Session], Awaitable[Response]]
+    ) -> SessionEndpoint:
+        """Say in the page itself why a document is not shown: it may stand in a frame."""
+
+        async def answer(request: Request, session: Session) -> Response:
+            try:
+                return await handler(request, session)
+            except DrimboxError as error:
+                _log.info("document_refused", error=type(error).__name__)
+                return self._render(status_of(error), failure=_failure_text(error))
+
+        return answer
+
+    def _render(
+        self,
+        status: HTTPStatus,
+        *,
+        document: ClinicalDocument | None = None,
+        patient: PatientTraits | None = None,
+        texts: tuple[str, ...] = (),
+        address: str = "",
+        failure: str = "",
+    ) -> Response:
+        response = self.pages.render(
+            "document.html",
+            int(status),
+            document=document,
+            patient=patient,
+            texts=texts,
+            address=address,
+            failure=failure,
+        )
+        ancestors = " ".join(("'self'", *self.frame_ancestors))
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+            f"form-action 'none'; frame-ancestors {ancestors}; "
+            "sandbox allow-same-origin allow-downloads"
+        )
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        return response
+
+
+def _failure_text(error: DrimboxError) -> str:
+    return next(DOCUMENT_FAILURES[c] for c in type(error).__mro__ if c in DOCUMENT_FAILURES)

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.command_line.conftest import SetUpBox
 from tests.fakes.publications import NOON, made_up_publication
+from tests.fixtures.set_up_box import SetUpBox
 
 from drimbox.gateway.administration import Administration
 from drimbox.model.publication import Alert, AlertKind

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from tests.command_line.conftest import SetUpBox
 from tests.fakes.audit_events import KOS, LEA, NOON, PATIENT, made_up_event
+from tests.fixtures.set_up_box import SetUpBox
 
 from drimbox.gateway.administration import Administration
 from drimbox.model.audit import AuditAction

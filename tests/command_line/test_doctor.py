@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.command_line.conftest import SetUpBox
+from tests.fixtures.set_up_box import SetUpBox
 
 from drimbox.errors import SettingsError
 from drimbox.gateway.certificates_in_use import CertificateInUse, check_certificate

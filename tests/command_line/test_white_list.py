@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.command_line.conftest import Run
+from tests.fixtures.set_up_box import Run
 
 from drimbox.sandbox.network.keys import NetworkKeys
 from drimbox.sandbox.trusted_space.pki import TestPki, organisation_name

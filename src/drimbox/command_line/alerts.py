@@ -8,6 +8,7 @@ import typer
 from drimbox.command_line.options import AsJson, SettingsFile
 from drimbox.command_line.running import read_settings, run
 from drimbox.command_line.tables import print_rows
+from drimbox.entrypoints.http.operator import alert_json
 from drimbox.errors import DrimboxError, NotFound
 from drimbox.gateway.administration import administration
 from drimbox.model.publication import Alert, AlertKind
@@ -26,7 +27,7 @@ def list_alerts(
 ) -> None:
     """List the open alerts, newest first."""
     found = run(_find(read_settings(settings)))
-    rows = [_row(alert) for alert in found if kind in {None, alert.kind}]
+    rows = [alert_json(alert) for alert in found if kind in {None, alert.kind}]
     print_rows(rows, _COLUMNS, as_json=as_json)
 
 
@@ -73,15 +74,3 @@ async def _retry(settings: Settings, alert_id: int) -> int:
             await stores.alerts.raise_alert(alerts[alert_id])
             raise
         return message_id
-
-
-def _row(alert: Alert) -> dict[str, object]:
-    return {
-        "id": alert.alert_id,
-        "kind": alert.kind.value,
-        "raised_at": alert.raised_at.isoformat(timespec="seconds"),
-        "study_instance_uid": alert.study_instance_uid,
-        "report_id": alert.report_id,
-        "message_id": alert.message_id,
-        "text": alert.text,
-    }

@@ -10,6 +10,7 @@ import typer
 from drimbox.command_line.options import AsJson, Limit, SettingsFile
 from drimbox.command_line.running import read_settings, run
 from drimbox.command_line.tables import print_facts, print_rows
+from drimbox.entrypoints.http.audit_search import event_json
 from drimbox.flows.search_audit import SearchAudit
 from drimbox.gateway.administration import administration
 from drimbox.model.audit import AuditAction, AuditEvent
@@ -64,7 +65,7 @@ def search(
         limit=limit,
     )
     found = run(_search(read_settings(settings), wanted))
-    print_rows([_row(event) for event in found], _COLUMNS, as_json=as_json)
+    print_rows([event_json(event) for event in found], _COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -83,21 +84,3 @@ async def _search(settings: Settings, wanted: AuditSearch) -> tuple[AuditEvent, 
 async def _verify(settings: Settings) -> int:
     async with administration(settings) as box:
         return await box.stores.audit.verify()
-
-
-def _row(event: AuditEvent) -> dict[str, object]:
-    return {
-        "occurred_at": event.occurred_at.isoformat(timespec="seconds"),
-        "action": event.action.value,
-        "outcome": event.outcome.name.lower(),
-        "user": event.user,
-        "user_name": event.user_name,
-        "user_role": event.user_role,
-        "source_address": event.source_address,
-        "destination": event.destination,
-        "patient_id": event.patient_id,
-        "study_instance_uid": event.study_instance_uid,
-        "document_unique_id": event.document_unique_id,
-        "consent": event.consent,
-        "description": event.description,
-    }

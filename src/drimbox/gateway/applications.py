@@ -2,7 +2,6 @@
 
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
@@ -10,14 +9,17 @@ from starlette.types import ASGIApp
 from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.health import HealthDoor, health_routes
+from drimbox.entrypoints.http.metrics import Metrics
 from drimbox.entrypoints.http.oauth import oauth_routes
-from drimbox.entrypoints.http.operator import OperatorDoor, operator_routes
+from drimbox.entrypoints.http.operator import OperatorDoor, OwnHostOnly, operator_routes
 from drimbox.entrypoints.http.pages import STATIC_PATH, Pages, static_files
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
 from drimbox.entrypoints.http.sign_in import sign_in_routes
 from drimbox.flows.opened_study import ImageService
+from drimbox.flows.search_audit import SearchAudit
 from drimbox.gateway.authorization import TokenServer
 from drimbox.gateway.authorize import make_authorize_routes
+from drimbox.gateway.certificates_in_use import certificate_ends
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 
@@ -72,14 +74,24 @@ def peer_application(parts: Parts, identity: Identity, images: ImageService) -> 
     )
 
 
-def operator_application(parts: Parts, registry: CollectorRegistry) -> ASGIApp:
+def operator_application(parts: Parts) -> ASGIApp:
     """Return what operators use."""
-    stores = parts.stores
-    door = OperatorDoor(registry, stores.alerts, stores.outbox, parts.clock)
-    return Starlette(
-        routes=[*operator_routes(door), *health_routes(health_door(parts))],
+    stores, settings, health = parts.stores, parts.settings, health_door(parts)
+    metrics = Metrics(
+        stores.figures, health, certificate_ends(settings), parts.clock, health.version
+    )
+    door = OperatorDoor(
+        collect_metrics=metrics,
+        alerts=stores.alerts,
+        outbox=stores.outbox,
+        search_audit=SearchAudit(stores.audit, parts.clock),
+        clock=parts.clock,
+    )
+    application = Starlette(
+        routes=[*operator_routes(door), *health_routes(health)],
         exception_handlers=exception_handlers(),
     )
+    return OwnHostOnly(application, settings.operator.host)
 
 
 def health_door(parts: Parts) -> HealthDoor:

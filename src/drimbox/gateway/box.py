@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import structlog
-from prometheus_client import CollectorRegistry
 from starlette.routing import BaseRoute
 
 from drimbox.entrypoints.http.listener import (
@@ -138,7 +137,7 @@ class Box:
                 HttpListener(peers, host, port, tls=context, is_shared=self._is_shared)
             )
         if self._is_first_worker:
-            operator = operator_application(parts, CollectorRegistry())
+            operator = operator_application(parts)
             await self._open(HttpListener(operator, settings.operator.host, settings.operator.port))
 
     async def _open(self, listener: HttpListener) -> None:

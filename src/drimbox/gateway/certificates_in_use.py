@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,18 @@ def check_certificate(certificate: CertificateInUse, now: datetime) -> str:
     if now >= ends - WARNED_BEFORE:
         raise SettingsError(setting, f"ends {ends:%Y-%m-%d}, in {(ends - now).days} days")
     return f"until {ends:%Y-%m-%d}, {first.subject.rfc4514_string()}"
+
+
+def certificate_ends(settings: Settings) -> dict[str, datetime]:
+    """Return when each certificate of ours ends, by its setting; an unreadable one is left out.
+
+    The box would not have started without those that it needs; this is for who watches.
+    """
+    ends = {}
+    for one in certificates_in_use(settings):
+        with suppress(SettingsError):
+            ends[one.setting] = min(c.not_valid_after_utc for c in _read(one))
+    return ends
 
 
 def read_leaf(files: TlsFiles) -> x509.Certificate:

@@ -9,6 +9,7 @@ from drimbox.adapters.storage_sql.audit_repository import SqlAuditRepository
 from drimbox.adapters.storage_sql.authorization_codes import SqlAuthorizationCodes
 from drimbox.adapters.storage_sql.engine import Database
 from drimbox.adapters.storage_sql.export_register import SqlExportRegister
+from drimbox.adapters.storage_sql.figures import SqlFigures
 from drimbox.adapters.storage_sql.intake import SqlIntake
 from drimbox.adapters.storage_sql.outbox import SqlOutbox
 from drimbox.adapters.storage_sql.purge import Purge
@@ -43,6 +44,7 @@ class Stores:
     pending_sign_ins: SqlPendingSignIns
     used_tokens: SqlUsedTokens
     authorization_codes: SqlAuthorizationCodes
+    figures: SqlFigures
     purge: Purge
     intake_wake: Wake
     outbox_wake: Wake
@@ -73,6 +75,7 @@ async def open_stores(settings: Settings, clock: Clock) -> Stores:
         pending_sign_ins=SqlPendingSignIns(database, sealing),
         used_tokens=SqlUsedTokens(database),
         authorization_codes=SqlAuthorizationCodes(database, sealing),
+        figures=SqlFigures(database),
         purge=Purge(database, session_idle_seconds=idle_seconds),
         intake_wake=intake_wake,
         outbox_wake=outbox_wake,

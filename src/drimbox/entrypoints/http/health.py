@@ -49,19 +49,23 @@ class HealthDoor:
         return JSONResponse(body, status, headers=_NO_STORE)
 
     async def meteo(self, request: Request) -> Response:
-        """Answer from the last look, at most a few seconds old: asking often costs nothing."""
         del request
+        states = await self.states()
+        is_up = all(states[name] == "up" for name in self.required)
+        is_whole = all(state == "up" for state in states.values())
+        status = "up" if is_whole else "degraded" if is_up else "down"
+        body = {"status": status, "version": self.version, "dependencies": states}
+        return JSONResponse(body, headers=_NO_STORE)
+
+    async def states(self) -> Mapping[str, str]:
+        """Return the last look, at most a few seconds old: asking often costs nothing."""
         async with self._lock:
             if time.monotonic() - self._checked_at > _KEPT_SECONDS:
                 checks = {**self.required, **self.others}
                 found = await asyncio.gather(*(_state(c) for c in checks.values()))
                 self._states = dict(zip(checks, found, strict=True))
                 self._checked_at = time.monotonic()
-        is_up = all(self._states[name] == "up" for name in self.required)
-        is_whole = all(state == "up" for state in self._states.values())
-        status = "up" if is_whole else "degraded" if is_up else "down"
-        body = {"status": status, "version": self.version, "dependencies": self._states}
-        return JSONResponse(body, headers=_NO_STORE)
+            return dict(self._states)
 
 
 def health_routes(door: HealthDoor) -> list[BaseRoute]:

@@ -38,6 +38,7 @@ class DicomwebService:
     requests: list[str] = field(default_factory=list)
     accepts: list[str] = field(default_factory=list)
     stored: list[bytes] = field(default_factory=list)
+    store_answer: web.Response | None = None
     refuses: dict[str, int] = field(default_factory=dict)
     url: str = ""
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -126,6 +127,9 @@ class DicomwebService:
 
     async def _store(self, request: web.Request) -> web.Response:
         self.requests.append(request.path_qs)
+        if self.store_answer is not None:
+            await request.read()
+            return self.store_answer
         head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
         message = email.message_from_bytes(head + await request.read(), policy=email.policy.HTTP)
         failed, stored = [], []

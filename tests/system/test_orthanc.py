@@ -16,6 +16,7 @@ import pytest
 from tests.fakes.dicom_objects import STUDY, MadeUpStudy, encoded, made_up_object
 
 from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
+from drimbox.adapters.pacs_dicomweb.stow import StowStorage
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
 from drimbox.errors import NotFound, SettingsError
@@ -174,8 +175,9 @@ async def test_two_studies_at_once_by_one_listener(orthanc: OrthancPacs, move_po
 
 
 @pytest.mark.requirement("CO.60")
-async def test_stores_what_it_then_finds(orthanc: OrthancPacs, move_port: int) -> None:
-    study = "1.2.250.1.999.90"
+@pytest.mark.parametrize("way", ["C-STORE", "STOW-RS"])
+async def test_stores_what_it_then_finds(orthanc: OrthancPacs, move_port: int, way: str) -> None:
+    study = {"C-STORE": "1.2.250.1.999.90", "STOW-RS": "1.2.250.1.999.91"}[way]
     objects = [made_up_object(number, study=study) for number in (1, 2, 3)]
 
     async def streams() -> AsyncIterator[InstanceStream]:
@@ -191,7 +193,9 @@ async def test_stores_what_it_then_finds(orthanc: OrthancPacs, move_port: int) -
         name="Orthanc", host=orthanc.host, port=orthanc.dicom_port, ae_title=orthanc.ae_title
     )
     counts: list[int] = []
-    await DimseStorage(destination).store(streams(), on_stored=counts.append)
+    web = DicomwebServiceSettings(url=orthanc.dicomweb_url)
+    storage = StowStorage(web, "Orthanc") if way == "STOW-RS" else DimseStorage(destination)
+    await storage.store(streams(), on_stored=counts.append)
     assert counts == [1, 2, 3]
     pacs = made_up_pacs(orthanc, move_port, "c-get")
     assert (await pacs.find_study(StudyInstanceUid(study))).instance_count == 3

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 from starlette.routing import BaseRoute
 
 from drimbox.adapters.dmp_soap.dmp import SoapDmpConsultation
-from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
 from drimbox.entrypoints.http.consultation import ConsultationDoor, consultation_routes
 from drimbox.entrypoints.http.contextual_call import (
     AllowedOrigins,
@@ -31,6 +30,7 @@ from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.consumer.view_study import ViewStudy
 from drimbox.flows.recent_accesses import RecentAccesses
+from drimbox.gateway.exports import make_destinations
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 from drimbox.model.patient import InsAuthority
@@ -68,7 +68,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     import_studies = ImportStudies(
         find_prior_studies=find_prior_studies,
         images=retrieve_study,
-        destinations={d.name: DimseStorage(d) for d in settings.export_destinations},
+        destinations=make_destinations(settings),
         exports=stores.exports,
         audit=audit,
         clock=clock,

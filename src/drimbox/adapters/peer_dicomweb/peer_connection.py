@@ -103,3 +103,25 @@ class PeerConnection:
             raise TimedOut(PARTNER, self._idle_seconds) from error
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
             raise Unavailable(PARTNER, "is unreachable or stopped") from error
+
+    def octets_of(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """Yield the octets of an answer (see `octets_of`)."""
+        return octets_of(answer, self._idle_seconds)
+
+
+async def octets_of(answer: aiohttp.ClientResponse, idle_seconds: float) -> AsyncIterator[bytes]:
+    """Yield the octets of an answer as they come.
+
+    Whoever reads an instance does so out of the sight of `PeerConnection.request`.
+
+    Raises:
+        TimedOut: none came for idle_seconds.
+        Unavailable: the answer was broken off.
+    """
+    try:
+        async for chunk in answer.content.iter_any():
+            yield chunk
+    except TimeoutError as error:
+        raise TimedOut(PARTNER, idle_seconds) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unavailable(PARTNER, "broke off its answer") from error

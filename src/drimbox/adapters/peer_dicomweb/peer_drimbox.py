@@ -69,7 +69,7 @@ class DicomwebPeerDrimbox:
         }
         async with self.connection.request(peer, "GET", path, headers=headers) as answer:
             boundary = _check_answer(answer)
-            chunks = answer.content.iter_any()
+            chunks = self.connection.octets_of(answer)
             async with aclosing(received_instances(chunks, boundary, PARTNER)) as instances:
                 async for instance in instances:
                     yield instance

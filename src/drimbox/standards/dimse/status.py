@@ -24,7 +24,7 @@ _MEANINGS = {
     0xA700: "out of resources",
     0xA701: "out of resources, number of matches unknown",
     0xA702: "out of resources, sub-operations not performed",
-    0xA801: "move destination unknown",
+    0xA801: "move destination unknown: the PACS must know our AE title, host and port",
     0xA900: "identifier does not match SOP class",
     0xB000: "sub-operations incomplete",
     0xFE00: "cancelled",

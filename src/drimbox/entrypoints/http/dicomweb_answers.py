@@ -7,9 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from drimbox.entrypoints.http.problems import STATUS_OF, challenge, status_of
-from drimbox.errors import DrimboxError, InvalidValue, NotAuthenticated
+from drimbox.errors import DrimboxError, InvalidValue, MalformedMessage, NotAuthenticated
 from drimbox.standards.dicomweb.validators import RangeNotSatisfiable
 
+# No request has a body: octets that are malformed came from a PACS or another box.
+_STATUS_OF = {**STATUS_OF, MalformedMessage: HTTPStatus.BAD_GATEWAY}
 NO_STORE = {"Cache-Control": "no-store"}
 _RETRY_AFTER_SECONDS = "10"
 
@@ -17,7 +19,7 @@ _RETRY_AFTER_SECONDS = "10"
 def error_response(request: Request, error: DrimboxError) -> Response:
     """Return the PS3.18 status of an error, with a JSON message (interfaces.md)."""
     del request
-    status = status_of(error, STATUS_OF)
+    status = status_of(error, _STATUS_OF)
     headers = dict(NO_STORE)
     if isinstance(error, RangeNotSatisfiable):
         status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE

@@ -13,12 +13,13 @@ from typing import NamedTuple, TypeAlias
 
 from drimbox.errors import MalformedMessage
 from drimbox.standards.dicom.value_representations import (
+    BITS_ALLOCATED,
     LONG_VRS,
     LUT_DESCRIPTOR,
     PIXEL_REPRESENTATION,
-    WORD_SIZES,
     settle_vr,
     vr_of,
+    word_size,
 )
 
 DataSet: TypeAlias = dict[int, "RawElement"]
@@ -80,14 +81,21 @@ class DataSetReader:
         buffer: the octets.
         encoding: their layout.
         is_signed: Pixel Representation, where an outer data set has told it.
+        bits_allocated: Bits Allocated, where what was read before has told it.
     """
 
     def __init__(
-        self, buffer: bytes | bytearray | memoryview, encoding: Encoding, *, is_signed: bool = False
+        self,
+        buffer: bytes | bytearray | memoryview,
+        encoding: Encoding,
+        *,
+        is_signed: bool = False,
+        bits_allocated: int = 0,
     ) -> None:
         self._buffer = buffer
         self._encoding = encoding
         self._is_signed = is_signed
+        self._bits_allocated = bits_allocated
         self._stop_tags: frozenset[int] = frozenset()
 
     def read(self, start: int, end: int) -> DataSet:
@@ -190,7 +198,9 @@ class DataSetReader:
         if header.tag == PIXEL_REPRESENTATION:
             self._is_signed = any(value[:2])
         if self._encoding.is_big_endian:
-            value = swap_words(value, WORD_SIZES.get(vr, 1))
+            value = swap_words(value, word_size(header.tag, vr, self._bits_allocated))
+        if header.tag == BITS_ALLOCATED and depth == 0:
+            self._bits_allocated = int.from_bytes(value[:2], "little")
         return (vr, value), stop
 
     def _implicit_vr(self, header: ElementHeader, siblings: DataSet) -> str:

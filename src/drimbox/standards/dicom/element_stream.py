@@ -19,7 +19,11 @@ from drimbox.standards.dicom.data_set import (
     Incomplete,
     RawElement,
 )
-from drimbox.standards.dicom.value_representations import LUT_DESCRIPTOR, PIXEL_REPRESENTATION
+from drimbox.standards.dicom.value_representations import (
+    BITS_ALLOCATED,
+    LUT_DESCRIPTOR,
+    PIXEL_REPRESENTATION,
+)
 
 LARGE = 64 * 1024
 MAX_HELD = 16 * 1024 * 1024
@@ -77,6 +81,8 @@ class ElementStream:
         self._value_left = 0
         self._retry_at = 0
         self._is_signed = False
+        self.bits_allocated = 0
+        """Bits Allocated, once it has passed."""
         self._context: DataSet = {}
 
     def feed(self, octets: bytes) -> Iterator[ElementEvent]:
@@ -98,12 +104,14 @@ class ElementStream:
         if len(self._pending) >= min(self._retry_at, MAX_HELD + 1):
             yield from self._complete()
 
-    def finish(self) -> None:
-        """Check that the data set ended with a whole element.
+    def finish(self) -> Iterator[ElementEvent]:
+        """Yield what the end of the data set completes: a long sequence that waited for more.
 
         Raises:
-            MalformedMessage: it did not.
+            MalformedMessage: it did not end with a whole element.
         """
+        if self._pending and not self._value_left:
+            yield from self._complete()
         if self._pending or self._value_left:
             raise Incomplete
 
@@ -139,7 +147,12 @@ class ElementStream:
         self._retry_at = 2 * held if held > LARGE else 0
 
     def _next(self, offset: int, end: int) -> tuple[ElementEvent, int]:
-        reader = DataSetReader(self._pending, self._encoding, is_signed=self._is_signed)
+        reader = DataSetReader(
+            self._pending,
+            self._encoding,
+            is_signed=self._is_signed,
+            bits_allocated=self.bits_allocated,
+        )
         header = reader.read_header(offset, end)
         if self._last_tag is not None and header.tag > self._last_tag:
             self._is_past = True
@@ -163,5 +176,7 @@ class ElementStream:
         value = element[1]
         if tag == PIXEL_REPRESENTATION and isinstance(value, bytes):
             self._is_signed = any(value)
+        elif tag == BITS_ALLOCATED and isinstance(value, bytes):
+            self.bits_allocated = int.from_bytes(value[:2], "little")
         elif tag == LUT_DESCRIPTOR or (tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF):
             self._context[tag] = element

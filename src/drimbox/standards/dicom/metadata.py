@@ -15,6 +15,7 @@ from drimbox.standards.dicom.data_set import (
 )
 from drimbox.standards.dicom.dicom_json import BulkDataUri, encode_dicom_json
 from drimbox.standards.dicom.element_stream import (
+    ElementEvent,
     ElementStream,
     LargeElement,
     Remainder,
@@ -80,7 +81,10 @@ class MetadataReader:
         return True
 
     def _take(self, elements: ElementStream, octets: bytes) -> None:
-        for event in elements.feed(octets):
+        self._note(elements.feed(octets))
+
+    def _note(self, events: Iterable[ElementEvent]) -> None:
+        for event in events:
             match event:
                 case WholeElement():
                     self._data_set[event.tag] = event.element
@@ -99,7 +103,7 @@ class MetadataReader:
             MalformedMessage: the data set was cut short.
         """
         if not self.is_complete and self._elements is not None:
-            self._elements.finish()
+            self._note(self._elements.finish())
         converted = dict(encode_dicom_json(self._data_set, bulk_data_uri=bulk_data_uri))
         large = dict(self._large)
         if self._pixels:

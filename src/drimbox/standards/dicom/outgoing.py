@@ -42,7 +42,7 @@ from drimbox.standards.dicom.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     encoding_of,
 )
-from drimbox.standards.dicom.value_representations import WORD_SIZES
+from drimbox.standards.dicom.value_representations import word_size
 
 _GROUP_10_LENGTH = 0x00100000
 
@@ -134,7 +134,9 @@ class OutgoingDataSet:
         """
         if self._inflater is not None:
             self._inflater.finish()
-        self._elements.finish()
+        for event in self._elements.finish():
+            if octets := self._pass(event):
+                yield octets
         if octets := self._release_held() + self._split_word:
             yield octets
 
@@ -143,7 +145,9 @@ class OutgoingDataSet:
             case WholeElement():
                 return self._pass_whole(event)
             case LargeElement():
-                self._word_size = WORD_SIZES.get(event.vr, 1) if self._is_big_endian else 1
+                bits = self._elements.bits_allocated
+                size = word_size(event.tag, event.vr, bits)
+                self._word_size = size if self._is_big_endian else 1
                 header = encode_header(event.tag, event.vr, event.length)
                 held = self._release_held() if event.tag > LAST_IDENTIFIER_TAG else b""
                 return held + (event.octets if self._is_explicit else header)

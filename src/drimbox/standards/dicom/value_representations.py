@@ -15,8 +15,20 @@ WORD_SIZES = {
 }  # fmt: skip
 
 PIXEL_REPRESENTATION = 0x00280103
+BITS_ALLOCATED = 0x00280100
 LUT_DESCRIPTOR = 0x00283002
 _LUT_DATA = 0x00283006
+_PIXEL_DATA = 0x7FE00010
+
+
+def word_size(tag: int, vr: str, bits_allocated: int) -> int:
+    """Return how many octets big endian reverses at a time.
+
+    Pixels of 32 bits are reversed whole, as they are written in the field, though OW names words
+    of 16 (PS3.5 6.2, 8.1.2).
+    """
+    is_wide = tag == _PIXEL_DATA and vr == "OW" and bits_allocated == 32
+    return 4 if is_wide else WORD_SIZES.get(vr, 1)
 
 
 def vr_of(tag: int, private_creator: str | None = None) -> str:

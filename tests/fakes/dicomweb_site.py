@@ -1,0 +1,177 @@
+"""A Source's DICOMweb door over a folder of DICOM files, behind real HTTP, in a thread of its own.
+
+with DicomwebSite(tmp_path) as site:
+    site.add(path)                      one file: its study is published at once
+    site.get("/studies", accept="application/dicom+json")
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import requests
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from dicomweb_client import DICOMwebClient
+from pydicom import Dataset, dcmread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from tests.fakes.fake_audit_repository import FakeAuditRepository
+from tests.fakes.fake_clock import FakeClock
+from tests.fakes.fake_study_register import FakeStudyRegister
+from tests.fakes.folder_pacs import FolderPacs
+from tests.fakes.publications import made_up_publication
+
+from drimbox.adapters.image_cache_disk.cache import DiskImageCache
+from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
+from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
+from drimbox.entrypoints.http.error_doors import exception_handlers
+from drimbox.entrypoints.http.listener import HttpListener
+from drimbox.errors import NotAuthenticated
+from drimbox.flows.recent_accesses import RecentAccesses
+from drimbox.flows.source.published_manifests import PublishedManifests
+from drimbox.flows.source.search_published import SearchPublished
+from drimbox.flows.source.serve_study import ServeStudy
+from drimbox.model.access import Caller, CallerKind
+from drimbox.model.manifest import ReferencedInstance, ReferencedSeries
+from drimbox.model.publication import PublicationState
+from drimbox.model.uids import SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid
+
+SYSTEM = "Bearer system"
+
+
+async def authenticate(request: Request) -> Caller:
+    """Stand for bearer.py, which has tests of its own."""
+    if request.headers.get("authorization") != SYSTEM:
+        raise NotAuthenticated("no bearer token")
+    return Caller(CallerKind.SYSTEM, "fhir", frozenset({"system/*.rs"}))
+
+
+@dataclass
+class DicomwebSite:
+    """url is that of /dicom-web, once it is entered."""
+
+    folder: Path
+    url: str = ""
+    register: FakeStudyRegister = field(default_factory=FakeStudyRegister)
+    application: Starlette = field(init=False)
+    pacs: FolderPacs = field(init=False)
+    portal: BlockingPortal = field(init=False)
+    session: requests.Session = field(default_factory=requests.Session)
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        self.portal = self._stack.enter_context(start_blocking_portal("asyncio"))
+        (self.folder / "pacs").mkdir()
+        self.pacs = FolderPacs(self.folder / "pacs", chunk_size=100_000)
+        self.portal.call(self._start)
+        self.session.trust_env = False
+        self.session.headers["Authorization"] = SYSTEM
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.session.close()
+        self.portal.call(self._stop)
+        self._stack.close()
+
+    async def _start(self) -> None:
+        self._pixels = PixelWorkerPool(workers=1, deadline_seconds=20)
+        self._cache = DiskImageCache(self.folder / "cache", max_bytes=10**9, max_age_seconds=600)
+        clock = FakeClock()
+        serve = ServeStudy(
+            self.register,
+            self.pacs,
+            self._cache,
+            FakeAuditRepository(),
+            clock,
+            frozenset({"10"}),
+            SearchPublished(self.register, PublishedManifests(self.register), self.pacs),
+            RecentAccesses(clock),
+        )
+        door = DicomwebDoor(authenticate, serve, self._pixels, "http://box/dicom-web")
+        self.application = Starlette(
+            routes=dicomweb_routes(door, is_for_peers=False),
+            exception_handlers=exception_handlers(),
+        )
+        self._listener = HttpListener(self.application, "127.0.0.1", 0)
+        await self._listener.start()
+        self.url = f"http://127.0.0.1:{self._listener.port}/dicom-web"
+
+    async def _stop(self) -> None:
+        await self._listener.stop()
+        await self._cache.stop()
+        await self._pixels.stop()
+
+    def add(self, image: Dataset) -> str:
+        """Keep an object in the PACS and name it in the KOS of its study; return its path."""
+        path = self.pacs.folder / f"{len(list(self.pacs.folder.iterdir())):04d}.dcm"
+        image.save_as(path)
+        self.publish(path)
+        return self.path_of(image)
+
+    def publish(self, path: Path) -> None:
+        """Name a file of the PACS's folder in the KOS of its study."""
+        image = dcmread(path, stop_before_pixels=True)
+        study = StudyInstanceUid(image.StudyInstanceUID)
+        known = next((p for p in self.register.publications if p.study_instance_uid == study), None)
+        if known is None:
+            made_up = made_up_publication(study=len(self.register.publications) + 1).publication
+            manifest = replace(made_up.manifest, study_instance_uid=study, series=())
+            known = replace(
+                made_up,
+                study_instance_uid=study,
+                manifest=manifest,
+                state=PublicationState.PUBLISHED,
+            )
+        else:
+            self.register.publications.remove(known)
+        series = _with_instance(known.manifest.series, image)
+        # Another content_key: what was read of the former manifest is not used again.
+        self.register.publications.append(
+            replace(
+                known,
+                manifest=replace(known.manifest, series=series),
+                content_key=f"{known.content_key}+",
+            )
+        )
+
+    @staticmethod
+    def path_of(image: Dataset) -> str:
+        """Return the path of an instance below /dicom-web."""
+        return (
+            f"/studies/{image.StudyInstanceUID}/series/{image.SeriesInstanceUID}"
+            f"/instances/{image.SOPInstanceUID}"
+        )
+
+    def get(self, path: str, accept: str | None = None, **headers: str) -> requests.Response:
+        """Ask; requests would send `Accept: */*` where None is sent here."""
+        told: Mapping[str, str | None] = {"Accept": accept, **headers}
+        return self.session.get(self.url + path, headers=dict(told), timeout=60)
+
+    def client(self) -> DICOMwebClient:
+        return DICOMwebClient(self.url, session=self.session)
+
+
+def _with_instance(
+    known: tuple[ReferencedSeries, ...], image: Dataset
+) -> tuple[ReferencedSeries, ...]:
+    uid = SeriesInstanceUid(image.SeriesInstanceUID)
+    number = image.get("InstanceNumber")
+    instance = ReferencedInstance(
+        SopInstanceUid(image.SOPInstanceUID),
+        SopClassUid(image.SOPClassUID),
+        int(number) if number not in {None, ""} else None,
+    )
+    for series in known:
+        if series.series_instance_uid == uid:
+            grown = replace(series, instances=(*series.instances, instance))
+            return tuple(grown if one is series else one for one in known)
+    made = ReferencedSeries(uid, "https://db1.test/x", (instance,), str(image.get("Modality", "")))
+    return (*known, made)

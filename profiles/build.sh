@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 
 # SUSHI looks for R4 in its package cache, where it follows no link; the npm package of the
 # examples holds all definitions.
-core="$work/home/.fhir/packages/hl7.fhir.r4.core#4.0.1"
+core="$work/user/.fhir/packages/hl7.fhir.r4.core#4.0.1"
 mkdir -p "$core/package" "$work/ig"
 find "$here/node_modules/hl7.fhir.r4.examples" -maxdepth 1 -name '*.json' \
     \( -name 'StructureDefinition-*' -o -name 'ValueSet-*' -o -name 'CodeSystem-*' \) \
@@ -21,7 +21,7 @@ cp -r "$here/sushi-config.yaml" "$here/input" "$work/ig"
 log="$work/sushi.log"
 # Port 9 refuses: what is not here is an error, not a download.
 nowhere=http://127.0.0.1:9
-if ! HOME="$work/home" FPL_REGISTRY=$nowhere npm_config_registry=$nowhere \
+if ! HOME="$work/user" FPL_REGISTRY=$nowhere npm_config_registry=$nowhere \
     npm_config_fetch_retries=0 npm_config_update_notifier=false \
     "$here/node_modules/.bin/sushi" build --snapshot "$work/ig" >"$log" 2>&1; then
     cat "$log" >&2

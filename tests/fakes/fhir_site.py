@@ -12,6 +12,7 @@ from tests.fakes.consultation_site import ConsultationSite
 from tests.fakes.contexts import made_up_caller, made_up_context
 from tests.fakes.fake_dmp_consultation import kos_entry
 from tests.fakes.fake_study_register import FakeStudyRegister
+from tests.fakes.judged_answers import judged
 from tests.fakes.manifests import made_up_manifest, made_up_series
 from tests.fakes.publications import NOON
 
@@ -141,7 +142,7 @@ class FhirSite:
         app = Starlette(routes=routes, exception_handlers=exception_handlers())
         client = TestClient(app, base_url="https://box.test", raise_server_exceptions=True)
         client.headers["Authorization"] = f"Bearer {bearer}"
-        return client
+        return judged(client)
 
     async def _authenticate(self, request: Request) -> Caller:
         word = request.headers.get("authorization", "").removeprefix("Bearer ")

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID, uuid5
 
 from drimbox.standards.fhir.code_systems import Json
 from drimbox.standards.fhir.date_times import instant
 from drimbox.standards.fhir.operation_outcome import Issue, encode_outcome
+
+_OUTCOMES = UUID("6b1f3d0e-52c1-4f0f-9a0e-2d7b8c9a1e55")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,18 @@ def encode_searchset(found: SearchSet, fhir_url: str, now: datetime) -> Json:
     entries = [*_entries(found.matches, "match", fhir_url)]
     entries += _entries(found.included, "include", fhir_url)
     if found.issues:
-        outcome = encode_outcome(found.issues)
-        entries.append({"resource": outcome, "search": {"mode": "outcome"}})
+        entries.append(_outcome_entry(found.issues))
     # An empty array is no FHIR (R4 2.6.2.1).
     if entries:
         bundle["entry"] = entries
     return bundle
+
+
+def _outcome_entry(issues: Sequence[Issue]) -> Json:
+    """MHD requires a fullUrl of every entry; bdl-8 of R4 takes none for a fault."""
+    outcome = encode_outcome(issues)
+    name = uuid5(_OUTCOMES, "\n".join(f"{one.code} {one.text}" for one in issues))
+    return {"fullUrl": name.urn, "resource": outcome, "search": {"mode": "outcome"}}
 
 
 def _entries(resources: Iterable[Json], mode: str, fhir_url: str) -> list[Json]:

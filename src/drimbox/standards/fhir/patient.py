@@ -91,8 +91,10 @@ def _identifiers(subject: Subject) -> list[Json]:
             "value": ins.value,
         }
     ]
-    if subject.local_patient_id is not None:
-        identifiers.append(encode_local_identifier(subject.local_patient_id))
+    local = subject.local_patient_id
+    # The INS stands where an IPP should wherever the RIS gave none; it is no IPP.
+    if local is not None and local.value != ins.value:
+        identifiers.append(encode_local_identifier(local))
     return identifiers
 
 

@@ -2,7 +2,8 @@
 
 import typer
 
-from drimbox.command_line import alerts, audit, publications, white_list
+from drimbox.command_line import alerts, audit, new_key, publications, white_list
+from drimbox.command_line.backup import backup
 from drimbox.command_line.demo import demo
 from drimbox.command_line.doctor import doctor
 from drimbox.command_line.serve import serve
@@ -22,6 +23,8 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.command()(statistics)
 app.add_typer(white_list.app, name="white-list")
+app.add_typer(new_key.app, name="new-key")
+app.command()(backup)
 
 
 def main() -> None:

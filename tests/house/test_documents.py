@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 from tests.house.source_files import ROOT, place, python_files
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from drimbox.__main__ import app
 from drimbox.model.publication import AlertKind
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+COMMAND = re.compile(r"(?:^|[`/])drimbox ([a-z][a-z-]*)(?:[ |]([a-z][a-z-]*))?", re.MULTILINE)
 IDENTIFIER = re.compile(r"`([A-Za-z_][A-Za-z_0-9]*)`")
 
 
@@ -25,6 +30,21 @@ def test_the_words_of_the_glossary_are_those_of_the_code() -> None:
     rows = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
     ours = [row.split("|")[2] for row in rows if row.startswith("| ") and row.count("|") == 5]
     assert not {word for cell in ours for word in IDENTIFIER.findall(cell)} - names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=place)
+def test_the_commands_that_a_page_names_are_there(page: Path) -> None:
+    code = "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
+    assert not [words for words in COMMAND.findall(code) if not _is_command(*words)]
+
+
+def _is_command(name: str, sub: str) -> bool:
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    command = root.commands.get(name)
+    if isinstance(command, TyperGroup):
+        return not sub or sub in command.commands
+    return command is not None
 
 
 def test_operators_can_look_up_every_alert() -> None:

@@ -9,7 +9,12 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, RSAKey, import_key
 
@@ -87,6 +92,18 @@ class SigningKey:
 
     def __repr__(self) -> str:
         return f"SigningKey({self.algorithm})"
+
+
+def encode_signing_key(private_key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return the private JWK of a key on P-256 or P-384, its kid the thumbprint (RFC 7638).
+
+    Raises:
+        MalformedMessage: another curve.
+    """
+    pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    key = SigningKey(ECKey.import_key(pem))
+    members = key.private.as_dict(private=True)
+    return json.dumps(members | {"use": "sig", "alg": key.algorithm, "kid": key.kid}).encode()
 
 
 def parse_jwks(octets: bytes) -> PublicKeys:

@@ -4,10 +4,11 @@ import asyncio
 
 import aiohttp
 import pytest
+from tests.fakes.boxes import CONSUMER, ListedBoxes, box
 from tests.fakes.dicom_objects import STUDY, MadeUpStudy
 from tests.fakes.dicomweb_service import DicomwebService
 
-from drimbox.adapters.peer_dicomweb.peer_connection import octets_of
+from drimbox.adapters.peer_dicomweb.peer_connection import PeerConnection, Timeouts
 from drimbox.errors import TimedOut, Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -26,8 +27,9 @@ async def test_what_ends_an_answer_has_its_meaning(
 ) -> None:
     service = DicomwebService(MadeUpStudy().objects, **changes)  # type: ignore[arg-type]
     timeout = aiohttp.ClientTimeout(sock_read=0.3)
+    connection = PeerConnection(box(CONSUMER).tls(), ListedBoxes(), timeouts=Timeouts(1, 0.3))
     async with service.running(), aiohttp.ClientSession(timeout=timeout) as session:
         answer = await session.get(f"{service.url}/studies/{STUDY}", headers=ACCEPT)
         with pytest.raises(error):
-            assert [chunk async for chunk in octets_of(answer, 0.3)]
+            assert [chunk async for chunk in connection.octets_of(answer)]
         answer.close()

@@ -4,8 +4,9 @@ Where trusted_space.addresses maps a box to an IP address, nothing is resolved.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -17,9 +18,15 @@ from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.settings.partners import TlsFiles
 
 PARTNER = "Source box"
-_CONNECT_SECONDS = 10.0
-IDLE_SECONDS = 30.0
 _READ_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """For the connection with its handshake, and for each octet after it; never for the whole."""
+
+    connect_seconds: float = 10.0
+    idle_seconds: float = 30.0
 
 
 class PeerConnection:
@@ -31,7 +38,7 @@ class PeerConnection:
         trusted_space: TrustedSpace,
         *,
         allow_private_addresses: bool = False,
-        idle_seconds: float = IDLE_SECONDS,
+        timeouts: Timeouts = Timeouts(),  # frozen
         make_resolver: Callable[[], AbstractResolver] = aiohttp.DefaultResolver,
     ) -> None:
         """Load our certificate; only ca_file is trusted for the servers."""
@@ -41,7 +48,7 @@ class PeerConnection:
         self._tls.load_cert_chain(client.certificate_file, client.key_file)
         self._allow_private_addresses = allow_private_addresses
         self._make_resolver = make_resolver
-        self._idle_seconds = idle_seconds
+        self._timeouts = timeouts
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -54,7 +61,9 @@ class PeerConnection:
                 resolver=resolver if self._allow_private_addresses else PublicResolver(resolver),
             ),
             timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=_CONNECT_SECONDS, sock_read=self._idle_seconds
+                total=None,
+                sock_connect=self._timeouts.connect_seconds,
+                sock_read=self._timeouts.idle_seconds,
             ),
             auto_decompress=False,
             trust_env=False,
@@ -89,7 +98,7 @@ class PeerConnection:
         address = self._trusted_space.address_of(peer)
         url = f"https://{address.host}:{address.port}{path}"
         sent = {"Host": peer.db_host, "Accept-Encoding": "identity", **(headers or {})}
-        try:
+        with self._failures_told():
             async with self._session.request(
                 method,
                 url,
@@ -99,29 +108,22 @@ class PeerConnection:
                 server_hostname=peer.db_host,
             ) as answer:
                 yield answer
+
+    async def octets_of(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """Yield the body as it comes, to whoever reads it, where that is not in `request`.
+
+        Raises:
+            TimedOut, Unavailable: as for request.
+        """
+        with self._failures_told():
+            async for octets in answer.content.iter_any():
+                yield octets
+
+    @contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        try:
+            yield
         except TimeoutError as error:
-            raise TimedOut(PARTNER, self._idle_seconds) from error
+            raise TimedOut(PARTNER, self._timeouts.idle_seconds) from error
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
             raise Unavailable(PARTNER, "is unreachable or stopped") from error
-
-    def octets_of(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        """Yield the octets of an answer (see `octets_of`)."""
-        return octets_of(answer, self._idle_seconds)
-
-
-async def octets_of(answer: aiohttp.ClientResponse, idle_seconds: float) -> AsyncIterator[bytes]:
-    """Yield the octets of an answer as they come.
-
-    Whoever reads an instance does so out of the sight of `PeerConnection.request`.
-
-    Raises:
-        TimedOut: none came for idle_seconds.
-        Unavailable: the answer was broken off.
-    """
-    try:
-        async for chunk in answer.content.iter_any():
-            yield chunk
-    except TimeoutError as error:
-        raise TimedOut(PARTNER, idle_seconds) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise Unavailable(PARTNER, "broke off its answer") from error

@@ -4,8 +4,8 @@
     cut in an instance -> ask for that instance, skip what was given, go on in the same stream
     cut in the series  -> ask for the instances of the manifest that are missing, one by one
 
-What was received is kept. Three failures in a row without an octet in between are the end; a Source
-that gives nothing at all in time is not asked again.
+What was received is kept. Three failures in a row without a new octet in between are the end; a
+Source that gives nothing at all in time is not asked again.
 """
 
 import zlib
@@ -31,7 +31,7 @@ _ANSWER = "answer of the Source"
 
 @dataclass
 class _Patience:
-    """Counts failures in a row; an octet received forgives them."""
+    """Counts failures in a row; an octet that was not here, or an instance whole, forgives them."""
 
     pause: Pause
     has_received: bool = False
@@ -148,6 +148,7 @@ class SeriesFromSource:
             except Unavailable as error:
                 failure = error
             else:
+                self._patience.received()
                 return
 
     async def _rest(self, instance: InstanceStream, given: "_Given") -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,109 @@
+"""R5: the network between two boxes cuts, stalls and resets; the series comes whole."""
+
+import os
+import random
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.fakes.chaos_proxy import SOUND, Fault, Then, chaos_proxy
+from tests.fakes.peer_source import NUMBERS, PeerSource, peer_source
+from tests.fakes.two_boxes import consommatrice
+
+from drimbox.adapters.peer_dicomweb.peer_connection import Timeouts
+from drimbox.errors import TimedOut, Unavailable
+
+pytestmark = pytest.mark.anyio
+IS_LONG = os.environ.get("DRIMBOX_TEST_LONG") == "1"
+IMPATIENT = Timeouts(connect_seconds=0.5, idle_seconds=0.5)
+RUNS = 200 if IS_LONG else 40
+# Handshake and headers take some 4 kB, the three images as much each.
+ANSWER_BYTES = 24_000
+
+
+@pytest.fixture(scope="module")
+async def source(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PeerSource]:
+    async with peer_source(tmp_path_factory.mktemp("source")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def expected(source: PeerSource, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    async with consommatrice(source, tmp_path_factory.mktemp("undisturbed")) as boxes:
+        found = await boxes.hashes()
+    assert len(found) == len(NUMBERS)
+    return found
+
+
+async def test_cut_at_random_octets_the_series_is_whole_and_the_same(
+    source: PeerSource, expected: dict[str, str], tmp_path: Path
+) -> None:
+    direct, chance = source.boxes.port, random.Random(5)
+    cuts = 0
+    for number in range(RUNS):
+        faults = [
+            Fault(chance.randrange(ANSWER_BYTES), chance.choice([Then.CLOSE, Then.RESET]))
+            for _ in range(chance.randint(1, 2))
+        ]
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        async with chaos_proxy(direct, [*faults, SOUND]) as proxy:
+            source.boxes.port = proxy.port
+            try:
+                async with consommatrice(source, folder) as boxes:
+                    assert await boxes.hashes() == expected, faults
+                cuts += proxy.connections - 1
+            finally:
+                source.boxes.port = direct
+    assert cuts > RUNS / 2
+
+
+@pytest.mark.parametrize("after", [0, 6_000, 12_000])
+async def test_a_stall_is_noticed_and_overcome(
+    source: PeerSource, expected: dict[str, str], tmp_path: Path, after: int
+) -> None:
+    """In the field a stall is one of half a minute; nothing but that number is other here."""
+    assert Timeouts().idle_seconds <= 30
+    direct = source.boxes.port
+    async with chaos_proxy(direct, [Fault(after, Then.BLACKHOLE), SOUND]) as proxy:
+        source.boxes.port = proxy.port
+        since = time.monotonic()
+        try:
+            async with consommatrice(source, tmp_path, timeouts=IMPATIENT) as boxes:
+                if after:
+                    assert await boxes.hashes() == expected
+                else:
+                    with pytest.raises(TimedOut):
+                        await boxes.hashes()
+        finally:
+            source.boxes.port = direct
+        assert time.monotonic() - since < 10
+
+
+async def test_a_slow_network_is_no_stall(
+    source: PeerSource, expected: dict[str, str], tmp_path: Path
+) -> None:
+    direct = source.boxes.port
+    slow = Fault(latency_seconds=0.05, octets_per_second=20_000)
+    async with chaos_proxy(direct, [slow]) as proxy:
+        source.boxes.port = proxy.port
+        try:
+            async with consommatrice(source, tmp_path, timeouts=Timeouts(10, 2)) as boxes:
+                assert await boxes.hashes() == expected
+            assert proxy.connections == 1
+        finally:
+            source.boxes.port = direct
+
+
+async def test_a_source_that_always_cuts_is_given_up(source: PeerSource, tmp_path: Path) -> None:
+    direct = source.boxes.port
+    async with chaos_proxy(direct, [Fault(100, Then.RESET)]) as proxy:
+        source.boxes.port = proxy.port
+        try:
+            async with consommatrice(source, tmp_path) as boxes:
+                with pytest.raises(Unavailable):
+                    await boxes.hashes()
+        finally:
+            source.boxes.port = direct
+        assert proxy.connections == 3

@@ -80,6 +80,7 @@ async def make_parts(settings: Settings) -> Parts:
             storage.cache_directory,
             max_bytes=storage.cache_max_bytes,
             max_age_seconds=storage.cache_max_age_seconds,
+            base_url=f"{settings.browser.base_url}/dicom-web",
         ),
         pixels=PixelWorkerPool(),
     )

@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from drimbox.model.frames import FrameIndex
 from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import (
@@ -37,16 +38,32 @@ class SeriesKey:
     ins: Ins | None = None
     fidelity: Fidelity = Fidelity.AS_STORED
 
+    def url(self, base_url: str) -> str:
+        """Return the address of the series below that of a DICOMweb service."""
+        return f"{base_url}/studies/{self.study_instance_uid}/series/{self.series_instance_uid}"
+
 
 @dataclass(frozen=True, slots=True)
 class CachedInstance:
-    """One Part 10 file, whole; data_set_offset is where its data set begins."""
+    """One Part 10 file, whole; data_set_offset is where its data set begins.
+
+    frames tells where its frames are; None for what is no image, or does not tell them apart.
+    """
 
     sop_instance_uid: SopInstanceUid
     sop_class_uid: SopClassUid
     transfer_syntax_uid: TransferSyntaxUid
     path: Path
     data_set_offset: int
+    frames: FrameIndex | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesMetadata:
+    """The attributes of every instance, an array of DICOM JSON, gzipped; etag is a weak one."""
+
+    gzipped: bytes
+    etag: str
 
 
 class SeriesCopy(Protocol):
@@ -74,6 +91,22 @@ class SeriesCopy(Protocol):
 
     def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
         """Yield every instance, or this one, as a stream of its data set."""
+
+    async def metadata(self, series_url: str) -> SeriesMetadata | None:
+        """Return the metadata of the series, ready to be sent; None while it is on its way.
+
+        series_url is the address below which bulk data will be asked for.
+
+        Raises:
+            MalformedMessage: an instance is no data set.
+        """
+
+    def metadata_rows(self, series_url: str) -> AsyncIterator[bytes]:
+        """Yield the metadata of every instance, a JSON object each, as they arrive.
+
+        Raises:
+            MalformedMessage: an instance is no data set.
+        """
 
 
 class ImageCache(Protocol):

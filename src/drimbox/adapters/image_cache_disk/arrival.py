@@ -1,31 +1,47 @@
-"""One series on its way to disk: written as it arrives, readable instance by instance."""
+"""One series on its way to disk: written as it arrives, readable instance by instance.
+
+chunk, chunk, …  ─>  <name>.part  ─ whole ─>  <name>.dcm  ─>  a line of the journal  ─>  readers
+"""
 
 import asyncio
 import hashlib
 import os
 import shutil
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
-import orjson
-
-from drimbox.errors import DrimboxError, NotFound, Unavailable
+from drimbox.adapters.image_cache_disk.instance_heads import HeadReader
+from drimbox.adapters.image_cache_disk.journal import JournalWriter
+from drimbox.adapters.image_cache_disk.series_copies import (
+    read_instance,
+    rows_as_they_arrive,
+    write_metadata,
+)
+from drimbox.errors import DrimboxError, MalformedMessage, NotFound, Unavailable
 from drimbox.model.retrieval import InstanceStream
-from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
-from drimbox.ports.image_cache import CachedInstance
+from drimbox.model.uids import SopInstanceUid
+from drimbox.ports.image_cache import CachedInstance, SeriesMetadata
 from drimbox.standards.dicom.part10 import encode_file_meta
 
 _WRITE_BYTES = 4 * 1024 * 1024
-_READ_BYTES = 1024 * 1024
+# Most that one writev takes (IOV_MAX of Linux).
+_MAX_PIECES = 1024
 
 
 class ArrivingSeries:
-    """Implements ports.image_cache.SeriesCopy; whole once `receive` has returned."""
+    """Implements ports.image_cache.SeriesCopy; whole once `receive` has returned.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where it goes; this process holds its lock.
+        series_url: the address for which its metadata is made on the way.
+    """
+
+    def __init__(self, folder: Path, series_url: str) -> None:
         self._folder = folder
+        self._series_url = series_url
+        self._heads = HeadReader(series_url)
+        self._rows: dict[SopInstanceUid, bytes | None] = {}
         self._arrived: dict[SopInstanceUid, CachedInstance] = {}
         self._news = asyncio.Condition()
         self._is_over = False
@@ -69,13 +85,31 @@ class ArrivingSeries:
         async for instance in self.instances():
             yield read_instance(instance)
 
+    async def metadata(self, series_url: str) -> SeriesMetadata | None:
+        """See ports.image_cache."""
+        del series_url
+        return None
+
+    async def metadata_rows(self, series_url: str) -> AsyncIterator[bytes]:
+        """See ports.image_cache."""
+        if series_url != self._series_url:
+            async for row in rows_as_they_arrive(self.instances(), series_url):
+                yield row
+            return
+        async for instance in self.instances():
+            known = self._rows[instance.sop_instance_uid]
+            if known is None:
+                raise MalformedMessage("an instance is no data set that can be read")
+            yield known
+
     async def receive(self, instances: AsyncIterator[InstanceStream]) -> None:
-        """Write every instance, then the index; a failure is kept for those who wait."""
+        """Write every instance, then the end; a failure is kept for those who wait."""
+        journal = None
         try:
-            await asyncio.to_thread(self._begin)
+            journal = await asyncio.to_thread(self._begin)
             async for instance in instances:
-                await self._write(instance)
-            await asyncio.to_thread(self._write_index)
+                await self._write(instance, journal)
+            await asyncio.to_thread(self._end, journal)
         except DrimboxError as error:
             self._failure = error
         except OSError as error:
@@ -85,133 +119,98 @@ class ArrivingSeries:
             self._failure = Unavailable("image cache", "is stopping")
             raise
         finally:
+            if journal is not None:
+                journal.close()
             async with self._news:
                 self._is_over = True
                 self._news.notify_all()
 
-    def _begin(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(mode=0o700)
+    def _begin(self) -> JournalWriter:
+        """Clear what an earlier try left, without letting go of the folder that is locked."""
+        for path in self._folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return JournalWriter(self._folder)
 
-    async def _write(self, instance: InstanceStream) -> None:
-        name = hashlib.sha256(instance.sop_instance_uid.encode()).hexdigest()
-        path = self._folder / f"{name}.dcm"
-        header = encode_file_meta(
-            instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid
-        )
-        beside = path.with_suffix(".part")
-        with beside.open("wb") as file:
-            file.write(header)
-            await _drain(instance.chunks, file)
-        beside.replace(path)
+    async def _write(self, instance: InstanceStream, journal: JournalWriter) -> None:
+        """Write one instance, away from the event loop: all at once where it is not large."""
+        file = _InstanceFile(self._folder, instance)
+        try:
+            pending: list[bytes] = []
+            size = 0
+            async for chunk in instance.chunks:
+                pending.append(chunk)
+                size += len(chunk)
+                if size >= _WRITE_BYTES or len(pending) >= _MAX_PIECES - 1:
+                    await asyncio.to_thread(file.write, pending)
+                    pending, size = [], 0
+            written, row = await asyncio.to_thread(self._finish, file, pending, journal)
+        except BaseException:
+            file.discard()
+            raise
         async with self._news:
-            self._arrived[instance.sop_instance_uid] = CachedInstance(
-                instance.sop_instance_uid,
-                instance.sop_class_uid,
-                instance.transfer_syntax_uid,
-                path,
-                len(header),
-            )
+            self._rows[instance.sop_instance_uid] = row
+            self._arrived[instance.sop_instance_uid] = written
             self._news.notify_all()
 
-    def _write_index(self) -> None:
-        rows = [
-            [
-                i.sop_instance_uid,
-                i.sop_class_uid,
-                i.transfer_syntax_uid,
-                i.path.name,
-                i.data_set_offset,
-            ]
-            for i in self._arrived.values()
-        ]
-        beside = self._folder / "index.part"
-        beside.write_bytes(orjson.dumps({"fetched_at": time.time(), "instances": rows}))
-        beside.replace(self._folder / "index.json")
+    def _finish(
+        self, file: "_InstanceFile", pending: Sequence[bytes], journal: JournalWriter
+    ) -> tuple[CachedInstance, bytes | None]:
+        file.write(pending)
+        written, row = file.close(), None
+        # Octets that are no data set are passed on all the same; what reads them will fail.
+        with suppress(MalformedMessage):
+            written, row = self._heads.learn(written)
+        journal.add(written)
+        return written, row
+
+    def _end(self, journal: JournalWriter) -> None:
+        rows = [row for row in self._rows.values() if row is not None]
+        if len(rows) == len(self._rows):
+            write_metadata(self._folder, rows, self._series_url)
+        journal.end()
 
 
-class _WholeSeries:
-    """Implements ports.image_cache.SeriesCopy for a series that is all there."""
+class _InstanceFile:
+    """A file that has its name only once it is whole."""
 
-    def __init__(self, instances: dict[SopInstanceUid, CachedInstance], version: str) -> None:
-        self._instances = instances
-        self._version = version
+    def __init__(self, folder: Path, instance: InstanceStream) -> None:
+        self._instance = instance
+        name = hashlib.sha256(instance.sop_instance_uid.encode()).hexdigest()
+        self._path = folder / f"{name}.dcm"
+        self._beside = folder / f"{name}.part"
+        self._header = encode_file_meta(
+            instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid
+        )
+        self._file = -1
 
-    @property
-    def version(self) -> str | None:
-        """See ports.image_cache."""
-        return self._version
+    def write(self, pieces: Sequence[bytes]) -> None:
+        if self._file < 0:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            self._file = os.open(self._beside, flags, 0o600)
+            pieces = [self._header, *pieces]
+        size = sum(map(len, pieces))
+        written = os.writev(self._file, pieces)
+        if written < size:
+            _write_all(self._file, b"".join(pieces)[written:])
 
-    async def get_instance(self, uid: SopInstanceUid) -> CachedInstance:
-        """See ports.image_cache."""
-        try:
-            return self._instances[uid]
-        except KeyError:
-            raise NotFound("no such instance in this series") from None
+    def close(self) -> CachedInstance:
+        self.discard()
+        self._beside.replace(self._path)
+        instance = self._instance
+        return CachedInstance(
+            instance.sop_instance_uid,
+            instance.sop_class_uid,
+            instance.transfer_syntax_uid,
+            self._path,
+            len(self._header),
+        )
 
-    async def instances(self) -> AsyncIterator[CachedInstance]:
-        """See ports.image_cache."""
-        for instance in self._instances.values():
-            yield instance
-
-    async def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
-        """See ports.image_cache."""
-        if uid is not None:
-            yield read_instance(await self.get_instance(uid))
-            return
-        for instance in self._instances.values():
-            yield read_instance(instance)
-
-
-def read_instance(instance: CachedInstance) -> InstanceStream:
-    """Return a file as a stream of its data set."""
-    return InstanceStream(
-        instance.sop_class_uid,
-        instance.sop_instance_uid,
-        instance.transfer_syntax_uid,
-        _chunks(instance),
-    )
+    def discard(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
-async def _chunks(instance: CachedInstance) -> AsyncIterator[bytes]:
-    try:
-        with instance.path.open("rb") as file:
-            file.seek(instance.data_set_offset)
-            while chunk := await asyncio.to_thread(file.read, _READ_BYTES):
-                yield chunk
-    except OSError as error:
-        raise Unavailable("image cache", "lost an instance") from error
-
-
-def read_index(folder: Path) -> _WholeSeries | None:
-    """Return the series of this folder, None when it is not whole."""
-    try:
-        index = orjson.loads((folder / "index.json").read_bytes())
-        version = f"{folder.name}-{index['fetched_at']}"
-        instances = [
-            CachedInstance(
-                SopInstanceUid(uid),
-                SopClassUid(sop_class),
-                TransferSyntaxUid(syntax),
-                folder / os.path.basename(name),  # noqa: PTH119  # never out of the folder
-                int(offset),
-            )
-            for uid, sop_class, syntax, name, offset in index["instances"]
-        ]
-    except (OSError, ValueError, KeyError, DrimboxError):
-        return None
-    return _WholeSeries({i.sop_instance_uid: i for i in instances}, version)
-
-
-async def _drain(chunks: AsyncIterator[bytes], file: BinaryIO) -> None:
-    """Write in pieces of a few megabytes, away from the event loop."""
-    pending: list[bytes] = []
-    size = 0
-    async for chunk in chunks:
-        pending.append(chunk)
-        size += len(chunk)
-        if size >= _WRITE_BYTES:
-            await asyncio.to_thread(file.writelines, pending)
-            pending, size = [], 0
-    await asyncio.to_thread(file.writelines, pending)
-    await asyncio.to_thread(file.flush)
+def _write_all(file: int, octets: bytes) -> None:
+    while octets:
+        octets = octets[os.write(file, octets) :]

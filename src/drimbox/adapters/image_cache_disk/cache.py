@@ -1,38 +1,71 @@
-"""Series on disk, one folder each: Part 10 files as they arrived, and an index once it is whole.
+"""Series on disk, one folder each: Part 10 files as they arrived, and a journal of them.
 
-    <directory>/<sha256 of the UIDs>/<sha256 of the SOP Instance UID>.dcm
-                                    /index.json    written last: without it, unfinished
+    <directory>/<sha256 of the key>/<sha256 of the SOP Instance UID>.dcm
+                                   /series.jsonl          whole once its last line says so
+                                   /metadata-….json.gz    made from the files, see metadata_sidecar
 
-A UID is never a path (threat D1). Bounded by size and age, oldest use first.
+A UID is never a path (threat D1). Bounded by size and age, oldest use first. Several workers of a
+host share the directory: one of them fetches a series (folder_lock), the others read along.
 """
 
 import asyncio
-import hashlib
+import os
 import shutil
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-import orjson
 import structlog
 
-from drimbox.adapters.image_cache_disk.arrival import ArrivingSeries, read_index
+from drimbox.adapters.image_cache_disk import journal
+from drimbox.adapters.image_cache_disk.arrival import ArrivingSeries
+from drimbox.adapters.image_cache_disk.folder_lock import (
+    FolderLock,
+    try_to_lock,
+    try_to_lock_existing,
+)
+from drimbox.adapters.image_cache_disk.series_copies import FollowedSeries, WholeSeries
+from drimbox.errors import Unavailable
 from drimbox.model.retrieval import InstanceStream
 from drimbox.ports.image_cache import SeriesCopy, SeriesKey
 
 _log = structlog.get_logger("image_cache")
+_MOST_INSTANCES_IN_MEMORY = 50_000
+_USE_NOTED_EVERY_SECONDS = 30.0
+
+
+@dataclass
+class _Opened:
+    """A whole series that was read; signature is that of the journal it was read from."""
+
+    series: WholeSeries
+    signature: tuple[int, int]
+    used_at: float
 
 
 class DiskImageCache:
-    """Implements ports.image_cache.ImageCache for the workers of one host."""
+    """Implements ports.image_cache.ImageCache for the workers of one host.
 
-    def __init__(self, directory: Path, *, max_bytes: int, max_age_seconds: float) -> None:
-        """Make the folder (0700) and clear what an earlier run left unfinished."""
+    Args:
+        directory: made (0700) where it is not there.
+        base_url: under which the metadata of a series will be asked for first; see series_url.
+    """
+
+    def __init__(
+        self, directory: Path, *, max_bytes: int, max_age_seconds: float, base_url: str = ""
+    ) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = directory
         self._max_bytes = max_bytes
         self._max_age_seconds = max_age_seconds
+        self._base_url = base_url
         self._arriving: dict[SeriesKey, ArrivingSeries] = {}
+        self._opened: OrderedDict[Path, _Opened] = OrderedDict()
+        self._instances_in_memory = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open_series(
@@ -42,9 +75,20 @@ class DiskImageCache:
         found = self.find_series(key)
         if found is not None:
             return found
-        arriving = ArrivingSeries(self._folder(key))
+        folder = self._folder(key)
+        try:
+            lock = try_to_lock(folder)
+        except OSError as error:
+            raise Unavailable("image cache", "cannot be written") from error
+        if lock is None:
+            return FollowedSeries(folder)
+        whole = self._read(folder)  # it may have become whole a moment ago
+        if whole is not None:
+            lock.release()
+            return whole
+        arriving = ArrivingSeries(folder, key.url(self._base_url))
         self._arriving[key] = arriving
-        task = asyncio.create_task(self._fetch(key, arriving, retrieve))
+        task = asyncio.create_task(self._fetch(key, arriving, retrieve, lock))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return arriving
@@ -52,14 +96,7 @@ class DiskImageCache:
     def find_series(self, key: SeriesKey) -> SeriesCopy | None:
         """See ports.image_cache."""
         under_way = self._arriving.get(key)
-        if under_way is not None:
-            return under_way
-        folder = self._folder(key)
-        whole = read_index(folder)
-        if whole is None or self._is_too_old(folder):
-            return None
-        (folder / "index.json").touch()
-        return whole
+        return under_way if under_way is not None else self._read(self._folder(key))
 
     async def stop(self) -> None:
         """End the retrievals under way."""
@@ -72,10 +109,12 @@ class DiskImageCache:
         key: SeriesKey,
         arriving: ArrivingSeries,
         retrieve: Callable[[], AsyncIterator[InstanceStream]],
+        lock: FolderLock,
     ) -> None:
         try:
             await arriving.receive(retrieve())
         finally:
+            lock.release()
             del self._arriving[key]
         await asyncio.to_thread(self._make_room)
 
@@ -83,32 +122,102 @@ class DiskImageCache:
         patient = key.ins.value if key.ins is not None else ""
         uids = f"{key.study_instance_uid}/{key.series_instance_uid}"
         text = f"{uids}/{patient}/{key.fidelity.value}"
-        return self._directory / hashlib.sha256(text.encode()).hexdigest()
+        return self._directory / sha256(text.encode()).hexdigest()
 
-    def _is_too_old(self, folder: Path) -> bool:
+    def _read(self, folder: Path) -> WholeSeries | None:
+        """Return the series of a folder, None when it is not whole, or too old.
+
+        What was read stays in memory as long as the journal is the same file.
+        """
         try:
-            made = orjson.loads((folder / "index.json").read_bytes())["fetched_at"]
-        except (OSError, ValueError, KeyError):
-            return True
-        return time.time() - float(made) > self._max_age_seconds
+            stat = (folder / journal.NAME).stat()
+        except OSError:
+            self._forget(folder)
+            return None
+        signature = (stat.st_ino, stat.st_size)
+        opened = self._opened.get(folder)
+        if opened is None or opened.signature != signature:
+            self._forget(folder)
+            series = _read_whole(folder)
+            if series is None:
+                return None
+            opened = _Opened(series, signature, 0.0)
+            self._keep(folder, opened)
+        if time.time() - opened.series.fetched_at > self._max_age_seconds:
+            return None
+        self._note_use(folder, opened)
+        return opened.series
+
+    def _keep(self, folder: Path, opened: _Opened) -> None:
+        self._opened[folder] = opened
+        self._instances_in_memory += len(opened.series)
+        while self._instances_in_memory > _MOST_INSTANCES_IN_MEMORY and len(self._opened) > 1:
+            self._forget(next(iter(self._opened)))
+
+    def _forget(self, folder: Path) -> None:
+        forgotten = self._opened.pop(folder, None)
+        if forgotten is not None:
+            self._instances_in_memory -= len(forgotten.series)
+
+    def _note_use(self, folder: Path, opened: _Opened) -> None:
+        self._opened.move_to_end(folder)
+        now = time.monotonic()
+        if now - opened.used_at > _USE_NOTED_EVERY_SECONDS or not opened.used_at:
+            opened.used_at = now
+            with suppress(OSError):
+                os.utime(folder / journal.NAME)
 
     def _make_room(self) -> None:
-        """Delete whole series, least recently used first, until the bounds hold."""
-        indexes = sorted(self._directory.glob("*/index.json"), key=_last_use)
-        sizes = {i: sum(f.stat().st_size for f in i.parent.iterdir()) for i in indexes}
+        """Delete whole series, least recently used first, until the bounds hold.
+
+        What is unfinished and nobody's is left of a crash, and goes too.
+        """
+        folders = sorted(self._directory.iterdir(), key=_last_use)
+        sizes = {folder: _size(folder) for folder in folders}
         total = sum(sizes.values())
-        for index in indexes:
-            if total <= self._max_bytes and not self._is_too_old(index.parent):
+        for folder in folders:
+            end = journal.read_end(folder)
+            is_fresh = end is not None and time.time() - end.fetched_at <= self._max_age_seconds
+            if is_fresh and total <= self._max_bytes:
                 continue
-            total -= sizes[index]
-            # The index goes first: what is left of a crash is then unfinished, not wrong.
-            index.unlink(missing_ok=True)
-            shutil.rmtree(index.parent, ignore_errors=True)
-            _log.info("series_evicted")
+            if _delete(folder):
+                total -= sizes[folder]
+                _log.info("series_evicted")
 
 
-def _last_use(index: Path) -> float:
+def _read_whole(folder: Path) -> WholeSeries | None:
     try:
-        return index.stat().st_mtime
-    except FileNotFoundError:
+        read, _ = journal.read_journal(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return WholeSeries(folder, read.instances, read.end) if read.end is not None else None
+
+
+def _delete(folder: Path) -> bool:
+    """Delete a folder that nobody is fetching into."""
+    lock = try_to_lock_existing(folder)
+    if lock is None:
+        return False
+    try:
+        # The journal goes first: what is left of a crash is then unfinished, not wrong.
+        (folder / journal.NAME).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        lock.release()
+    return True
+
+
+def _last_use(folder: Path) -> float:
+    try:
+        return (folder / journal.NAME).stat().st_mtime
+    except OSError:
         return 0.0
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    with suppress(OSError):
+        for path in folder.iterdir():
+            with suppress(OSError):
+                total += path.stat().st_size
+    return total

@@ -56,7 +56,7 @@ class DicomwebDoor:
         metadata = MetadataRequest(asked.opened, asked.target, self.base_url)
         if media_type == DICOM_XML:
             return await metadata_xml_response(metadata)
-        return await metadata_response(metadata)
+        return await metadata_response(request, metadata)
 
     async def bulk_data(self, request: Request) -> Response:
         return await bulk_data_response(await self._ask(request), request.path_params["path"])

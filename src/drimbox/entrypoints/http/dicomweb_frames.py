@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from drimbox.entrypoints.http.dicomweb_answers import NO_STORE
+from drimbox.entrypoints.http.instance_files import read_ranges
 from drimbox.errors import InvalidValue, NotAcceptable, NotFound
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import TargetResource
@@ -101,6 +102,10 @@ def parse_frame_list(text: str) -> list[int]:
 async def _read_frame(
     instance: CachedInstance, number: int, form: FrameForm, pixels: PixelWorker
 ) -> bytes:
+    if form.is_as_stored and instance.frames is not None:
+        if number > instance.frames.count:
+            raise NotFound("no such frame")
+        return await read_ranges(instance.path, instance.frames.ranges(number))
     if form.is_as_stored:
         return await pixels.stored_frame(instance.path, number)
     return await pixels.transcode_frame(instance.path, number, form.transfer_syntax)

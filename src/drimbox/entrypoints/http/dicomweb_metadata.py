@@ -1,20 +1,28 @@
-"""Metadata of instances (PS3.18 10.4.1.1.2), from the copies on disk."""
+"""Metadata of instances (PS3.18 10.4.1.1.2), from the copies on disk.
 
-from collections.abc import AsyncIterator
+series whole on disk   the JSON that was gzipped when it came, as it is, with its ETag
+series on its way      one data set after the other, as the images arrive
+"""
+
+import gzip
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import anyio
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from drimbox.entrypoints.http.dicomweb_answers import NO_STORE
+from drimbox.entrypoints.http.dicomweb_representation import cache_headers, weak_etag
 from drimbox.errors import NotFound
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import TargetResource
-from drimbox.model.uids import SeriesInstanceUid
-from drimbox.ports.image_cache import CachedInstance
+from drimbox.ports.image_cache import CachedInstance, SeriesCopy, SeriesMetadata
 from drimbox.standards.dicom.metadata import MetadataReader
+from drimbox.standards.dicomweb.content_coding import accepts_gzip, compress
 from drimbox.standards.dicomweb.media_types import DICOM_JSON
+from drimbox.standards.dicomweb.validators import is_same_representation
 
 _HEADER_BYTES = 64 * 1024
 
@@ -27,56 +35,75 @@ class MetadataRequest:
     target: TargetResource
     base_url: str
 
+    def copies(self) -> Iterator[tuple[SeriesCopy, str]]:
+        """Yield the copy of each series asked for, with its address; each is opened when due."""
+        target = self.target
+        study_url = f"{self.base_url}/studies/{target.study_instance_uid}"
+        for series in self.opened.manifest.series:
+            uid = series.series_instance_uid
+            if target.series_instance_uid in {None, uid}:
+                yield self.opened.open_series(uid), f"{study_url}/series/{uid}"
 
-async def metadata_response(request: MetadataRequest) -> Response:
-    """Return DICOM JSON, one data set after the other as the images arrive.
 
-    Nothing is sent before the first is there, so that its failure has a status of its own.
+async def metadata_response(asked: Request, request: MetadataRequest) -> Response:
+    """Return DICOM JSON; nothing is sent before the first data set is there.
 
     Raises:
         NotFound: no such instance.
         Unavailable: the images cannot be had.
     """
+    stored = await _stored(request) if request.target.sop_instance_uid is None else None
+    if stored is not None:
+        return await _stored_response(asked, stored)
     rows = metadata_rows(request)
     first = await anext(rows, None)
     if first is None:
         raise NotFound("no instance")
-    return StreamingResponse(_array(first, rows), media_type=DICOM_JSON, headers=NO_STORE)
-
-
-async def _instances(request: MetadataRequest) -> AsyncIterator[CachedInstance]:
-    target = request.target
-    for series in request.opened.manifest.series:
-        uid = series.series_instance_uid
-        if target.series_instance_uid not in {None, uid}:
-            continue
-        copy = request.opened.open_series(uid)
-        if target.sop_instance_uid is not None:
-            yield await copy.get_instance(target.sop_instance_uid)
-            return
-        async for instance in copy.instances():
-            yield instance
+    headers = cache_headers(asked)
+    return StreamingResponse(_array(first, rows), media_type=DICOM_JSON, headers=headers)
 
 
 async def metadata_rows(request: MetadataRequest) -> AsyncIterator[bytes]:
     """Yield the metadata of every instance, one JSON object each."""
-    series_of = {
-        instance.sop_instance_uid: series.series_instance_uid
-        for series in request.opened.manifest.series
-        for instance in series.instances
-    }
-    async for instance in _instances(request):
-        series = request.target.series_instance_uid or series_of.get(instance.sop_instance_uid)
-        url = _instance_url(request, instance, series)
-        yield await anyio.to_thread.run_sync(_row, instance, url)
+    instance = request.target.sop_instance_uid
+    for copy, url in request.copies():
+        if instance is not None:
+            yield await anyio.to_thread.run_sync(_row, await copy.get_instance(instance), url)
+            return
+        async for row in copy.metadata_rows(url):
+            yield row
 
 
-def _instance_url(
-    request: MetadataRequest, instance: CachedInstance, series: SeriesInstanceUid | None
-) -> str:
-    study = request.target.study_instance_uid
-    path = f"{request.base_url}/studies/{study}/series/{series}"
-    return f"{path}/instances/{instance.sop_instance_uid}"
+async def _stored(request: MetadataRequest) -> SeriesMetadata | None:
+    """Return the metadata of all that is asked for; None where some of it is still to come."""
+    found: list[SeriesMetadata] = []
+    for copy, url in request.copies():
+        stored = await copy.metadata(url)
+        if stored is None:
+            return None
+        found.append(stored)
+    if len(found) == 1:
+        return found[0]
+    return await anyio.to_thread.run_sync(_join, found) if found else None
+
+
+async def _stored_response(asked: Request, stored: SeriesMetadata) -> Response:
+    """Send the octets that are there, gzipped for whoever takes that."""
+    headers = {**cache_headers(asked), "ETag": stored.etag}
+    if is_same_representation(asked.headers.get("if-none-match"), stored.etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if accepts_gzip(asked.headers.get("accept-encoding")):
+        headers["Content-Encoding"] = "gzip"
+        return Response(stored.gzipped, headers=headers, media_type=DICOM_JSON)
+    octets = await anyio.to_thread.run_sync(gzip.decompress, stored.gzipped)
+    return Response(octets, headers=headers, media_type=DICOM_JSON)
+
+
+def _join(series: Sequence[SeriesMetadata]) -> SeriesMetadata:
+    """Make one array of several."""
+    arrays = [gzip.decompress(one.gzipped)[1:-1] for one in series]
+    octets = b"[" + b",".join(array for array in arrays if array) + b"]"
+    return SeriesMetadata(compress(octets), weak_etag(*(one.etag.encode() for one in series)))
 
 
 async def _array(first: bytes, rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -86,8 +113,9 @@ async def _array(first: bytes, rows: AsyncIterator[bytes]) -> AsyncIterator[byte
     yield b"]"
 
 
-def _row(instance: CachedInstance, url: str) -> bytes:
+def _row(instance: CachedInstance, series_url: str) -> bytes:
     """Return the metadata of a file; only what stands before its pixels is read."""
+    url = f"{series_url}/instances/{instance.sop_instance_uid}"
     reader = MetadataReader(instance.transfer_syntax_uid)
     with instance.path.open("rb") as file:
         file.seek(instance.data_set_offset)
@@ -95,4 +123,4 @@ def _row(instance: CachedInstance, url: str) -> bytes:
             reader.feed(chunk)
     row = dict(reader.metadata(lambda path: f"{url}/bulkdata/{path}"))
     row["00083002"] = {"vr": "UI", "Value": [instance.transfer_syntax_uid]}
-    return orjson.dumps(row)
+    return orjson.dumps(dict(sorted(row.items())))

@@ -1,10 +1,15 @@
 """What the doors read of an instance's copy on disk, without reading its pixels."""
 
 import mmap
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import anyio
+
+from drimbox.errors import Unavailable
 from drimbox.model.frames import Range
 from drimbox.ports.image_cache import CachedInstance
 from drimbox.standards.dicom import tags
@@ -19,6 +24,7 @@ from drimbox.standards.dicom.frame_index import find_fragments
 from drimbox.standards.dicom.metadata import MetadataReader
 
 _HEADER_BYTES = 64 * 1024
+_LARGEST_AT_ONCE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,43 @@ def mapped_data_set(instance: CachedInstance) -> Iterator[memoryview]:
         view[instance.data_set_offset :] as octets,
     ):
         yield octets
+
+
+async def read_ranges(path: Path, ranges: Sequence[Range]) -> bytes:
+    """Return octets of a file, those of several ranges joined.
+
+    What the system has in memory is copied at once; a thread waits for the disk.
+
+    Raises:
+        Unavailable: the file is gone, or shorter.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unavailable("image cache", "lost an instance") from error
+    try:
+        pieces = [
+            os.pread(file, length, offset)
+            if length <= _LARGEST_AT_ONCE and _is_in_memory(file, offset, length)
+            else await anyio.to_thread.run_sync(os.pread, file, length, offset)
+            for offset, length in ranges
+        ]
+    finally:
+        os.close(file)
+    if any(len(piece) != r[1] for piece, r in zip(pieces, ranges, strict=True)):
+        raise Unavailable("image cache", "lost a part of an instance")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _is_in_memory(file: int, offset: int, length: int) -> bool:
+    """Tell whether no disk is needed, going by the first and the last octet."""
+    octet = bytearray(1)
+    try:
+        return all(
+            os.preadv(file, [octet], at, os.RWF_NOWAIT) for at in (offset, offset + length - 1)
+        )
+    except OSError:  # it is not, or the file system cannot tell
+        return False
 
 
 def read_instance_header(instance: CachedInstance) -> InstanceHeader:

@@ -1,0 +1,76 @@
+"""Who fetches a series: the one process of the host that holds the lock of its folder.
+
+The lock is the system's (flock): it ends with the process, however that ends.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class FolderLock:
+    """Held from its making until `release`."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
+def try_to_lock(folder: Path) -> FolderLock | None:
+    """Make the folder (0700) and lock it; None where another process holds it.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    while True:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = _lock(folder)
+        if lock is None or lock is not _GONE:
+            return lock
+
+
+def try_to_lock_existing(folder: Path) -> FolderLock | None:
+    """Lock a folder; None where it is gone, or another process holds it."""
+    lock = _lock(folder)
+    return None if lock is _GONE else lock
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether somebody is fetching into this folder."""
+    try:
+        file = os.open(folder, _DIRECTORY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+_GONE = FolderLock(-1)
+
+
+def _lock(folder: Path) -> FolderLock | None:
+    """Return the lock, None where it is held, _GONE where the folder is not this one any more."""
+    try:
+        file = os.open(folder, _DIRECTORY)
+    except FileNotFoundError:
+        return _GONE
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file), folder.stat()):
+            return FolderLock(file)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    except FileNotFoundError:
+        pass
+    os.close(file)
+    return _GONE

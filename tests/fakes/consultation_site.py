@@ -40,6 +40,7 @@ from drimbox.entrypoints.http.session_cookie import BrowserCookies
 from drimbox.entrypoints.http.sign_in import SignInDoor, sign_in_routes
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
+from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
 from drimbox.errors import DrimboxError
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
@@ -215,12 +216,15 @@ class ConsultationSite:
         )
         document_page = DocumentPage(self.drawing, pages)
         documents = DocumentsDoor(self.confirm_patient, self.read_documents, document_page, pages)
-        viewer = ViewerDoor(self.confirm_patient, ViewStudy(self.images, self.pixels), pages)
+        view_study = ViewStudy(self.images, self.pixels)
+        viewer = ViewerDoor(self.confirm_patient, view_study, pages)
+        viewer_documents = ViewerDocumentsDoor(self.confirm_patient, view_study, document_page)
         routes = [
             *contextual_call_routes(call_door, path="/drim"),
             *export_routes(ExportsDoor(self.confirm_patient, self.import_studies), signed_in),
             *document_routes(documents, signed_in),
             *consultation_routes(consultation, signed_in),
+            *viewer_document_routes(viewer_documents, signed_in),
             *viewer_routes(viewer, signed_in),
             *sign_in_routes(sign_in_door, callback_path="/sign-in/callback"),
             Mount(STATIC_PATH, static_files()),

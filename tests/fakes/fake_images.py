@@ -29,6 +29,7 @@ class FakeImageService:
     find_prior_studies: FindPriorStudies
     folder: Path
     data_sets: dict[SopInstanceUid, bytes] = field(default_factory=dict)
+    sop_classes: dict[SopInstanceUid, SopClassUid] = field(default_factory=dict)
     failure: DrimboxError | None = None
     opened: list[TargetResource] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
@@ -62,7 +63,7 @@ class FakeImageService:
         return _Copy(self)
 
     def _stream(self, uid: SopInstanceUid) -> InstanceStream:
-        return InstanceStream(CT_IMAGE, uid, EXPLICIT, self._chunks(uid))
+        return InstanceStream(self.sop_classes.get(uid, CT_IMAGE), uid, EXPLICIT, self._chunks(uid))
 
     async def _chunks(self, uid: SopInstanceUid) -> AsyncIterator[bytes]:
         if self.failure is not None:
@@ -83,7 +84,7 @@ class _Copy:
             raise NotFound("no such instance in this series")
         path = self.service.folder / f"{len(self.service.data_sets)}-{hash(uid)}.dcm"
         path.write_bytes(self.service.data_sets[uid])
-        return CachedInstance(uid, CT_IMAGE, EXPLICIT, path, 0)
+        return CachedInstance(uid, self.service.sop_classes.get(uid, CT_IMAGE), EXPLICIT, path, 0)
 
     async def instances(self) -> AsyncIterator[CachedInstance]:
         for uid in self.service.data_sets:

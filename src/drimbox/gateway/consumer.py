@@ -18,6 +18,7 @@ from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
+from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
@@ -98,6 +99,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         *export_routes(ExportsDoor(confirm, import_studies), signed_in),
         *document_routes(DocumentsDoor(confirm, read_documents, document_page, pages), signed_in),
         *consultation_routes(consultation, signed_in),
+        *viewer_document_routes(ViewerDocumentsDoor(confirm, view_study, document_page), signed_in),
         *viewer_routes(ViewerDoor(confirm, view_study, pages), signed_in),
     ]
     return ConsumerSide(find_prior_studies, open_call, retrieve_study, import_studies, routes)

@@ -18,8 +18,10 @@ from drimbox.errors import (
     TimedOut,
     Unavailable,
 )
+from drimbox.model.uids import SopClassUid
 from drimbox.standards.dicom.data_set import encode_data_set
 
+ENCAPSULATED_PDF = SopClassUid("1.2.840.10008.5.1.4.1.1.104.1")
 SERIES = made_up_series(2, 2)
 INSTANCE = SERIES.instances[0].sop_instance_uid
 
@@ -218,3 +220,41 @@ def test_no_token_is_in_the_page_nor_its_answers(
         answer = client.get(path)
         assert b"psc-token" not in answer.content
         assert "psc-token" not in str(answer.headers)
+
+
+@pytest.mark.requirement("VI-CS.30 / .31")
+def test_a_pdf_among_the_series_is_shown_as_pictures(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    site.images.sop_classes[INSTANCE] = ENCAPSULATED_PDF
+    site.images.data_sets[INSTANCE] = encode_data_set(
+        {
+            0x00420010: ("ST", b"Fiche <dose>"),
+            0x00420011: ("OB", b"%PDF-1.4\nUn\fDeux "),
+            0x00420012: ("LO", b"application/pdf "),
+        }
+    )
+    address = f"{_image(_root(site, client))}/document"
+    page = client.get(address)
+    assert "Fiche &lt;dose&gt;" in page.text
+    assert f'src="{address}/pages/2"' in page.text
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert client.get(f"{address}/pages/2").headers["content-type"] == "image/png"
+    assert client.get(f"{address}/file").headers["content-disposition"].startswith("attachment")
+
+
+def test_an_image_asked_for_as_a_document_says_that_it_is_none(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    answer = client.get(f"{_image(_root(site, client))}/document")
+    assert answer.status_code == 415
+    assert "Ce type de document" in answer.text
+
+
+def test_a_document_whose_source_is_away_says_so_in_its_place(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    site.images.failure = TimedOut("DRIMbox", 5)
+    answer = client.get(f"{_image(_root(site, client))}/document")
+    assert answer.status_code == 504
+    assert "ne répond pas" in answer.text

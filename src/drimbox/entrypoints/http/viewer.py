@@ -47,6 +47,7 @@ from drimbox.ports.image_cache import CachedInstance
 from drimbox.ports.pixel_worker import ImageFormat, Rendering
 from drimbox.standards.dicom.data_set import PIXEL_DATA_TAGS, DataSetReader
 from drimbox.standards.dicom.image_facts import parse_image_facts
+from drimbox.standards.dicom.sop_classes import value_type_of
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 
 MIN_SIZE, MAX_SIZE = 32, 4096
@@ -98,7 +99,7 @@ class ViewerDoor:
 
     async def facts(self, request: Request, session: Session) -> Response:
         caller = await self._caller(request, session)
-        instance = await self.view_study.get_instance(caller, _address(request))
+        instance = await self.view_study.get_instance(caller, image_address(request))
         facts = await anyio.to_thread.run_sync(_read_facts, instance)
         if facts is None:
             raise NotAcceptable("not an image")
@@ -107,7 +108,7 @@ class ViewerDoor:
     async def frame(self, request: Request, session: Session) -> Response:
         caller = await self._caller(request, session)
         rendering = parse_rendering(request)
-        drawn = await self.view_study.render(caller, _address(request), rendering)
+        drawn = await self.view_study.render(caller, image_address(request), rendering)
         return Response(drawn, media_type=ImageFormat.JPEG.value)
 
     def failing_in_words(
@@ -191,7 +192,12 @@ def _number(text: str, what: str) -> float:
         raise InvalidValue(what, "un nombre") from None
 
 
-def _address(request: Request) -> ImageAddress:
+def image_address(request: Request) -> ImageAddress:
+    """Read which image the address names.
+
+    Raises:
+        InvalidValue: one of the three is no UID.
+    """
     return ImageAddress(
         StudyInstanceUid(request.path_params["study"]),
         SeriesInstanceUid(request.path_params["series"]),
@@ -208,6 +214,7 @@ def _encode_series(series: ReferencedSeries) -> dict[str, object]:
         "modality": series.modality,
         "number": series.series_number,
         "description": series.series_description,
+        "is_pictured": any(value_type_of(i.sop_class_uid) == "IMAGE" for i in series.instances),
         "instances": [i.sop_instance_uid for i in sorted(series.instances, key=order)],
     }
 

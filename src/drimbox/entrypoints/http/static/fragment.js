@@ -8,3 +8,10 @@ const policy = window.trustedTypes
 export function show(element, html) {
   element.innerHTML = policy.createHTML(html);
 }
+
+/** Read a fragment that this server sent, without showing it. */
+export function read(html) {
+  const template = document.createElement("template");
+  template.innerHTML = policy.createHTML(html);
+  return template.content;
+}

@@ -3,6 +3,7 @@
 import { FrameStore } from "/static/viewer_frames.js";
 import { presetsFor } from "/static/viewer_presets.js";
 import { failureText } from "/static/viewer_failures.js";
+import { loadReports, toggleReports } from "/static/viewer_reports.js";
 
 const study = JSON.parse(document.getElementById("study").textContent);
 const frames = new FrameStore(document.body.dataset.root);
@@ -11,7 +12,6 @@ const viewport = byId("viewport");
 const canvas = byId("canvas");
 const brush = canvas.getContext("2d");
 
-const DOCUMENTS = new Set(["SR", "KO", "PR", "DOC", "REG", "SEG", "RTSTRUCT"]);
 const ORIGINAL_VIEW = { zoom: 1, x: 0, y: 0, isInverted: false };
 
 let series = null; // the one shown
@@ -32,14 +32,14 @@ function start() {
   const first = study.series.find((one) => one.uid === asked) ?? study.series.find(isPictured);
   new ResizeObserver(fit).observe(viewport);
   listen();
-  if (first) open(first);
+  if (first ?? study.series[0]) open(first ?? study.series[0]);
   else tell("Cet examen ne contient aucune image à afficher.");
 }
 
 /* Series */
 
 function isPictured(one) {
-  return one.instances.length > 0 && !DOCUMENTS.has(one.modality);
+  return one.is_pictured;
 }
 
 function seriesItem(one) {
@@ -69,9 +69,14 @@ async function open(one) {
     button.setAttribute("aria-current", String(button.dataset.series === one.uid));
   }
   showPosition();
+  byId("object-document").hidden = isPictured(one);
+  byId("stage").classList.toggle("is-document", !isPictured(one));
   if (!isPictured(one)) {
+    frames.open(one.uid, [], { size: 0, onLoaded: () => {} });
     clear();
-    return tell("Cette série contient des documents, pas des images.");
+    tell(null);
+    loadRest();
+    return showDocument();
   }
   tell("Réception des images…");
   frames.open(one.uid, stack, { size: wantedSize(), onLoaded: showArrival });
@@ -92,7 +97,23 @@ async function open(one) {
   }
   showPosition();
   await draw();
+  loadRest();
+}
+
+/** A report or a PDF of the exam takes the place of the image. */
+function showDocument() {
+  const address = `${frames.address(series.uid, stack[position].instance)}/document`;
+  byId("object-document").contentWindow.location.replace(address);
+}
+
+let hasLoadedRest = false;
+
+/** What can wait until the first image is there. */
+function loadRest() {
+  if (hasLoadedRest) return;
+  hasLoadedRest = true;
   loadThumbnails();
+  loadReports();
 }
 
 async function loadThumbnails() {
@@ -112,6 +133,7 @@ async function loadThumbnails() {
 /* Drawing */
 
 async function draw({ isMoving = false } = {}) {
+  if (!isPictured(series)) return showDocument();
   const asked = { series, position };
   const one = stack[position];
   try {
@@ -250,6 +272,7 @@ function tellFailure(error) {
 
 function showPosition() {
   const slider = byId("position");
+  byId("stage").classList.toggle("is-single", stack.length < 2);
   slider.max = Math.max(stack.length, 1);
   slider.value = position + 1;
   byId("position-text").textContent = `${Math.min(position + 1, stack.length)} / ${stack.length}`;
@@ -375,7 +398,7 @@ function listen() {
   byId("preset").addEventListener("change", (event) => {
     setWindow(event.target.value ? event.target.value.split(",").map(Number) : null);
   });
-  const actions = { previous: () => goTo(position - 1), next: () => goTo(position + 1), cine: toggleCine, invert, reset };
+  const actions = { previous: () => goTo(position - 1), next: () => goTo(position + 1), cine: toggleCine, invert, reset, reports: toggleReports };
   for (const button of document.querySelectorAll("[data-action]")) {
     button.addEventListener("click", actions[button.dataset.action]);
   }
@@ -448,6 +471,7 @@ const KEYS = {
   s: () => setTool("scroll"),
   z: () => setTool("zoom"),
   d: () => setTool("pan"),
+  c: toggleReports,
   " ": toggleCine,
 };
 

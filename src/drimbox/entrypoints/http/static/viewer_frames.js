@@ -45,10 +45,15 @@ export class FrameStore {
     this.#size = size;
     this.#onLoaded = onLoaded;
     this.#startedAt = performance.now();
+    for (const one of stack) {
+      const key = this.#key(series, one, null);
+      if (this.#kept.has(key)) this.#loaded.add(key.replace(/\?.*/, ""));
+    }
+    if (this.#loaded.size > 0) this.#tellArrival();
   }
 
   async facts(series, instance) {
-    const url = this.#address(series, instance);
+    const url = this.address(series, instance);
     if (!this.#facts.has(url)) {
       const facts = fetchOrFail(url).then((answer) => answer.json());
       facts.catch(() => this.#facts.delete(url));
@@ -91,17 +96,18 @@ export class FrameStore {
   }
 
   async thumbnail(series, instance) {
-    const url = `${this.#address(series, instance)}/frames/1?size=${THUMBNAIL}`;
+    const url = `${this.address(series, instance)}/frames/1?size=${THUMBNAIL}`;
     return (await fetchOrFail(url)).blob();
   }
 
-  #address(series, instance) {
+  /** Where one image of the exam stands. */
+  address(series, instance) {
     return `${this.#root}/series/${series}/instances/${instance}`;
   }
 
   #key(series, one, window) {
     const wish = window ? `&window=${window.map((part) => part.toFixed(1)).join(",")}` : "";
-    return `${this.#address(series, one.instance)}/frames/${one.frame}?size=${this.#size}${wish}`;
+    return `${this.address(series, one.instance)}/frames/${one.frame}?size=${this.#size}${wish}`;
   }
 
   #work() {
@@ -134,11 +140,15 @@ export class FrameStore {
   #keep(key, blob) {
     remember(this.#kept, key, blob, MAX_KEPT);
     this.#loaded.add(key.replace(/\?.*/, ""));
+    this.#tellArrival();
+    return blob;
+  }
+
+  #tellArrival() {
     const total = this.#stack.length;
     const loaded = Math.min(this.#loaded.size, total);
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#onLoaded({ loaded, total, secondsLeft: (seconds / loaded) * (total - loaded) });
-    return blob;
   }
 }
 

@@ -18,7 +18,7 @@ from tests.fakes.fake_dmp_consultation import FakeDmpConsultation
 from tests.fakes.fake_document_pages import FakeDocumentPages
 from tests.fakes.fake_exports import FakeDestination, FakeExportRegister
 from tests.fakes.fake_identity_provider import ISSUER, FakeIdentityProvider
-from tests.fakes.fake_images import FakeImageService, FakePixelWorker
+from tests.fakes.fake_images import FakeImageService, FakePixelWorker, FakeTranscoder
 from tests.fakes.fake_session_store import FakeContextStore, FakePendingSignIns, FakeSessionStore
 from tests.fakes.manifests import made_up_ins
 from tests.fakes.signing_keys import signing_key
@@ -45,6 +45,7 @@ from drimbox.errors import DrimboxError
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
+from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
@@ -56,6 +57,7 @@ from drimbox.flows.consumer.view_study import ViewStudy
 from drimbox.flows.issue_token import TokenIssuer
 from drimbox.model.access import ConsultationContext
 from drimbox.model.contextual_call import TEST_AUTHORITIES
+from drimbox.model.export_syntax import SyntaxRule
 from drimbox.model.imaging_codes import MODALITY_CODE_SYSTEM, REGION_CODE_SYSTEM
 from drimbox.model.practice import Activity, Professional, Structure
 from drimbox.model.session import Session
@@ -98,6 +100,8 @@ class ConsultationSite:
     exports: FakeExportRegister = field(default_factory=FakeExportRegister)
     destination: FakeDestination = field(default_factory=FakeDestination)
     pixels: FakePixelWorker = field(default_factory=FakePixelWorker)
+    transcoder: FakeTranscoder = field(default_factory=FakeTranscoder)
+    syntax_rules: dict[str, SyntaxRule] = field(default_factory=dict)
     drawing: FakeDocumentPages = field(default_factory=FakeDocumentPages)
     installed: frozenset[str] = frozenset({HERE.structure.identifier})
     pending: FakePendingSignIns = field(default_factory=FakePendingSignIns)
@@ -128,6 +132,7 @@ class ConsultationSite:
             self.clock,
             self.identifiers,
             self.use_session,
+            ExportSyntaxes(self.transcoder, self.syntax_rules),
         )
         self.confirm_patient = ConfirmPatient(
             self.contexts, self.sessions, self.clock, self.situations

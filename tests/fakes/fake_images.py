@@ -1,10 +1,11 @@
 """Images of the exams found, in memory: the image service of the Consommatrice, and a painter."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from drimbox.errors import DrimboxError, NotFound
+from drimbox.errors import DrimboxError, NotAcceptable, NotFound
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.access import Caller
@@ -104,3 +105,33 @@ class FakePixelWorker:
             raise self.failure
         self.asked.append(rendering)
         return f"JPEG {rendering}".encode()
+
+
+@dataclass
+class FakeTranscoder:
+    """Puts an image into another syntax by its name alone; refuses what is in `without_pixels`."""
+
+    without_pixels: set[SopInstanceUid] = field(default_factory=set)
+
+    @asynccontextmanager
+    async def received(self, instance: InstanceStream) -> AsyncIterator["FakeReceived"]:
+        octets = b"".join([chunk async for chunk in instance.chunks])
+        yield FakeReceived(self, instance, octets)
+
+
+@dataclass
+class FakeReceived:
+    transcoder: FakeTranscoder
+    instance: InstanceStream
+    octets: bytes
+
+    async def transcoded(self, syntax: TransferSyntaxUid) -> InstanceStream:
+        if self.instance.sop_instance_uid in self.transcoder.without_pixels:
+            raise NotAcceptable("no pixels")
+        return replace(self.instance, transfer_syntax_uid=syntax, chunks=self._chunks())
+
+    def as_received(self) -> InstanceStream:
+        return replace(self.instance, chunks=self._chunks())
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        yield self.octets

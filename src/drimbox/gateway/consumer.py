@@ -31,7 +31,7 @@ from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.consumer.view_study import ViewStudy
 from drimbox.flows.recent_accesses import RecentAccesses
-from drimbox.gateway.exports import make_destinations
+from drimbox.gateway.exports import make_destinations, make_syntaxes
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 from drimbox.model.patient import InsAuthority
@@ -75,6 +75,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         clock=clock,
         identifiers=parts.identifiers,
         use_session=identity.browser.use_session,
+        syntaxes=make_syntaxes(settings, parts.pixels),
     )
     open_call = OpenContextualCall(
         contexts=stores.contexts,

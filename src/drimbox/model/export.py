@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from drimbox.model.export_syntax import ExportSyntax
 from drimbox.model.uids import StudyInstanceUid
 
 
@@ -36,6 +37,7 @@ class Export:
     """One export; stored and total count instances, user is the professional's national id.
 
     seen_at is when the process that does it last said so: one that says nothing any more is gone.
+    syntax is what its user chose, None for what destination and modality want (CO.74, CO.75).
     """
 
     identifier: str
@@ -50,3 +52,4 @@ class Export:
     finished_at: datetime | None = None
     failure: ExportFailure | None = None
     seen_at: datetime | None = None
+    syntax: ExportSyntax | None = None

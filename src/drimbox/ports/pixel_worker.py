@@ -1,10 +1,12 @@
 """Pixel decoding, away from the server process: hostile codestreams end in an error, never more."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import TransferSyntaxUid
 
 
@@ -93,3 +95,23 @@ class PixelWorker(Protocol):
         Raises:
             NotAcceptable: the object has no pixels, or such pixels cannot be in that syntax.
         """
+
+
+class ReceivedInstance(Protocol):
+    """One instance, kept whole for as long as the context of `received` lasts."""
+
+    async def transcoded(self, syntax: TransferSyntaxUid) -> InstanceStream:
+        """Return it in that transfer syntax, under the same SOP Instance UID.
+
+        Raises:
+            NotAcceptable: it has no pixels, or such pixels cannot be in that syntax.
+            MalformedMessage: the pixels cannot be decoded within the limits.
+        """
+
+    def as_received(self) -> InstanceStream:
+        """Return it as it came."""
+
+
+class InstanceTranscoder(Protocol):
+    def received(self, instance: InstanceStream) -> AbstractAsyncContextManager[ReceivedInstance]:
+        """Take an instance in, to its end; what is kept of it goes when the context ends."""

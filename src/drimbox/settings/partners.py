@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from drimbox.errors import InvalidValue
+from drimbox.model.export_syntax import ExportSyntax
 from drimbox.standards.dicomweb.exchange_syntaxes import LOSSLESS_FIRST, ranking
 
 
@@ -96,9 +97,15 @@ class DicomListenerSettings(Section):
 
 
 class ExportDestination(DicomPartner):
-    """A PACS or workstation offered for export, by C-STORE or STOW-RS (CO.60)."""
+    """A PACS or workstation offered for export, by C-STORE or STOW-RS (CO.60).
+
+    transfer_syntax is what it gets where nobody chose (CO.74); transfer_syntaxes says otherwise for
+    some modalities, by their code (CO.75).
+    """
 
     name: str
+    transfer_syntax: ExportSyntax = ExportSyntax.AS_RECEIVED
+    transfer_syntaxes: dict[str, ExportSyntax] = {}
 
 
 class MllpSettings(Section):

@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from tests.fakes.consultation_site import DOCTOR, FORM_TOKEN, ConsultationSite
 from tests.fakes.manifests import made_up_manifest, made_up_series
 
+from drimbox.model.export_syntax import ExportSyntax
 from drimbox.model.manifest import Manifest
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
 
@@ -40,9 +41,11 @@ def test_several_exams_are_queued_for_export_and_followed(site: ConsultationSite
         "form_token": _form_token(client, context),
         "study": [s.study_instance_uid for s in studies],
         "destination": "PACS",
+        "transfer_syntax": "jpeg-ls",
     }
     answer = client.post(f"/consultation/{context}/exports", data=form)
     assert answer.status_code == 202
+    assert {e.syntax for e in site.exports.exports.values()} == {ExportSyntax.JPEG_LS}
     states = client.get(f"/consultation/{context}/exports").json()
     assert [(s["state"], s["destination"], s["total"]) for s in states] == [
         ("queued", "PACS", 3),
@@ -58,6 +61,7 @@ def test_several_exams_are_queued_for_export_and_followed(site: ConsultationSite
         ({"study": "1.2.3"}, 404),
         ({"study": "not a UID"}, 400),
         ({"study": []}, 400),
+        ({"transfer_syntax": "zip"}, 400),
         ({"form_token": "forged"}, 403),
     ],
 )

@@ -23,6 +23,7 @@ from drimbox.errors import (
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.consent import InformationEtOppositionConsultation as Consent
 from drimbox.model.export import Export, ExportFailure, ExportState
+from drimbox.model.export_syntax import ExportSyntax, SyntaxRule
 from drimbox.model.manifest import Manifest
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
 from drimbox.standards.dicom import tags
@@ -73,9 +74,9 @@ async def _finished(site: ConsultationSite, export: Export) -> Export:
     return site.exports.exports[export.identifier]
 
 
-async def _export(site: ConsultationSite) -> Export:
+async def _export(site: ConsultationSite, syntax: ExportSyntax | None = None) -> Export:
     (export,) = await site.import_studies.request(
-        made_up_caller(made_up_context()), [STUDY], "PACS"
+        made_up_caller(made_up_context()), [STUDY], "PACS", syntax=syntax
     )
     async with _running(site):
         return await _finished(site, export)
@@ -98,6 +99,58 @@ async def test_images_arrive_under_the_local_ipp_with_their_pixels_untouched(
         assert attributes.text(tags.PATIENT_ID) == "C001-2026"
         assert attributes.text(tags.ISSUER_OF_PATIENT_ID) == "CLINIQUE-ESSAIS"
         assert data_set[tags.PIXEL_DATA][1] == bytes(range(256)) * 20
+
+
+@pytest.mark.requirement("CO.74")
+@pytest.mark.requirement("CO.75")
+@pytest.mark.parametrize(
+    ("rule", "chosen", "expected"),
+    [
+        pytest.param(SyntaxRule(), None, ".1", id="as received"),
+        pytest.param(SyntaxRule(ExportSyntax.JPEG_LS), None, ".4.80", id="of the destination"),
+        pytest.param(
+            SyntaxRule(ExportSyntax.JPEG_LS, {"CT": ExportSyntax.JPEG_2000_LOSSLESS}),
+            None,
+            ".4.90",
+            id="of the modality",
+        ),
+        pytest.param(
+            SyntaxRule(ExportSyntax.JPEG_LS, {"MR": ExportSyntax.JPEG_2000_LOSSLESS}),
+            None,
+            ".4.80",
+            id="of another modality",
+        ),
+        pytest.param(
+            SyntaxRule(ExportSyntax.JPEG_LS, {"CT": ExportSyntax.JPEG_LS}),
+            ExportSyntax.UNCOMPRESSED,
+            ".1",
+            id="chosen",
+        ),
+    ],
+)
+async def test_images_leave_in_the_syntax_chosen_or_that_of_modality_or_destination(
+    site: ConsultationSite, rule: SyntaxRule, chosen: ExportSyntax | None, expected: str
+) -> None:
+    site.syntax_rules["PACS"] = rule
+    manifest = _hold(site)
+    assert manifest.series[0].modality == "CT"
+    export = await _export(site, chosen)
+    assert (export.state, export.syntax) == (ExportState.DONE, chosen)
+    syntaxes = {image.transfer_syntax_uid for image, _ in site.destination.received}
+    assert syntaxes == {f"1.2.840.10008.1.2{expected}"}
+    assert {len(octets) for _, octets in site.destination.received} != {0}
+
+
+async def test_what_cannot_be_in_that_syntax_leaves_as_it_came(site: ConsultationSite) -> None:
+    site.syntax_rules["PACS"] = SyntaxRule(ExportSyntax.JPEG_LS)
+    manifest = _hold(site)
+    report = manifest.series[0].instances[1].sop_instance_uid
+    site.transcoder.without_pixels = {report}
+    export = await _export(site)
+    assert (export.state, export.stored) == (ExportState.DONE, 3)
+    syntaxes = {i.sop_instance_uid: i.transfer_syntax_uid for i, _ in site.destination.received}
+    assert syntaxes.pop(report) == "1.2.840.10008.1.2.1"
+    assert set(syntaxes.values()) == {"1.2.840.10008.1.2.4.80"}
 
 
 async def test_each_export_is_traced(site: ConsultationSite) -> None:

@@ -1,6 +1,7 @@
 """Exports from the consultation page: asked for, followed, never waited for (CO.60, CO.61, CO.76).
 
 POST /consultation/{context}/exports   study=UID... destination=NAME -> 202, the exports
+                                       transfer_syntax=WORD (CO.74; empty: the destination's own)
 GET  /consultation/{context}/exports   where each stands
 GET  /consultation/exports             whether any of this session is under way (sign-out)
 """
@@ -19,6 +20,7 @@ from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.issue_token import CONTEXT_SCOPES
 from drimbox.model.access import Caller, CallerKind, ConsultationContext
 from drimbox.model.export import Export
+from drimbox.model.export_syntax import ExportSyntax
 from drimbox.model.session import Session
 from drimbox.model.uids import StudyInstanceUid
 
@@ -41,6 +43,7 @@ class ExportsDoor:
             studies,
             str(form.get("destination", "")),
             session_identifier=session.identifier,
+            syntax=_syntax(str(form.get("transfer_syntax", ""))),
         )
         return JSONResponse(_encode(exports), HTTPStatus.ACCEPTED)
 
@@ -74,6 +77,15 @@ def caller_of(session: Session, context: ConsultationContext) -> Caller:
         professional=session.professional,
         access_token=session.access_token,
     )
+
+
+def _syntax(text: str) -> ExportSyntax | None:
+    """Read the choice of a transfer syntax; an empty one leaves it to destination and modality."""
+    try:
+        return ExportSyntax(text) if text else None
+    except ValueError:
+        words = ", ".join(syntax.value for syntax in ExportSyntax)
+        raise InvalidValue("transfer_syntax", words) from None
 
 
 def _encode(exports: tuple[Export, ...]) -> list[dict[str, object]]:

@@ -2,7 +2,8 @@
 
     request   consent -> each exam is one of this patient's -> registered, queued; answers at once
     run       one by one: fresh token -> images from their Source (CO.68 checked as they arrive)
-              -> Patient ID replaced by the IPP of the call (CO.77) -> C-STORE -> traced
+              -> brought into the transfer syntax of the destination (CO.74, CO.75)
+              -> Patient ID replaced by the IPP of the call (CO.77) -> C-STORE or STOW-RS -> traced
 
 What is queued goes on when its page closes. The process that holds it says so in the register every
 few seconds; an export of which nobody says anything any more is shown as interrupted.
@@ -25,12 +26,14 @@ from drimbox.errors import (
 )
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit, Trace
 from drimbox.flows.consumer.export_stream import ExportStream
+from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.sign_in import UseSession
 from drimbox.flows.opened_study import ImageService
 from drimbox.model.access import Caller, ConsultationContext
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.export import Export, ExportFailure, ExportState
+from drimbox.model.export_syntax import ExportSyntax
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import StudyInstanceUid
 from drimbox.ports.clock import Clock, Identifiers
@@ -75,6 +78,7 @@ class ImportStudies:
     clock: Clock
     identifiers: Identifiers
     use_session: UseSession
+    syntaxes: ExportSyntaxes
     _queue: asyncio.Queue[_Job] = field(
         default_factory=lambda: asyncio.Queue(MAX_QUEUED), init=False, repr=False
     )
@@ -92,8 +96,11 @@ class ImportStudies:
         destination: str,
         *,
         session_identifier: str | None = None,
+        syntax: ExportSyntax | None = None,
     ) -> tuple[Export, ...]:
         """Register and queue one export a study; nothing is queued unless all may be.
+
+        syntax is the professional's choice, None for that of destination and modality.
 
         Raises:
             ConsentMissing: opposed, or nobody asked.
@@ -118,6 +125,7 @@ class ImportStudies:
                     destination=destination,
                     total=study.manifest.instance_count,
                     requested_at=self.clock.now(),
+                    syntax=syntax,
                 ),
                 caller,
                 context,
@@ -186,7 +194,15 @@ class ImportStudies:
         study = job.export.study_instance_uid
         opened = await self.images.open_study(caller, TargetResource(study), None)
         identity = OutgoingIdentity(local_patient_id=job.context.local_patient_id)
-        images = ExportStream(opened.retrieve(TargetResource(study), ()), identity)
+        images = ExportStream(
+            self.syntaxes.apply(
+                opened.retrieve(TargetResource(study), ()),
+                opened.manifest,
+                job.export.destination,
+                job.export.syntax,
+            ),
+            identity,
+        )
         destination = self.destinations[job.export.destination]
         try:
             await destination.store(images, on_stored=job.set_stored)

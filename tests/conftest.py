@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ("tests.fixtures.fhir", "tests.fixtures.set_up_box", "tests.fixtures.storage")
+pytest_plugins = (
+    "tests.fixtures.dicomweb",
+    "tests.fixtures.fhir",
+    "tests.fixtures.set_up_box",
+    "tests.fixtures.storage",
+)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

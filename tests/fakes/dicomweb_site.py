@@ -112,7 +112,7 @@ class DicomwebSite:
     def add(self, image: Dataset) -> str:
         """Keep an object in the PACS and name it in the KOS of its study; return its path."""
         path = self.pacs.folder / f"{len(list(self.pacs.folder.iterdir())):04d}.dcm"
-        image.save_as(path)
+        image.save_as(path, enforce_file_format=True)
         self.publish(path)
         return self.path_of(image)
 

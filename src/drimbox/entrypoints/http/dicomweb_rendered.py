@@ -86,6 +86,8 @@ async def thumbnail_response(asked: ImageRequest) -> Response:
     image_format, _ = choose_image_format(asked.ranges, is_single=True, is_multipart=False)
     rendering = parse_thumbnail(asked.request.query_params, image_format)
     instance = await (asked if asked.is_of_one_instance else _representative(asked)).instance()
+    if instance.transfer_syntax_uid in VIDEO_MEDIA_TYPE_OF:
+        raise NotAcceptable("a video has no picture of its own")
     numbers = parse_frame_list(asked.request.path_params.get("frames", "1"))
     if len(numbers) != 1:
         raise InvalidValue("frames", "one frame")

@@ -1,0 +1,342 @@
+"""The Accept headers that viewers, archives and boxes really send, and what each gets.
+
+OHIF 3.13.2 as recorded from Chromium; dwv and dicomweb-client as their sources write them; the two
+lists of the ANS client simulator, in one header or in ten.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import imagecodecs
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.encaps import get_frame
+from tests.fakes.dicom_kinds import grey, instance_path, jpeg
+from tests.fakes.dicomweb_site import SYSTEM, DicomwebSite
+from tests.fakes.multipart_parts import parts_of
+
+ROOT = "1.2.840.10008.1.2"
+EXPLICIT, JPEG_BASELINE, JPEG_LOSSLESS = f"{ROOT}.1", f"{ROOT}.4.50", f"{ROOT}.4.70"
+JPEG_LS, J2K_LOSSLESS, J2K, HTJ2K = f"{ROOT}.4.80", f"{ROOT}.4.90", f"{ROOT}.4.91", f"{ROOT}.4.201"
+RLE = f"{ROOT}.5"
+LOSSLESS_PROFILE = (
+    ("4.70", 0.9), ("4.80", 0.8), ("4.91", 0.6), ("4.50", 0.5), ("4.51", 0.5), ("4.100", 0.5),
+    ("4.101", 0.5), ("4.102", 0.5), ("4.103", 0.5), ("1", 0.4),
+)  # fmt: skip
+LOSSY_PROFILE = (
+    ("4.50", 0.9), ("4.51", 0.9), ("4.70", 0.6), ("4.80", 0.5), ("4.91", 0.5), ("4.100", 0.5),
+    ("4.101", 0.5), ("4.102", 0.5), ("4.103", 0.5), ("1", 0.4),
+)  # fmt: skip
+
+
+def ans(profile: Sequence[tuple[str, float]], boundary: str = "**") -> list[str]:
+    return [
+        f'multipart/related; type="application/dicom";transfer-syntax={ROOT}.{s};q={q};'
+        f"boundary={boundary}"
+        for s, q in profile
+    ]
+
+
+@dataclass(frozen=True)
+class Got:
+    """What came: media type of the whole, of each part, and the octets of the parts."""
+
+    status: int
+    media_type: str
+    parts: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def types(self) -> list[str]:
+        return [content_type for content_type, _ in self.parts]
+
+
+def ask(site: DicomwebSite, path: str, accept: Sequence[str]) -> Got:
+    """Send each Accept in a header of its own; none where there is none."""
+    address = urlsplit(site.url)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=60)
+    connection.putrequest("GET", address.path + path)
+    for value in accept:
+        connection.putheader("Accept", value)
+    connection.putheader("Authorization", SYSTEM)
+    connection.endheaders()
+    answer = connection.getresponse()
+    content, media_type = answer.read(), str(answer.headers["content-type"])
+    connection.close()
+    if answer.status != 200 or not media_type.startswith("multipart/"):
+        return Got(answer.status, media_type, ((media_type, content),))
+    parts = ((headers["Content-Type"], octets) for headers, octets in parts_of(media_type, content))
+    return Got(answer.status, media_type.partition(";")[0], tuple(parts))
+
+
+MULTIPART = 'multipart/related; type="application/dicom"'
+
+
+@pytest.mark.requirement("SO.85 / CS.83")
+@pytest.mark.parametrize(
+    ("kind", "accept", "syntax"),
+    [
+        pytest.param("JPEG-LS", [], JPEG_LS, id="none at all: as stored"),
+        pytest.param("JPEG-LS", ["*/*"], JPEG_LS, id="curl, requests: as stored"),
+        pytest.param("explicit", ["application/dicom"], EXPLICIT, id="dwv, single part"),
+        pytest.param("JPEG-LS", ["application/dicom"], EXPLICIT, id="no syntax named: decoded"),
+        pytest.param("RLE", [f"{MULTIPART}; transfer-syntax=*"], RLE, id="OHIF, as stored"),
+        pytest.param(
+            "JPEG 2000",
+            ["multipart/related; type=application/dicom; transfer-syntax=*"],
+            J2K_LOSSLESS,
+            id="OHIF, without quotes",
+        ),
+        pytest.param("JPEG-LS", [MULTIPART], EXPLICIT, id="dicomweb-client (Python)"),
+        pytest.param(
+            "JPEG-LS",
+            ['multipart/related; type="application/dicom"; transfer-syntax=*'],
+            JPEG_LS,
+            id="dicomweb-client (Python), any syntax",
+        ),
+        pytest.param(
+            "RLE",
+            ['multipart/related; type="application/dicom"'],
+            EXPLICIT,
+            id="dicomweb-client JS",
+        ),
+        pytest.param("explicit", ["multipart/related"], EXPLICIT, id="a multipart of anything"),
+        pytest.param(
+            "JPEG-LS",
+            ['multipart/related; type="application/dicom";transfer-syntax=*'],
+            JPEG_LS,
+            id="Weasis",
+        ),
+        pytest.param(
+            "RLE",
+            ["multipart/related; type=application/dicom;"],
+            EXPLICIT,
+            id="a semicolon at the end",
+        ),
+        pytest.param(
+            "JPEG 2000", [",".join(ans(LOSSLESS_PROFILE)) + ","], J2K, id="ANS, trailing comma"
+        ),
+        pytest.param("JPEG-LS", ans(LOSSLESS_PROFILE), JPEG_LS, id="ANS, one range a header"),
+        pytest.param("JPEG-LS", ans(LOSSY_PROFILE), JPEG_LS, id="ANS, lossy: stored is accepted"),
+        pytest.param("explicit", ans(LOSSLESS_PROFILE, "myboundary"), EXPLICIT, id="ANS, plain CT"),
+        pytest.param("implicit", ans(LOSSLESS_PROFILE), EXPLICIT, id="ANS, implicit is converted"),
+        pytest.param("big endian", ans(LOSSLESS_PROFILE), EXPLICIT, id="ANS, big endian too"),
+        pytest.param("RLE", ans(LOSSLESS_PROFILE), JPEG_LOSSLESS, id="ANS, RLE is transcoded"),
+        pytest.param("cine", ans(LOSSLESS_PROFILE), JPEG_BASELINE, id="ANS, a cine as stored"),
+        pytest.param("video", ans(LOSSLESS_PROFILE), f"{ROOT}.4.102", id="ANS, a video"),
+        pytest.param("SR", ans(LOSSLESS_PROFILE), EXPLICIT, id="ANS, a report"),
+        pytest.param(
+            "explicit", [f"{MULTIPART}; transfer-syntax={JPEG_LS}"], JPEG_LS, id="to JPEG-LS"
+        ),
+        pytest.param(
+            "explicit",
+            [f'{MULTIPART}; transfer-syntax="{J2K_LOSSLESS}"'],
+            J2K_LOSSLESS,
+            id="to JPEG 2000, quoted",
+        ),
+        pytest.param(
+            "JPEG-LS", [f"application/dicom; transfer-syntax={HTJ2K}"], HTJ2K, id="to HTJ2K"
+        ),
+        pytest.param(
+            "RLE",
+            [f"{MULTIPART}; transfer-syntax={JPEG_BASELINE}, {MULTIPART}; q=0.1"],
+            EXPLICIT,
+            id="12 bits do not fit into JPEG baseline: the next best",
+        ),
+    ],
+)
+def test_an_instance_leaves_in_the_syntax_due(
+    kinds_site: DicomwebSite, kind: str, accept: list[str], syntax: str
+) -> None:
+    got = ask(kinds_site, instance_path(kind), accept)
+    assert got.status == 200, got
+    ((content_type, octets),) = got.parts
+    assert content_type == f"application/dicom; transfer-syntax={syntax}"
+    image = dcmread(io.BytesIO(octets))
+    assert image.file_meta.TransferSyntaxUID == syntax
+    if "PixelData" in image and syntax in {EXPLICIT, JPEG_LS, J2K_LOSSLESS, HTJ2K, JPEG_LOSSLESS}:
+        assert (decoded(image) == grey()).all()
+
+
+def decoded(image: Dataset) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
+    """Decode by imagecodecs: the pixels are those that were made."""
+    syntax = image.file_meta.TransferSyntaxUID
+    decoders = {
+        JPEG_LS: imagecodecs.jpegls_decode,
+        J2K_LOSSLESS: imagecodecs.jpeg2k_decode,
+        HTJ2K: imagecodecs.htj2k_decode,
+        JPEG_LOSSLESS: imagecodecs.ljpeg_decode,
+    }
+    if syntax == EXPLICIT:
+        return np.frombuffer(image.PixelData, np.uint16).reshape(image.Rows, image.Columns)
+    return np.asarray(decoders[syntax](get_frame(image.PixelData, 0, number_of_frames=1)))
+
+
+OCTETS = 'multipart/related; type="application/octet-stream"'
+OCTET = "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("kind", "accept", "content_type"),
+    [
+        pytest.param("explicit", [], f"{OCTET}; transfer-syntax={EXPLICIT}", id="none at all"),
+        pytest.param("JPEG-LS", ["*/*"], f"image/jls; transfer-syntax={JPEG_LS}", id="anything"),
+        pytest.param(
+            "JPEG-LS",
+            ["multipart/related; type=application/octet-stream; transfer-syntax=*"],
+            f"image/jls; transfer-syntax={JPEG_LS}",
+            id="OHIF 3.13.2",
+        ),
+        pytest.param(
+            "cine",
+            ["multipart/related; type=application/octet-stream; transfer-syntax=*"],
+            f"image/jpeg; transfer-syntax={JPEG_BASELINE}",
+            id="OHIF 3.13.2, a cine",
+        ),
+        pytest.param(
+            "JPEG-LS", [OCTETS], f"{OCTET}; transfer-syntax={EXPLICIT}", id="decoded, no syntax"
+        ),
+        pytest.param(
+            "JPEG 2000",
+            ['multipart/related; type="image/jp2"; transfer-syntax=' + J2K_LOSSLESS],
+            f"image/jp2; transfer-syntax={J2K_LOSSLESS}",
+            id="cornerstone, the stored type",
+        ),
+        pytest.param(
+            "JPEG 2000",
+            ['multipart/related; type="image/jp2"; transfer-syntax=' + J2K],
+            f"image/jp2; transfer-syntax={J2K}",
+            id="lossless under the wider syntax",
+        ),
+        pytest.param(
+            "RLE",
+            ['multipart/related; type="image/dicom-rle"'],
+            f"image/dicom-rle; transfer-syntax={RLE}",
+            id="RLE as it is",
+        ),
+        pytest.param(
+            "explicit",
+            ['multipart/related; type="image/jls"'],
+            f"image/jls; transfer-syntax={JPEG_LS}",
+            id="to JPEG-LS, the default of its type",
+        ),
+        pytest.param(
+            "explicit",
+            ['multipart/related; type="image/jpeg"'],
+            f"image/jpeg; transfer-syntax={JPEG_LOSSLESS}",
+            id="to lossless JPEG, the default of its type",
+        ),
+        pytest.param(
+            "JPEG-LS",
+            ['multipart/related; type="image/jphc"'],
+            f"image/jphc; transfer-syntax={HTJ2K}",
+            id="to HTJ2K",
+        ),
+        pytest.param(
+            "explicit",
+            [
+                f'multipart/related; type="image/jpeg"; transfer-syntax={JPEG_BASELINE}',
+                f"{OCTETS}; q=0.5",
+            ],
+            f"{OCTET}; transfer-syntax={EXPLICIT}",
+            id="12 bits do not fit into JPEG baseline: the next best",
+        ),
+        pytest.param("JPEG-LS", ["image/jls"], f"image/jls; transfer-syntax={JPEG_LS}", id="alone"),
+        pytest.param(
+            "explicit", [OCTET], f"{OCTET}; transfer-syntax={EXPLICIT}", id="octets alone"
+        ),
+        pytest.param(
+            "explicit",
+            ans(LOSSLESS_PROFILE),
+            f"image/jpeg; transfer-syntax={JPEG_LOSSLESS}",
+            id="ANS asks for frames with the Accept of objects",
+        ),
+        pytest.param(
+            "JPEG-LS",
+            [f'{OCTETS}; transfer-syntax={EXPLICIT}, multipart/related; type="image/jls"; q=0.9'],
+            f"{OCTET}; transfer-syntax={EXPLICIT}",
+            id="q decides",
+        ),
+    ],
+)
+def test_a_frame_leaves_in_the_form_due(
+    kinds_site: DicomwebSite, kind: str, accept: list[str], content_type: str
+) -> None:
+    got = ask(kinds_site, f"{instance_path(kind)}/frames/1", accept)
+    assert got.status == 200, got
+    assert got.types == [content_type]
+    if content_type.endswith(f"={EXPLICIT}"):
+        assert got.parts[0][1] == grey().tobytes()
+
+
+def test_a_list_of_frames_is_a_part_each(kinds_site: DicomwebSite) -> None:
+    got = ask(
+        kinds_site, f"{instance_path('cine')}/frames/3,1", ['multipart/related; type="image/jpeg"']
+    )
+    assert [octets for _, octets in got.parts] == [jpeg(2), jpeg(0)]
+
+
+JSON, XML = "application/dicom+json", "application/dicom+xml"
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        pytest.param([], JSON, id="none at all"),
+        pytest.param(["*/*"], JSON, id="anything"),
+        pytest.param([JSON], JSON, id="OHIF, dicomweb-client"),
+        pytest.param(["application/json"], JSON, id="dicomweb-client JS, curl users"),
+        pytest.param(["application/dicom+json, application/json"], JSON, id="both"),
+        pytest.param([f'multipart/related; type="{XML}"'], XML, id="Weasis: XML"),
+        pytest.param([XML], XML, id="XML, said loosely"),
+        pytest.param([f'multipart/related; type="{XML}"; q=0.5, {JSON}'], JSON, id="q decides"),
+    ],
+)
+def test_metadata_and_searches_leave_in_the_media_type_due(
+    kinds_site: DicomwebSite, accept: list[str], media_type: str
+) -> None:
+    for path in (f"{instance_path('explicit')}/metadata", "/studies"):
+        got = ask(kinds_site, path, accept)
+        assert got.status == 200
+        assert got.types == [media_type]
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        pytest.param(instance_path("explicit"), "image/jpeg", id="an instance as picture"),
+        pytest.param(instance_path("explicit"), "application/dicom;q=0", id="q=0"),
+        pytest.param(
+            instance_path("explicit"), f"{MULTIPART}; transfer-syntax={JPEG_BASELINE}", id="12 bits"
+        ),
+        pytest.param(instance_path("explicit"), f"{MULTIPART}; transfer-syntax={RLE}", id="to RLE"),
+        pytest.param(instance_path("SR"), f"{MULTIPART}; transfer-syntax={JPEG_LS}", id="a report"),
+        pytest.param(f"{instance_path('explicit')}/frames/1", "text/html", id="a frame as page"),
+        pytest.param(
+            f"{instance_path('cine')}/frames/1,2", "image/jpeg", id="two frames in one part"
+        ),
+        pytest.param(f"{instance_path('video')}/frames/1", "*/*", id="a frame of a video"),
+        pytest.param(f"{instance_path('SR')}/frames/1", "*/*", id="a frame of a report"),
+        pytest.param(f"{instance_path('explicit')}/metadata", "text/html", id="metadata as page"),
+        pytest.param("/studies", "image/png", id="a search as picture"),
+        pytest.param(
+            f"{instance_path('PDF')}/bulkdata/00420011", "image/jpeg", id="a PDF as picture"
+        ),
+        pytest.param(f"{instance_path('PDF')}/rendered", "image/jpeg", id="a PDF drawn"),
+        pytest.param(f"{instance_path('SR')}/rendered", "image/jpeg", id="a report drawn"),
+        pytest.param(f"{instance_path('video')}/rendered", "image/jpeg", id="a video drawn"),
+        pytest.param(
+            f"{instance_path('explicit')}/rendered", "application/pdf", id="an image as PDF"
+        ),
+        pytest.param(
+            f"{instance_path('video')}/frames/1/rendered", "*/*", id="a frame of it drawn"
+        ),
+    ],
+)
+def test_what_cannot_be_given_is_406(kinds_site: DicomwebSite, path: str, accept: str) -> None:
+    got = ask(kinds_site, path, [accept])
+    assert got.status == 406, got
+    assert got.media_type == "application/json"

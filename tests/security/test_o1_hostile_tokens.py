@@ -11,7 +11,7 @@ from tests.fakes.hostile_tokens import CORPUS, GoodToken
 from tests.fakes.signing_keys import ec_key, public_keys, rsa_key
 
 from drimbox.errors import NotAuthenticated
-from drimbox.standards.iua.access_token import parse_access_token
+from drimbox.standards.iua.access_token import VerifiedTokens, parse_access_token
 from drimbox.standards.iua.client_assertion import parse_client_assertion
 from drimbox.standards.iua.id_token import IdTokenRules, access_token_hash, parse_id_token
 from drimbox.standards.iua.signed_token import kid_of, peek_issuer
@@ -44,6 +44,20 @@ def _access_tokens() -> Verifier:
     return Verifier(
         good, lambda t, now: parse_access_token(t, keys, issuer=ISSUER, audience=ISSUER, now=now)
     )
+
+
+def _access_tokens_read_before() -> Verifier:
+    """The same, by a reader that has found the good token good already."""
+    plain = _access_tokens()
+    keys = public_keys(plain.good.key, ec_key("another"))
+    verified = VerifiedTokens()
+    genuine = plain.good.signed()
+
+    def parse(text: str, now: datetime) -> object:
+        verified.parse(genuine, keys, issuer=ISSUER, audience=ISSUER, now=START)
+        return verified.parse(text, keys, issuer=ISSUER, audience=ISSUER, now=now)
+
+    return Verifier(plain.good, parse)
 
 
 def _client_assertions() -> Verifier:
@@ -95,8 +109,10 @@ VERIFIERS = {
     "id_token": _id_tokens,
 }
 
+EVERY_READER = {**VERIFIERS, "access token, after another": _access_tokens_read_before}
 
-@pytest.mark.parametrize("make", VERIFIERS.values(), ids=VERIFIERS)
+
+@pytest.mark.parametrize("make", EVERY_READER.values(), ids=EVERY_READER)
 def test_the_genuine_token_is_believed(make: Callable[[], Verifier]) -> None:
     verifier = make()
     verifier.verify(verifier.good.signed(), START)
@@ -106,7 +122,7 @@ def test_the_corpus_is_as_large_as_promised() -> None:
     assert len(CORPUS) >= 30
 
 
-@pytest.mark.parametrize("make", VERIFIERS.values(), ids=VERIFIERS)
+@pytest.mark.parametrize("make", EVERY_READER.values(), ids=EVERY_READER)
 @pytest.mark.parametrize("attack", CORPUS.values(), ids=CORPUS)
 def test_no_verifier_believes(
     attack: Callable[[GoodToken], str], make: Callable[[], Verifier]
@@ -150,7 +166,11 @@ def test_a_token_of_one_kind_is_no_token_of_another(name: str) -> None:
         pytest.param(-61, False, id="61 s before iat: refused"),
     ],
 )
-@pytest.mark.parametrize("make", [_access_tokens, _id_tokens], ids=["access token", "id_token"])
+@pytest.mark.parametrize(
+    "make",
+    [_access_tokens, _access_tokens_read_before, _id_tokens],
+    ids=["access token", "access token, after another", "id_token"],
+)
 def test_the_clock_may_be_a_minute_wrong(
     make: Callable[[], Verifier], seconds: int, is_believed: bool
 ) -> None:

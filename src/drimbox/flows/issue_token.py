@@ -15,13 +15,14 @@ from drimbox.model.practice import Activity, Code, Professional, Structure
 from drimbox.ports.clock import Clock, Identifiers
 from drimbox.standards.iua.access_token import (
     AccessToken,
+    VerifiedTokens,
     check_binding,
     encode_access_token,
-    parse_access_token,
     thumbprint,
 )
 from drimbox.standards.iua.iua_extensions import NORMAL_ACCESS, IheIua
 from drimbox.standards.iua.jwks import PublicKeys, SigningKey
+from drimbox.standards.iua.signed_token import peek_issuer
 
 # SMART App Launch 2: read and search whatever belongs to the patient of the context.
 CONTEXT_SCOPES = frozenset({"patient/*.rs"})
@@ -69,6 +70,9 @@ class TokenIssuer:
     client_token_lifetime: timedelta = timedelta(minutes=5)
     context_token_lifetime: timedelta = timedelta(minutes=20)
     other_keys: PublicKeys = field(default_factory=PublicKeys)
+    _verified: VerifiedTokens = field(
+        default_factory=VerifiedTokens, init=False, repr=False, compare=False
+    )
 
     @property
     def keys(self) -> PublicKeys:
@@ -130,9 +134,13 @@ class TokenIssuer:
         Raises:
             NotAuthenticated: anything else (invalid_token).
         """
-        return parse_access_token(
+        return self._verified.parse(
             text, self.keys, issuer=self.issuer, audience=self.issuer, now=self.clock.now()
         )
+
+    def claims_to_be_ours(self, text: str) -> bool:
+        """Tell whether a token names this issuer; whether it is one of ours, `read` tells."""
+        return text in self._verified or peek_issuer(text) == self.issuer
 
     def _sign(
         self, subject: Subject, expires_at: datetime, context: str | None = None

@@ -42,11 +42,12 @@ def browser_application(
     door = DicomwebDoor(identity.browser, images, parts.pixels, f"{base_url}/dicom-web")
     application = Starlette(
         routes=[
+            # Routes are tried in this order: what viewers ask for by the hundred comes first.
+            *dicomweb_routes(door, is_for_peers=False),
             # Before those of FHIR: SMART discovery is below /fhir.
             *_oauth(identity.browser_tokens),
             *make_authorize_routes(parts, identity, pages, policy),
             *routes,
-            *dicomweb_routes(door, is_for_peers=False),
             *sign_in_routes(
                 identity.sign_in, callback_path=settings.pro_sante_connect.redirect_path
             ),

@@ -4,6 +4,7 @@ import json
 from base64 import urlsafe_b64decode
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from tests.fakes.fake_clock import START
@@ -15,12 +16,14 @@ from drimbox.model.consent import InformationEtOppositionConsultation
 from drimbox.model.practice import Code
 from drimbox.standards.iua.access_token import (
     AccessToken,
+    VerifiedTokens,
     check_binding,
     encode_access_token,
     parse_access_token,
     thumbprint,
 )
 from drimbox.standards.iua.iua_extensions import IheIua
+from drimbox.standards.iua.signed_token import CLOCK_SKEW
 
 ISSUER = "https://box.test"
 KEY = signing_key("box")
@@ -165,3 +168,20 @@ def test_the_long_form_of_the_media_type_is_understood() -> None:
     claims = _claims(encode_access_token(MAXIMAL, KEY))
     header = {"alg": "ES256", "typ": "application/at+jwt", "kid": "box"}
     _parse(GoodToken(header, claims, ec_key("box", "P-256")).signed())
+
+
+def test_a_token_read_before_is_refused_once_it_has_expired() -> None:
+    verified = VerifiedTokens()
+    text = encode_access_token(MAXIMAL, KEY)
+    read = partial(verified.parse, text, KEY.public, issuer=ISSUER, audience=ISSUER)
+    assert read(now=START) == read(now=START) == MAXIMAL
+    with pytest.raises(NotAuthenticated):
+        read(now=MAXIMAL.expires_at + CLOCK_SKEW)
+
+
+def test_of_tokens_read_before_the_oldest_are_forgotten() -> None:
+    verified = VerifiedTokens(limit=2)
+    texts = [encode_access_token(replace(MAXIMAL, identifier=name), KEY) for name in "abc"]
+    for text in texts:
+        verified.parse(text, KEY.public, issuer=ISSUER, audience=ISSUER, now=START)
+    assert [text in verified for text in texts] == [False, True, True]

@@ -32,7 +32,6 @@ from drimbox.ports.identity_provider import TokenIntrospection
 from drimbox.ports.session_store import ContextStore
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.standards.iua.access_token import AccessToken
-from drimbox.standards.iua.signed_token import peek_issuer
 
 MAX_TOKEN_LENGTH = 8192
 CONTEXT_HEADER = "drimbox-context"
@@ -88,7 +87,7 @@ class BrowserAuthentication:
         token = bearer_token(request)
         if token is None:
             return await self._caller_of_cookie(request)
-        if peek_issuer(token) != self.tokens.issuer:
+        if not self.tokens.claims_to_be_ours(token):
             return await self.professional_tokens.caller_of(token, CallerKind.PROFESSIONAL)
         own = self.tokens.read(token)
         if own.context is None:
@@ -189,7 +188,7 @@ class PeerAuthentication:
         token = bearer_token(request)
         if token is None:
             raise NotAuthenticated("no bearer token")
-        if peek_issuer(token) == self.tokens.issuer:
+        if self.tokens.claims_to_be_ours(token):
             caller = _peer_caller(self.tokens.read(token, certificate), peer)
         else:
             caller = await self.professional_tokens.caller_of(token, CallerKind.PEER)

@@ -97,24 +97,25 @@ def dicomweb_routes(door: DicomwebDoor, *, is_for_peers: bool) -> list[BaseRoute
     study = "/dicom-web/studies/{study}"
     series = f"{study}/series/{{series}}"
     instance = f"{series}/instances/{{instance}}"
+    # Tried in this order: frames and pictures, asked for by the hundred, come first.
     routes: list[BaseRoute] = [
-        Route(path, door.capabilities, methods=[HTTPMethod.GET, HTTPMethod.OPTIONS])
-        for path in ("/dicom-web", "/dicom-web/")
-    ]
-    for path in (study, series, instance):
-        routes += [
-            Route(path, door.retrieve),
-            Route(f"{path}/metadata", door.metadata),
-            Route(f"{path}/rendered", door.rendered),
-            Route(f"{path}/thumbnail", door.thumbnail),
-            Route(f"{path}/bulkdata", door.all_bulk_data),
-            Route(f"{path}/pixeldata", door.pixel_data),
-        ]
-    routes += [
         Route(f"{instance}/frames/{{frames}}", door.frames),
         Route(f"{instance}/frames/{{frames}}/rendered", door.rendered),
         Route(f"{instance}/frames/{{frames}}/thumbnail", door.thumbnail),
         Route(f"{instance}/bulkdata/{{path:path}}", door.bulk_data),
+    ]
+    for path in (instance, series, study):
+        routes += [
+            Route(f"{path}/rendered", door.rendered),
+            Route(f"{path}/thumbnail", door.thumbnail),
+            Route(f"{path}/metadata", door.metadata),
+            Route(f"{path}/bulkdata", door.all_bulk_data),
+            Route(f"{path}/pixeldata", door.pixel_data),
+            Route(path, door.retrieve),
+        ]
+    routes += [
+        Route(path, door.capabilities, methods=[HTTPMethod.GET, HTTPMethod.OPTIONS])
+        for path in ("/dicom-web", "/dicom-web/")
     ]
     if is_for_peers:
         return routes

@@ -7,10 +7,12 @@ patient stays on our side, the INS is never in a token.
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from drimbox.errors import NotAuthenticated
 from drimbox.model.consent import InformationEtOppositionConsultation
 from drimbox.standards.iua.iua_extensions import (
     IheIua,
@@ -29,6 +31,7 @@ from drimbox.standards.iua.signed_token import (
 
 ALGORITHMS = ("ES384", "ES256")
 CONTEXT_CLAIM = "drimbox_context"
+MAX_VERIFIED = 1000
 _SHAPE = TokenShape(types=frozenset({"at+jwt"}), algorithms=ALGORITHMS)
 
 
@@ -97,10 +100,54 @@ def parse_access_token(
         NotAuthenticated: anything else (invalid_token).
     """
     claims = parse_signed_token(text, keys, _SHAPE)
+    token = _from_claims(claims, issuer, audience)
+    claims.check_time(now)
+    return token
+
+
+class VerifiedTokens:
+    """Reads tokens of one issuer, and verifies the signature of each once.
+
+    What is kept goes by the whole text of a token. Whether it is live is asked each time; so must
+    be its binding (check_binding). The least recently read is forgotten first.
+    """
+
+    def __init__(self, limit: int = MAX_VERIFIED) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[str, tuple[Claims, AccessToken]] = OrderedDict()
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._kept
+
+    def parse(
+        self, text: str, keys: PublicKeys, *, issuer: str, audience: str, now: datetime
+    ) -> AccessToken:
+        """Return what parse_access_token would.
+
+        Raises:
+            NotAuthenticated: as parse_access_token.
+        """
+        found = self._kept.get(text)
+        if found is None:
+            claims = parse_signed_token(text, keys, _SHAPE)
+            found = claims, _from_claims(claims, issuer, audience)
+        claims, token = found
+        try:
+            claims.check_time(now)
+        except NotAuthenticated:
+            self._kept.pop(text, None)
+            raise
+        self._kept[text] = found
+        self._kept.move_to_end(text)
+        while len(self._kept) > self._limit:
+            self._kept.popitem(last=False)
+        return token
+
+
+def _from_claims(claims: Claims, issuer: str, audience: str) -> AccessToken:
     claims.check_issuer(issuer)
     if claims.audience != (audience,):
         refuse("for another audience")
-    claims.check_time(now)
     return AccessToken(
         issuer=issuer,
         subject=claims.text("sub"),

@@ -6,6 +6,7 @@ from drimbox.command_line import alerts, audit, new_key, publications, white_lis
 from drimbox.command_line.backup import backup
 from drimbox.command_line.demo import demo
 from drimbox.command_line.doctor import doctor
+from drimbox.command_line.pacs_speed import pacs_speed
 from drimbox.command_line.serve import serve
 from drimbox.command_line.statistics import statistics
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(serve)
 app.command()(doctor)
+app.command()(pacs_speed)
 app.add_typer(publications.app, name="publications")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")

@@ -31,7 +31,7 @@ from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.consumer.view_study import ViewStudy
 from drimbox.flows.recent_accesses import RecentAccesses
-from drimbox.gateway.exports import make_destinations, make_syntaxes
+from drimbox.gateway.exports import make_import_studies
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 from drimbox.model.patient import InsAuthority
@@ -66,16 +66,8 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         region_system=settings.dmp.region_code_system,
     )
     retrieve_study = _make_retrieve_study(parts, find_prior_studies, audit)
-    import_studies = ImportStudies(
-        find_prior_studies=find_prior_studies,
-        images=retrieve_study,
-        destinations=make_destinations(settings),
-        exports=stores.exports,
-        audit=audit,
-        clock=clock,
-        identifiers=parts.identifiers,
-        use_session=identity.browser.use_session,
-        syntaxes=make_syntaxes(settings, parts.pixels),
+    import_studies = make_import_studies(
+        parts, identity.browser.use_session, find_prior_studies, retrieve_study, audit
     )
     open_call = OpenContextualCall(
         contexts=stores.contexts,

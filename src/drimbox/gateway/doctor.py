@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.reachability import reach
+from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.adapters.pro_sante_connect.identity_provider import ProSanteConnect
 from drimbox.adapters.storage_sql.engine import Database
@@ -41,7 +42,7 @@ from drimbox.gateway.certificates_in_use import (
     read_leaf,
 )
 from drimbox.settings.load import Settings
-from drimbox.settings.partners import Establishment, ExportDestination, PacsSettings
+from drimbox.settings.partners import DicomPartner, Establishment, PacsSettings
 
 MINIMUM_FREE_BYTES = 1024**3
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -102,7 +103,11 @@ class _Doctor:
             ("database", self._database),
             ("pacs", partial(self._echo, settings.pacs)),
             *(
-                (f"export_destinations {one.name}", partial(self._echo, _as_pacs(one)))
+                (f"more_pacs {number}", partial(self._echo, one))
+                for number, one in enumerate(settings.more_pacs, 1)
+            ),
+            *(
+                (f"export_destinations {one.name}", partial(self._echo, one))
                 for one in destinations
             ),
             *(
@@ -150,11 +155,19 @@ class _Doctor:
             await database.close()
         return "schema of this version" if is_last else "the next start brings its schema forward"
 
-    async def _echo(self, pacs: PacsSettings) -> str:
+    async def _echo(self, partner: DicomPartner) -> str:
+        service = partner.dicomweb
+        pacs = DicomwebPacs(service) if service else DimsePacs(_as_pacs(partner), None)
         started = time.monotonic()
-        await DimsePacs(pacs, None).echo()
+        try:
+            await pacs.echo()
+        finally:
+            await pacs.close()
         milliseconds = (time.monotonic() - started) * 1000
-        return f"{pacs.ae_title} at {pacs.host}:{pacs.port}, C-ECHO in {milliseconds:.0f} ms"
+        if service is not None:
+            return f"{service.url}, answers a search in {milliseconds:.0f} ms"
+        where = f"{partner.ae_title} at {partner.host}:{partner.port}"
+        return f"{where}, C-ECHO in {milliseconds:.0f} ms"
 
     async def _dmp(self, establishment: Establishment) -> str:
         dmp = self.settings.dmp
@@ -194,12 +207,12 @@ class _Doctor:
         return f"{seen}; we are {own.db_host}"
 
 
-def _as_pacs(destination: ExportDestination) -> PacsSettings:
+def _as_pacs(partner: DicomPartner) -> PacsSettings:
     return PacsSettings(
-        host=destination.host,
-        port=destination.port,
-        ae_title=destination.ae_title,
-        calling_ae_title=destination.calling_ae_title,
+        host=partner.host,
+        port=partner.port,
+        ae_title=partner.ae_title,
+        calling_ae_title=partner.calling_ae_title,
     )
 
 

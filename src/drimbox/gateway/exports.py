@@ -1,39 +1,53 @@
 """Where studies are exported to, and in which transfer syntax (CO.60, CO.74, CO.75)."""
 
-from collections.abc import Mapping
-
 from drimbox.adapters.pacs_dicomweb.stow import StowStorage
 from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
 from drimbox.adapters.pixel_worker_process.instance_transcoder import FileTranscoder
-from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
+from drimbox.flows.consumer.consultation_audit import ConsultationAudit
 from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
+from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
+from drimbox.flows.consumer.import_studies import ImportStudies
+from drimbox.flows.consumer.sign_in import UseSession
+from drimbox.flows.opened_study import ImageService
+from drimbox.gateway.parts import Parts
 from drimbox.model.export_syntax import SyntaxRule
 from drimbox.ports.pacs import StorageDestination
-from drimbox.settings.load import Settings
 from drimbox.settings.partners import ExportDestination
 
 
-def make_destinations(settings: Settings) -> Mapping[str, StorageDestination]:
-    """Return the destinations by the name that users choose.
+def make_import_studies(
+    parts: Parts,
+    use_session: UseSession,
+    find_prior_studies: FindPriorStudies,
+    images: ImageService,
+    audit: ConsultationAudit,
+) -> ImportStudies:
+    """Make the flow of exports.
 
     Raises:
-        SettingsError: a file of theirs cannot be used.
+        SettingsError: a file of a destination cannot be used.
     """
-    return {one.name: _storage(one) for one in settings.export_destinations}
+    destinations = parts.settings.export_destinations
+    return ImportStudies(
+        find_prior_studies=find_prior_studies,
+        images=images,
+        destinations={one.name: _storage(one) for one in destinations},
+        exports=parts.stores.exports,
+        audit=audit,
+        clock=parts.clock,
+        identifiers=parts.identifiers,
+        use_session=use_session,
+        syntaxes=ExportSyntaxes(
+            FileTranscoder(parts.pixels),
+            {
+                one.name: SyntaxRule(one.transfer_syntax, one.transfer_syntaxes)
+                for one in destinations
+            },
+        ),
+    )
 
 
 def _storage(destination: ExportDestination) -> StorageDestination:
     if destination.dicomweb is not None:
         return StowStorage(destination.dicomweb, destination.name)
     return DimseStorage(destination)
-
-
-def make_syntaxes(settings: Settings, pixels: PixelWorkerPool) -> ExportSyntaxes:
-    """Return the rules of the destinations, and what brings images into a syntax."""
-    return ExportSyntaxes(
-        FileTranscoder(pixels),
-        {
-            one.name: SyntaxRule(one.transfer_syntax, one.transfer_syntaxes)
-            for one in settings.export_destinations
-        },
-    )

@@ -1,5 +1,7 @@
 """Transfer syntaxes by what they mean to us (PS3.5 annex A, PS3.6 table A-1)."""
 
+from pydicom.uid import UID
+
 from drimbox.model.uids import TransferSyntaxUid
 from drimbox.standards.dicom.data_set import Encoding
 
@@ -59,3 +61,8 @@ def encoding_of(transfer_syntax_uid: str) -> Encoding:
     if transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
         return Encoding.EXPLICIT_BIG
     return Encoding.EXPLICIT_LITTLE
+
+
+def name_of(transfer_syntax_uid: TransferSyntaxUid) -> str:
+    """Return the name of PS3.6 table A-1, or the UID of one that it does not have."""
+    return str(UID(transfer_syntax_uid).name)

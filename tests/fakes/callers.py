@@ -37,9 +37,10 @@ CERTIFICATE, ANOTHER_PEER, STRANGER = b"peer A", b"peer B", b"stranger"
 
 @dataclass
 class FakeTrustedSpace:
-    """Two boxes, by certificate."""
+    """Two boxes by certificate; those that a KOS may name, by host."""
 
     has_list: bool = True
+    by_host: dict[str, Peer] = field(default_factory=dict)
 
     def check_peer_certificate(self, certificate_der: bytes) -> Peer:
         if not self.has_list:
@@ -50,7 +51,9 @@ class FakeTrustedSpace:
         return Peer(name, "db1.test", "vi1.test", name, "CN=db1.test")
 
     def get_peer(self, db_host: str) -> Peer:
-        raise NotImplementedError
+        if db_host not in self.by_host:
+            raise Refused("not on the white list")
+        return self.by_host[db_host]
 
     def address_of(self, peer: Peer) -> Address:
         raise NotImplementedError

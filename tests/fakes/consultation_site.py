@@ -48,8 +48,10 @@ from drimbox.flows.consumer.consultation_audit import ConsultationAudit
 from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
+from drimbox.flows.consumer.list_documents import KeptLists, ListDocuments
 from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
 from drimbox.flows.consumer.read_documents import ReadDocuments, RetrievedDocuments
+from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.sign_in import SignIn, UseSession
 from drimbox.flows.consumer.situation import Situations
@@ -116,8 +118,8 @@ class ConsultationSite:
             self.consult_dmp, retrieved, RetrievedDocuments(self.clock), UTC
         )
         self.find_prior_studies = FindPriorStudies(
-            self.consult_dmp,
-            retrieved,
+            ListDocuments(self.consult_dmp, KeptLists(self.clock)),
+            ReadManifests(self.consult_dmp, retrieved),
             MODALITY_CODE_SYSTEM,
             REGION_CODE_SYSTEM,
         )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from drimbox.errors import DrimboxError
 from drimbox.model.document_entry import (
+    AvailabilityStatus,
     DocumentEntry,
     DocumentQuery,
     ReferenceId,
@@ -56,13 +57,7 @@ class FakeDmpConsultation:
     ) -> tuple[DocumentEntry, ...]:
         self._called("find_documents", identity)
         self.queries.append(query)
-        types = {code.value for code in query.type_codes}
-        return tuple(
-            entry
-            for entry in self.entries
-            if entry.patient_id == query.patient_id
-            and (not types or entry.type_code.value in types)
-        )
+        return tuple(entry for entry in self.entries if _answers(query, entry))
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity
@@ -75,6 +70,32 @@ class FakeDmpConsultation:
         self.identities.append(identity)
         if name in self.failures:
             raise self.failures[name]
+
+
+def _answers(query: DocumentQuery, entry: DocumentEntry) -> bool:
+    """Compare as a registry does: to the letter, and only what the query names."""
+    if entry.patient_id != query.patient_id:
+        return False
+    if query.unique_ids or query.entry_uuids:
+        return entry.unique_id in query.unique_ids or entry.entry_uuid in query.entry_uuids
+    codes = {(code.value, str(code.system)) for code in entry.event_codes}
+    types = {code.value for code in query.type_codes}
+    return all(
+        (
+            not types or entry.type_code.value in types,
+            (entry.status or AvailabilityStatus.APPROVED) in query.statuses,
+            not query.reference_ids or not set(query.reference_ids).isdisjoint(entry.reference_ids),
+            all(codes & {(c.value, str(c.system)) for c in one} for one in query.event_codes),
+            _is_between(entry.creation_time, query.creation_from, query.creation_to),
+            _is_between(entry.service_start_time, query.service_start_from, query.service_start_to),
+        )
+    )
+
+
+def _is_between(at: datetime | None, start: datetime | None, end: datetime | None) -> bool:
+    if at is None:
+        return True
+    return (start is None or start <= at) and (end is None or at < end)
 
 
 def kos_entry(manifest: Manifest, regions: Sequence[str] = ()) -> DocumentEntry:

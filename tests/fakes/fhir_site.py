@@ -8,6 +8,7 @@ from lxml import etree
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.testclient import TestClient
+from tests.fakes.callers import FakeTrustedSpace
 from tests.fakes.consultation_site import ConsultationSite
 from tests.fakes.contexts import made_up_caller, made_up_context
 from tests.fakes.fake_dmp_consultation import kos_entry
@@ -95,6 +96,7 @@ class FhirSite:
     folder: Path
     register: FakeStudyRegister = field(default_factory=FakeStudyRegister)
     callers: dict[str, Caller] = field(default_factory=dict)
+    trusted_space: FakeTrustedSpace = field(default_factory=FakeTrustedSpace)
 
     def __post_init__(self) -> None:
         self.consultation = ConsultationSite(self.folder)
@@ -123,7 +125,9 @@ class FhirSite:
 
     def consumer(self, bearer: str = "doctor") -> TestClient:
         """Return a client of the Consommatrice."""
-        return self._client(ContextRecords(self.consultation.find_prior_studies), bearer)
+        return self._client(
+            ContextRecords(self.consultation.find_prior_studies, self.trusted_space), bearer
+        )
 
     def source(self, bearer: str = "client") -> TestClient:
         """Return a client of the Source."""

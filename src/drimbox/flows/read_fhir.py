@@ -14,7 +14,7 @@ from drimbox.model.access import Caller
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.document_entry import AvailabilityStatus
 from drimbox.model.imaging_record import ImageSource, ImagingRecord, Subject, kos_id_of
-from drimbox.model.imaging_search import Notice, PatientKey, RecordQuery
+from drimbox.model.imaging_search import Notice, PatientKey, RecordQuery, Studies
 from drimbox.model.scopes import Permission, check_scope
 from drimbox.ports.audit_repository import AuditRepository
 from drimbox.ports.clock import Clock
@@ -171,7 +171,8 @@ class ReadFhir:
     ) -> ImagingRecord:
         kos_id = kos_id_of(identifier)
         wanted = kos_id or identifier
-        query = RecordQuery(documents=(wanted,), needs_studies=needs_study)
+        reads = Studies.IF_READABLE if needs_study else Studies.NOT_NEEDED
+        query = RecordQuery(documents=(wanted,), reads=reads)
         found = await self.service.find_records(caller, query)
         record = next((r for r in found.records if r.kos_id == wanted), None)
         if record is None:

@@ -24,8 +24,10 @@ from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
+from drimbox.flows.consumer.list_documents import KeptLists, ListDocuments
 from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
 from drimbox.flows.consumer.read_documents import ReadDocuments, RetrievedDocuments
+from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.retrieve_study import Rankings, RetrieveStudy
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
@@ -59,12 +61,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     situations = Situations(frozenset(e.identifier for e in settings.dmp.establishments))
     dmp = ConsultDmp(SoapDmpConsultation(parts.dmp.client, settings.dmp, clock), situations, audit)
     retrieved = RetrievedStudies(clock)
-    find_prior_studies = FindPriorStudies(
-        dmp=dmp,
-        retrieved=retrieved,
-        modality_system=settings.dmp.modality_code_system,
-        region_system=settings.dmp.region_code_system,
-    )
+    find_prior_studies = _make_find_prior_studies(parts, dmp, retrieved)
     retrieve_study = _make_retrieve_study(parts, find_prior_studies, audit)
     import_studies = make_import_studies(
         parts, identity.browser.use_session, find_prior_studies, retrieve_study, audit
@@ -96,6 +93,17 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         *viewer_routes(ViewerDoor(confirm, view_study, pages), signed_in),
     ]
     return ConsumerSide(find_prior_studies, open_call, retrieve_study, import_studies, routes)
+
+
+def _make_find_prior_studies(
+    parts: Parts, dmp: ConsultDmp, retrieved: RetrievedStudies
+) -> FindPriorStudies:
+    return FindPriorStudies(
+        documents=ListDocuments(dmp, KeptLists(parts.clock)),
+        manifests=ReadManifests(dmp, retrieved),
+        modality_system=parts.settings.dmp.modality_code_system,
+        region_system=parts.settings.dmp.region_code_system,
+    )
 
 
 def _make_retrieve_study(

@@ -99,7 +99,7 @@ def _service(parts: Parts, sealing: Sealing, consumer: ConsumerSide | None) -> F
     source = _register_records(parts, sealing)
     if consumer is None:
         return source
-    records = ContextRecords(consumer.find_prior_studies)
+    records = ContextRecords(consumer.find_prior_studies, parts.trusted_space)
     return RecordsOfBoth(source, records) if parts.settings.is_source else records
 
 

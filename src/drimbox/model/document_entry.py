@@ -124,19 +124,30 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class DocumentQuery:
-    """Criteria of ITI-18; an empty tuple means no criterion.
+    """Criteria of ITI-18; an empty tuple means no criterion, several codes are a choice.
 
-    With unique_ids only those documents are asked for (GetDocuments) and the rest is not used.
+    With unique_ids or entry_uuids only those documents are asked for (GetDocuments), whatever their
+    status, and the rest is not used. event_codes and confidentiality_codes are choices that must
+    all be met, beside modalities and anatomic_regions. Times are from (included) to (excluded).
     """
 
     patient_id: str
     unique_ids: tuple[str, ...] = ()
+    entry_uuids: tuple[str, ...] = ()
     type_codes: tuple[Code, ...] = ()
     class_codes: tuple[Code, ...] = ()
     format_codes: tuple[Code, ...] = ()
+    facility_types: tuple[Code, ...] = ()
+    practice_settings: tuple[Code, ...] = ()
     modalities: tuple[Code, ...] = ()
     anatomic_regions: tuple[Code, ...] = ()
+    event_codes: tuple[tuple[Code, ...], ...] = ()
+    confidentiality_codes: tuple[tuple[Code, ...], ...] = ()
     reference_ids: tuple[ReferenceId, ...] = ()
+    creation_from: datetime | None = None
+    creation_to: datetime | None = None
     service_start_from: datetime | None = None
     service_start_to: datetime | None = None
+    service_stop_from: datetime | None = None
+    service_stop_to: datetime | None = None
     statuses: tuple[AvailabilityStatus, ...] = (AvailabilityStatus.APPROVED,)

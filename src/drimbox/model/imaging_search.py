@@ -7,7 +7,7 @@ is decided on the records themselves.
 from dataclasses import dataclass
 from enum import Enum
 
-from drimbox.model.document_entry import AvailabilityStatus
+from drimbox.model.document_entry import AvailabilityStatus, DocumentQuery
 from drimbox.model.imaging_record import ImagingRecord
 from drimbox.model.uids import StudyInstanceUid
 
@@ -24,21 +24,33 @@ class PatientKey:
         return "PatientKey()"
 
 
+_NOT_NARROWED = DocumentQuery("")
+
+
+class Studies(Enum):
+    """Whether the KOS themselves are to be read, beside their metadata."""
+
+    NOT_NEEDED = "not-needed"
+    IF_READABLE = "if-readable"
+    REQUIRED = "required"  # one record a study: its newest KOS that could be read
+
+
 @dataclass(frozen=True, slots=True)
 class RecordQuery:
     """None: no criterion; an empty tuple: nothing can answer.
 
     documents are logical ids (ImagingRecord.kos_id); with them the status is no criterion.
-    needs_studies: the KOS themselves are to be read, not their metadata alone. has_manifests: the
-    FHIR manifests made of the KOS are looked for beside them.
+    has_manifests: the FHIR manifests made of the KOS are looked for beside them. narrowed_by is
+    what a registry can apply by itself; its patient and states count for nothing.
     """
 
     patients: tuple[PatientKey, ...] | None = None
     studies: tuple[StudyInstanceUid, ...] | None = None
     documents: tuple[str, ...] | None = None
     statuses: frozenset[AvailabilityStatus] = frozenset({AvailabilityStatus.APPROVED})
-    needs_studies: bool = True
+    reads: Studies = Studies.REQUIRED
     has_manifests: bool = False
+    narrowed_by: DocumentQuery = _NOT_NARROWED
 
 
 class Notice(Enum):

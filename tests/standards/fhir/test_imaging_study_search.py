@@ -176,7 +176,7 @@ def test_the_question_says_whose_exams_where_the_search_does(
     [
         ("", None),
         ("_id=1.2.3", ("1.2.3",)),
-        ("identifier=urn:oid:1.2.3", None),
+        ("identifier=urn:oid:1.2.3", ("1.2.3",)),
         ("identifier=urn:dicom:uid|urn:oid:1.2.3,urn:dicom:uid|1.2.4", ("1.2.3", "1.2.4")),
         ("identifier=urn:dicom:uid|no-uid", ()),
         ("identifier=1.2.3", None),

@@ -144,8 +144,9 @@ class SoapDmpConsultation:
     ) -> tuple[DocumentEntry, ...]:
         """Search the registry (ITI-18)."""
         registry = DmpRegistry(self.client, self.settings)
-        if query.unique_ids:
-            return await registry.get_documents(query.unique_ids, identity)
+        if query.unique_ids or query.entry_uuids:
+            named = await registry.get_documents(query.unique_ids, identity)
+            return (*named, *await registry.get_entries(query.entry_uuids, identity))
         return await registry.find_documents(query, identity)
 
     async def retrieve_documents(

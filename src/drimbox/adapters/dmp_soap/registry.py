@@ -9,6 +9,7 @@ from lxml import etree
 from drimbox.adapters.dmp_soap.answers import check_success, raise_failure
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient, SoapCall
 from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
 from drimbox.model.practice import Code
 from drimbox.model.publication import DmpIdentity
 from drimbox.settings.partners import DmpSettings
@@ -46,6 +47,16 @@ class DmpRegistry:
             found += [entry for entry in entries if entry.unique_id in batch]
         return tuple(found)
 
+    async def get_entries(
+        self, entry_uuids: Sequence[str], identity: DmpIdentity
+    ) -> tuple[DocumentEntry, ...]:
+        """Return these versions of documents (GetDocuments by entryUUID)."""
+        found: list[DocumentEntry] = []
+        for batch in _batches(entry_uuids):
+            answer = await self._ask(encode_get_documents_by_entry_uuid(batch), identity)
+            found += _usable(answer, identity.patient_id)
+        return tuple(found)
+
     async def find_documents(
         self, query: DocumentQuery, identity: DmpIdentity
     ) -> tuple[DocumentEntry, ...]:
@@ -63,11 +74,7 @@ class DmpRegistry:
         request = encode_find_documents(query, return_type=ReturnType.OBJECT_REF)
         references = await self._ask(request, identity)
         check_success(references.response)
-        found: list[DocumentEntry] = []
-        for batch in _batches(references.object_ids):
-            answer = await self._ask(encode_get_documents_by_entry_uuid(batch), identity)
-            found += _usable(answer, identity.patient_id)
-        return tuple(found)
+        return await self.get_entries(references.object_ids, identity)
 
     async def _ask(self, body: etree._Element, identity: DmpIdentity) -> QueryResponse:
         call = SoapCall(self.settings.registry_url, Action.REGISTRY_STORED_QUERY.value, body)
@@ -83,6 +90,9 @@ class DmpRegistry:
             query,
             modalities=_in_systems(query.modalities, modality_systems),
             anatomic_regions=_in_systems(query.anatomic_regions, region_systems),
+            event_codes=tuple(
+                _spelled(choice, modality_systems, region_systems) for choice in query.event_codes
+            ),
         )
 
 
@@ -91,6 +101,15 @@ def _in_systems(codes: Sequence[Code], systems: Sequence[str]) -> tuple[Code, ..
         (code.value, str(system)) for code in codes for system in (code.system, *systems)
     )
     return tuple(Code(value, system) for value, system in distinct)
+
+
+def _spelled(
+    choice: Sequence[Code], modality_systems: Sequence[str], region_systems: Sequence[str]
+) -> tuple[Code, ...]:
+    """Return a choice with every spelling of the modalities and regions in it."""
+    modalities = _in_systems([c for c in choice if c.value in MODALITIES], modality_systems)
+    regions = _in_systems([c for c in choice if c.value in ANATOMIC_REGIONS], region_systems)
+    return tuple(dict.fromkeys((*choice, *modalities, *regions)))
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

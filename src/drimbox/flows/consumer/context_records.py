@@ -1,21 +1,41 @@
-"""The exams of a context's patient, for FHIR callers: of nobody else (SMART patient/ scopes)."""
+"""The exams of a context's patient, for FHIR callers: of nobody else (SMART patient/ scopes).
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+    patient asked for is the context's -> one ITI-18, as narrow as is safe -> KOS where needed
 
-from drimbox.errors import Refused
+A registry compares reference ids to the letter, and boxes write the assigning authority of a study
+UID in several ways: where one finds nothing, all of the patient's documents are listed instead.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from drimbox.errors import Refused, Unavailable
 from drimbox.flows.consumer.consult_dmp import DmpNotReadable, DmpState
-from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
-from drimbox.model.access import Caller, ConsultationContext
-from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry
-from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, ImagingRecord, Subject
-from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery
+from drimbox.flows.consumer.find_prior_studies import KOS_TYPE, FindPriorStudies
+from drimbox.model.access import Caller, ConsultationContext, Peer
+from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry, DocumentQuery
+from drimbox.model.imaging_record import (
+    OWN_IMAGES,
+    ImageSource,
+    ImagingRecord,
+    Subject,
+    logical_id,
+)
+from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery, Studies
 from drimbox.model.prior_study import PriorStudy
-from drimbox.model.search_criteria import EVERY_EXAM
+from drimbox.model.uids import StudyInstanceUid
+from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.standards.fhir.patient_reference import patient_id
 from drimbox.standards.fhir.patient_search import is_named
 
 _NOTICES = {DmpState.ABSENT: Notice.NO_DMP, DmpState.CLOSED: Notice.DMP_CLOSED}
+# In this order, so that the same states are always the same question.
+_STATES = (
+    AvailabilityStatus.APPROVED,
+    AvailabilityStatus.ARCHIVED,
+    AvailabilityStatus.DEPRECATED,
+)
+_UUID_LENGTH = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +43,21 @@ class ContextRecords:
     """Implements flows.fhir_service.FhirService for the Consommatrice."""
 
     find_prior_studies: FindPriorStudies
+    trusted_space: TrustedSpace
 
     async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
-        """See FhirService; the DMP is asked for every exam, so that FHIR's rules decide here."""
+        """See FhirService."""
         context = context_of(caller)
-        await self.find_prior_studies.check_consent(context)
+        await self.find_prior_studies.documents.dmp.check_consent(context)
         subject = subject_of(context)
         if query.patients is not None and not is_named(subject, query.patients):
             return FoundRecords(())
         try:
-            return await self._find(context, subject, query)
+            entries = await self._entries(context, query)
+            if query.reads is Studies.NOT_NEEDED:
+                records = tuple(_record(subject, entry) for entry in entries)
+                return FoundRecords(records)
+            return await self._read(context, subject, entries, query)
         except DmpNotReadable as error:
             if error.state not in _NOTICES:
                 raise
@@ -42,7 +67,7 @@ class ContextRecords:
         self, caller: Caller, patients: tuple[PatientKey, ...]
     ) -> tuple[Subject, ...]:
         context = context_of(caller)
-        await self.find_prior_studies.check_consent(context)
+        await self.find_prior_studies.documents.dmp.check_consent(context)
         subject = subject_of(context)
         return (subject,) if is_named(subject, patients) else ()
 
@@ -51,25 +76,76 @@ class ContextRecords:
         sources = [source for r in found.records for source in r.image_sources]
         return tuple(dict.fromkeys((OWN_IMAGES, *sources)))
 
-    async def _find(
-        self, context: ConsultationContext, subject: Subject, query: RecordQuery
-    ) -> FoundRecords:
-        records: list[ImagingRecord] = []
-        notices: tuple[Notice, ...] = ()
-        if query.documents is not None or AvailabilityStatus.APPROVED in query.statuses:
-            found = await self.find_prior_studies(context, EVERY_EXAM)
-            records = [_record(subject, study.document, study) for study in found.studies]
-            records += [_record(subject, one.document) for one in found.unreadable]
-            notices = (Notice.KOS_UNREADABLE,) if found.unreadable else ()
-        if self._needs_superseded(query, records):
-            entries = await self.find_prior_studies.find_superseded(context)
-            records += [_record(subject, entry) for entry in entries]
-        return FoundRecords(tuple(records), notices)
+    async def _entries(
+        self, context: ConsultationContext, query: RecordQuery
+    ) -> Sequence[DocumentEntry]:
+        documents = self.find_prior_studies.documents
+        states = tuple(state for state in _STATES if state in query.statuses)
+        if query.documents is not None:
+            return await self._named(context, query.documents)
+        if not states:
+            return ()
+        everything = DocumentQuery(
+            context.patient.ins.xds_patient_id, type_codes=(KOS_TYPE,), statuses=states
+        )
+        asked = replace(
+            query.narrowed_by,
+            patient_id=everything.patient_id,
+            type_codes=everything.type_codes,
+            statuses=states,
+        )
+        entries = await documents.find(context, asked)
+        if not entries and asked.reference_ids:
+            entries = await documents.find(context, replace(asked, reference_ids=()))
+        # GetDocuments, and a list kept for a wider question, know no states.
+        return [e for e in entries if (e.status or AvailabilityStatus.APPROVED) in states]
 
-    def _needs_superseded(self, query: RecordQuery, records: Iterable[ImagingRecord]) -> bool:
-        if query.documents is None:
-            return AvailabilityStatus.DEPRECATED in query.statuses
-        return not set(query.documents) <= {record.document_id for record in records}
+    async def _named(
+        self, context: ConsultationContext, identifiers: Sequence[str]
+    ) -> Sequence[DocumentEntry]:
+        """Return the documents of these logical ids, whatever their state."""
+        documents = self.find_prior_studies.documents
+        await documents.dmp.check_consent(context)
+        kept = documents.kept.find_named(context, identifiers)
+        if kept is not None:
+            return kept
+        query = DocumentQuery(
+            context.patient.ins.xds_patient_id, type_codes=(KOS_TYPE,), statuses=_STATES
+        )
+        if all(len(identifier) == _UUID_LENGTH for identifier in identifiers):
+            query = replace(query, entry_uuids=tuple(f"urn:uuid:{i}" for i in identifiers))
+        entries = await documents.find(context, query)
+        return [entry for entry in entries if logical_id(entry) in identifiers]
+
+    async def _read(
+        self,
+        context: ConsultationContext,
+        subject: Subject,
+        entries: Sequence[DocumentEntry],
+        query: RecordQuery,
+    ) -> FoundRecords:
+        find = self.find_prior_studies
+        identity = find.documents.dmp.situations.identity_of(context)
+        readable = [e for e in entries if e.status is not AvailabilityStatus.DELETED]
+        studies, unreadable = await find.manifests(context, readable, identity)
+        boxes = self._boxes(studies)
+        records = [_record(subject, study.document, study, boxes) for study in studies]
+        if query.reads is Studies.REQUIRED:
+            records = _one_a_study(records)
+        else:
+            records += [_record(subject, one.document) for one in unreadable]
+        return FoundRecords(tuple(records), (Notice.KOS_UNREADABLE,) if unreadable else ())
+
+    def _boxes(self, studies: Sequence[PriorStudy]) -> Mapping[str, Peer]:
+        """Return the boxes of the white list that KOS name, by host; the others are unknown."""
+        hosts = {series.retrieve_host for study in studies for series in study.manifest.series}
+        boxes: dict[str, Peer] = {}
+        for host in hosts:
+            try:
+                boxes[host] = self.trusted_space.get_peer(host)
+            except (Refused, Unavailable):
+                continue
+        return boxes
 
 
 def context_of(caller: Caller) -> ConsultationContext:
@@ -88,6 +164,28 @@ def subject_of(context: ConsultationContext) -> Subject:
 
 
 def _record(
-    subject: Subject, document: DocumentEntry, study: PriorStudy | None = None
+    subject: Subject,
+    document: DocumentEntry,
+    study: PriorStudy | None = None,
+    boxes: Mapping[str, Peer] | None = None,
 ) -> ImagingRecord:
-    return ImagingRecord(subject, document, document.creation_time, study)
+    return ImagingRecord(subject, document, document.creation_time, study, boxes or {})
+
+
+def _one_a_study(records: Sequence[ImagingRecord]) -> list[ImagingRecord]:
+    """Keep one KOS a study: the newest, of those in force where there are any."""
+    by_study: dict[StudyInstanceUid, list[ImagingRecord]] = {}
+    for record in records:
+        if record.study is not None:
+            by_study.setdefault(record.study.study_instance_uid, []).append(record)
+    kept = []
+    for same in by_study.values():
+        same.sort(key=_precedence, reverse=True)
+        older = tuple(record.kos_id for record in same[1:])
+        kept.append(replace(same[0], superseded_ids=older) if older else same[0])
+    return kept
+
+
+def _precedence(record: ImagingRecord) -> tuple[bool, float]:
+    is_in_force = record.document.status is not AvailabilityStatus.DEPRECATED
+    return is_in_force, record.document.creation_time.timestamp()

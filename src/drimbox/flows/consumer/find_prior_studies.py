@@ -7,18 +7,14 @@ Rights come first (flows/consumer/consult_dmp.py).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-import anyio
-
-from drimbox.errors import DrimboxError, NotFound
-from drimbox.flows.consumer.consult_dmp import ConsultDmp
-from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
+from drimbox.errors import NotFound
+from drimbox.flows.consumer.list_documents import ListDocuments
+from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.model.access import ConsultationContext
 from drimbox.model.document_entry import (
-    AvailabilityStatus,
-    DocumentEntry,
     DocumentQuery,
     ReferenceId,
     ReferenceIdKind,
@@ -27,26 +23,20 @@ from drimbox.model.practice import Code
 from drimbox.model.prior_study import (
     PriorStudies,
     PriorStudy,
-    UnreadableReason,
-    UnreadableStudy,
 )
-from drimbox.model.publication import DmpIdentity
 from drimbox.model.search_criteria import EVERY_EXAM, SearchCriteria
 from drimbox.model.uids import StudyInstanceUid
-from drimbox.standards.dicom.kos import parse_kos
 
 # 1.2.250.1.213.1.1.4.12, the type of the manifest of an exam.
 KOS_TYPE = Code("IMG-KOS", "1.2.250.1.213.1.1.4.12")
-_DOCUMENTS_A_REQUEST = 5
-_PARALLEL_REQUESTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class FindPriorStudies:
     """modality_system and region_system are the code systems of the DMP's eventCodeList."""
 
-    dmp: ConsultDmp
-    retrieved: RetrievedStudies
+    documents: ListDocuments
+    manifests: ReadManifests
     modality_system: str
     region_system: str
 
@@ -63,9 +53,9 @@ class FindPriorStudies:
             Unavailable, RejectedByPartner: the DMP gave no list.
         """
         criteria = context.criteria if criteria is None else criteria
-        identity = await self.dmp.enter(context)
-        entries = await self.dmp.find_documents(context, self._query(context, criteria), identity)
-        studies, unreadable = await self._read(context, entries, identity)
+        entries = await self.documents.ask(context, self._query(context, criteria))
+        identity = self.documents.dmp.situations.identity_of(context)
+        studies, unreadable = await self.manifests(context, entries, identity, is_fresh=True)
         matching = [s for s in _newest_of_each(studies) if s.matches(criteria)]
         matching.sort(key=lambda s: s.study_date or date.min, reverse=True)
         return PriorStudies(tuple(matching), tuple(unreadable))
@@ -79,8 +69,8 @@ class FindPriorStudies:
             NotFound: the patient's DMP holds no KOS of it: the same as for no such exam (O11).
             Others: as when finding.
         """
-        await self.dmp.check_consent(context)
-        kept = self.retrieved.find_study(context, study_instance_uid)
+        await self.documents.dmp.check_consent(context)
+        kept = self.manifests.retrieved.find_study(context, study_instance_uid)
         if kept is not None:
             return kept
         found = await self(context, EVERY_EXAM)
@@ -88,16 +78,6 @@ class FindPriorStudies:
             if study.study_instance_uid == study_instance_uid:
                 return study
         raise NotFound("no such exam for this patient")
-
-    async def find_superseded(self, context: ConsultationContext) -> tuple[DocumentEntry, ...]:
-        """List the metadata of KOS that others have replaced; raises what finding raises."""
-        identity = await self.dmp.enter(context)
-        query = replace(self._query(context, EVERY_EXAM), statuses=(AvailabilityStatus.DEPRECATED,))
-        return await self.dmp.find_documents(context, query, identity)
-
-    async def check_consent(self, context: ConsultationContext) -> None:
-        """See ConsultDmp."""
-        await self.dmp.check_consent(context)
 
     def _query(self, context: ConsultationContext, criteria: SearchCriteria) -> DocumentQuery:
         """Ask by what the DMP compares exactly; `matches` then decides on the KOS itself.
@@ -117,55 +97,6 @@ class FindPriorStudies:
             service_start_from=_midnight(days.first, -1) if days and days.first else None,
             service_start_to=_midnight(days.last, +2) if days and days.last else None,
         )
-
-    async def _read(
-        self, context: ConsultationContext, entries: Sequence[DocumentEntry], identity: DmpIdentity
-    ) -> tuple[list[PriorStudy], list[UnreadableStudy]]:
-        """Take what this context has read already, retrieve the rest."""
-        studies = [kept for e in entries if (kept := self._kept(context, e)) is not None]
-        missing = [entry for entry in entries if self._kept(context, entry) is None]
-        batches = [
-            missing[start : start + _DOCUMENTS_A_REQUEST]
-            for start in range(0, len(missing), _DOCUMENTS_A_REQUEST)
-        ]
-        limiter = anyio.CapacityLimiter(_PARALLEL_REQUESTS)
-        contents: dict[str, bytes] = {}
-
-        async def retrieve(batch: Sequence[DocumentEntry]) -> None:
-            async with limiter:
-                contents.update(await self.dmp.retrieve_documents(context, batch, identity))
-
-        async with anyio.create_task_group() as tasks:
-            for batch in batches:
-                tasks.start_soon(retrieve, batch)
-        unreadable: list[UnreadableStudy] = []
-        for entry in missing:
-            read = _read_kos(context, entry, contents.get(entry.unique_id))
-            if isinstance(read, PriorStudy):
-                self.retrieved.keep(context, read)
-                studies.append(read)
-            else:
-                unreadable.append(UnreadableStudy(entry, read))
-        return studies, unreadable
-
-    def _kept(self, context: ConsultationContext, entry: DocumentEntry) -> PriorStudy | None:
-        kept = self.retrieved.find(context, entry.unique_id)
-        return kept if kept is not None and kept.document.hash_hex == entry.hash_hex else None
-
-
-def _read_kos(
-    context: ConsultationContext, entry: DocumentEntry, content: bytes | None
-) -> PriorStudy | UnreadableReason:
-    """Read a KOS, and let only this patient's through (D6)."""
-    if content is None:
-        return UnreadableReason.NOT_RETRIEVED
-    try:
-        manifest = parse_kos(content)
-    except DrimboxError:
-        return UnreadableReason.MALFORMED
-    if manifest.ins is not None and manifest.ins.value != context.patient.ins.value:
-        return UnreadableReason.OTHER_PATIENT
-    return PriorStudy(manifest, entry, content)
 
 
 def _newest_of_each(studies: Sequence[PriorStudy]) -> list[PriorStudy]:

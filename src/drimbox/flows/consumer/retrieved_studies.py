@@ -1,13 +1,16 @@
 """The exams read for one context, found by their KOS or by their study (EX_AIR-085)."""
 
+from datetime import datetime, timedelta
+
 from drimbox.flows.consumer.kept_by_context import KeptByContext
 from drimbox.model.access import ConsultationContext
-from drimbox.model.prior_study import PriorStudy
+from drimbox.model.prior_study import PriorStudy, UnreadableStudy
 from drimbox.model.uids import StudyInstanceUid
 from drimbox.ports.clock import Clock
 
 MAX_CONTEXTS = 500
 MAX_OCTETS = 256 * 1024 * 1024
+UNREADABLE_LIFETIME = timedelta(seconds=30)
 
 
 class RetrievedStudies:
@@ -19,12 +22,27 @@ class RetrievedStudies:
         self._kept: KeptByContext[PriorStudy] = KeptByContext(
             clock, max_contexts=max_contexts, max_octets=max_octets
         )
+        self._unreadable: KeptByContext[tuple[datetime, UnreadableStudy]] = KeptByContext(
+            clock, max_contexts=max_contexts, max_octets=max_octets
+        )
+        self._clock = clock
 
     def keep(self, context: ConsultationContext, study: PriorStudy) -> None:
         self._kept.keep(context, study.document.unique_id, study, len(study.kos))
 
     def find(self, context: ConsultationContext, document_unique_id: str) -> PriorStudy | None:
         return self._kept.find(context, document_unique_id)
+
+    def keep_unreadable(self, context: ConsultationContext, study: UnreadableStudy) -> None:
+        """Remember for a moment what could not be read, so that each search need not try."""
+        until = self._clock.now() + UNREADABLE_LIFETIME
+        self._unreadable.keep(context, study.document.unique_id, (until, study), 1)
+
+    def find_unreadable(
+        self, context: ConsultationContext, document_unique_id: str
+    ) -> UnreadableStudy | None:
+        until, study = self._unreadable.find(context, document_unique_id) or (None, None)
+        return study if until is not None and self._clock.now() < until else None
 
     def find_all(self, context: ConsultationContext) -> tuple[PriorStudy, ...]:
         return tuple(self._kept.items(context))
@@ -43,3 +61,4 @@ class RetrievedStudies:
     def forget(self, context_identifier: str) -> None:
         """Forget a context, at sign-out; unknown is no error."""
         self._kept.forget(context_identifier)
+        self._unreadable.forget(context_identifier)

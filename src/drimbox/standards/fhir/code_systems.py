@@ -73,6 +73,7 @@ _ALIAS_OF_OID: Mapping[str, str] = MappingProxyType(
         "1.3.6.1.4.1.19376.1.2.7.1": _URI_OF_OID["1.3.6.1.4.1.19376.1.2.3"],
     }
 )
+_OID_OF_URI: Mapping[str, str] = MappingProxyType({u: oid for oid, u in _URI_OF_OID.items()})
 
 
 def uri_of(system: str) -> str:
@@ -84,6 +85,14 @@ def uri_of(system: str) -> str:
     if known is not None:
         return known
     return system if ":" in system or not system else OID_PREFIX + system
+
+
+def oid_of(uri: str) -> str | None:
+    """Return the OID of a code system as documents are published with; None where it has none."""
+    known = _OID_OF_URI.get(same_system(uri))
+    if known is not None:
+        return known
+    return uri.removeprefix(OID_PREFIX) if uri.startswith(OID_PREFIX) else None
 
 
 def same_system(uri: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from drimbox.model.document_entry import AvailabilityStatus, ReferenceIdKind
 from drimbox.model.imaging_record import ImagingRecord, kos_id_of
-from drimbox.model.imaging_search import RecordQuery
+from drimbox.model.imaging_search import RecordQuery, Studies
 from drimbox.model.practice import Code, Practitioner
 from drimbox.standards.fhir.code_systems import LOINC, OID_PREFIX, URI, uri_of
 from drimbox.standards.fhir.document_reference import (
@@ -35,6 +35,7 @@ from drimbox.standards.fhir.search_values import (
     instant_interval,
     uid_token,
 )
+from drimbox.standards.fhir.upstream_query import document_query
 
 _STATUSES = {
     "current": AvailabilityStatus.APPROVED,
@@ -306,8 +307,14 @@ def wants_manifests(search: Search[ImagingRecord]) -> bool:
 def document_reference_query(search: Search[ImagingRecord]) -> RecordQuery:
     """Return what to ask for: the metadata, unless a Provenance is to go along."""
     has_manifests = wants_manifests(search)
+    needs_kos = has_manifests and "Provenance:target" in search.revincludes
+    archived = search.filters_of("isArchived")
+    asked = query_of(search, ("study-instance-uid",), _STATUSES)
+    states = asked.statuses | ({AvailabilityStatus.ARCHIVED} if archived else frozenset())
     return replace(
-        query_of(search, ("study-instance-uid",), _STATUSES),
-        needs_studies=has_manifests and "Provenance:target" in search.revincludes,
+        asked,
+        statuses=states,
+        reads=Studies.IF_READABLE if needs_kos else Studies.NOT_NEEDED,
         has_manifests=has_manifests,
+        narrowed_by=document_query(search),
     )

@@ -1,6 +1,7 @@
 """What an ImagingStudy is searched by (FHIR R4, SMART Imaging Access, hl7-eu; spec 4.3)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC
 
 from drimbox.model.document_entry import AvailabilityStatus
@@ -30,6 +31,7 @@ from drimbox.standards.fhir.search_values import (
     local_interval,
     uid_token,
 )
+from drimbox.standards.fhir.upstream_query import study_query
 
 _STATUSES = {
     "available": AvailabilityStatus.APPROVED,
@@ -193,4 +195,6 @@ IMAGING_STUDY: SearchableResource[ImagingRecord] = SearchableResource(
 
 
 def imaging_study_query(search: Search[ImagingRecord]) -> RecordQuery:
-    return query_of(search, ("_id", "identifier"), _STATUSES)
+    """Return what to ask for."""
+    asked = query_of(search, ("_id", "identifier"), _STATUSES)
+    return replace(asked, narrowed_by=study_query(search))

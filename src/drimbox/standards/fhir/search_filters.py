@@ -13,6 +13,8 @@ from typing import Generic
 from drimbox.errors import InvalidValue
 from drimbox.standards.fhir.search_parameters import MODIFIERS, Kind, Record, SearchParameter
 from drimbox.standards.fhir.search_values import (
+    BEGINNING,
+    END,
     Interval,
     Reference,
     Token,
@@ -43,12 +45,14 @@ class SearchScene:
 class Filter(Generic[Record]):
     """One parameter of a search: AND with the others.
 
-    wanted are the values asked for with eq and no modifier, for what can be asked upstream.
+    wanted are the values asked for with eq and no modifier, bounds what every value that passes a
+    filter of dates overlaps: for what can be asked upstream.
     """
 
     parameter: SearchParameter[Record]
     test: Test
     wanted: tuple[Value, ...] = ()
+    bounds: Interval | None = None
 
     def accepts(self, record: Record) -> bool:
         return self.test(self.parameter.values(record))
@@ -168,7 +172,27 @@ def _read_dates(
         found = [value for value in values if isinstance(value, Interval)]
         return any(_COMPARISONS[prefix](value, at) for value in found for prefix, at in asked)
 
-    return Filter(parameter, test)
+    return Filter(parameter, test, bounds=_hull(asked))
+
+
+def _hull(asked: Sequence[tuple[str, Interval]]) -> Interval | None:
+    """Return the least interval that whatever passes overlaps; None where that is all of time."""
+    spans = [_BOUNDS[prefix](at) for prefix, at in asked if prefix in _BOUNDS]
+    if len(spans) != len(asked):
+        return None
+    return Interval(min(s.low for s in spans), max(s.high for s in spans))
+
+
+_BOUNDS: Mapping[str, Callable[[Interval], Interval]] = {
+    "eq": lambda at: at,
+    "ap": lambda at: at,
+    "gt": lambda at: Interval(at.high, END),
+    "sa": lambda at: Interval(at.high, END),
+    "ge": lambda at: Interval(at.low, END),
+    "lt": lambda at: Interval(BEGINNING, at.low),
+    "eb": lambda at: Interval(BEGINNING, at.low),
+    "le": lambda at: Interval(BEGINNING, at.high),
+}
 
 
 def _parse_date(text: str, now: datetime) -> tuple[str, Interval]:

@@ -74,9 +74,9 @@ def identifier_token(system: str, value: str) -> Token:
     """
     lowered = value.lower()
     if lowered.startswith(OID_PREFIX):
-        return Token(system and URI, value[len(OID_PREFIX) :])
+        return Token(URI, value[len(OID_PREFIX) :])
     if lowered.startswith(_UUID_PREFIX):
-        return Token(system and URI, lowered)
+        return Token(URI, lowered)
     if system in {URI, DICOM_UID_SYSTEM}:
         return Token(URI, value)
     return Token(system, value)

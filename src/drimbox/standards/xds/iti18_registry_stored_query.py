@@ -92,16 +92,15 @@ def encode_find_documents(
         _code_slot("ClassCode", query.class_codes),
         _code_slot("TypeCode", query.type_codes),
         _code_slot("FormatCode", query.format_codes),
+        _code_slot("HealthcareFacilityTypeCode", query.facility_types),
+        _code_slot("PracticeSettingCode", query.practice_settings),
         # Two slots of the same name: a modality AND a region.
         _code_slot("EventCodeList", query.modalities),
         _code_slot("EventCodeList", query.anatomic_regions),
+        *(_code_slot("EventCodeList", choice) for choice in query.event_codes),
+        *(_code_slot("ConfidentialityCode", choice) for choice in query.confidentiality_codes),
+        *_time_slots(query),
     ]
-    for name, instant in (
-        ("ServiceStartTimeFrom", query.service_start_from),
-        ("ServiceStartTimeTo", query.service_start_to),
-    ):
-        if instant is not None:
-            parameters.append(Slot(f"$XDSDocumentEntry{name}", (encode_dtm(instant),)))
     kind = StoredQuery.FIND_DOCUMENTS
     if query.reference_ids:
         kind = StoredQuery.FIND_DOCUMENTS_BY_REFERENCE_ID
@@ -195,6 +194,19 @@ def _request(
         for slot in parameters:
             add_slot(adhoc_query, slot.name, slot.values)
     return request
+
+
+def _time_slots(query: DocumentQuery) -> Iterator[Slot]:
+    for name, instant in (
+        ("CreationTimeFrom", query.creation_from),
+        ("CreationTimeTo", query.creation_to),
+        ("ServiceStartTimeFrom", query.service_start_from),
+        ("ServiceStartTimeTo", query.service_start_to),
+        ("ServiceStopTimeFrom", query.service_stop_from),
+        ("ServiceStopTimeTo", query.service_stop_to),
+    ):
+        if instant is not None:
+            yield Slot(f"$XDSDocumentEntry{name}", (encode_dtm(instant),))
 
 
 def _code_slot(attribute: str, codes: Sequence[Code]) -> Slot:

@@ -34,6 +34,7 @@ from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.flows.source.published_manifests import PublishedManifests
 from drimbox.flows.source.search_published import SearchPublished
 from drimbox.flows.source.serve_study import ServeStudy
+from drimbox.flows.source.source_images import Consultations, SourceImages
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.manifest import ReferencedInstance, ReferencedSeries
 from drimbox.model.publication import PublicationState
@@ -87,8 +88,7 @@ class DicomwebSite:
         clock = FakeClock()
         serve = ServeStudy(
             self.register,
-            self.pacs,
-            self._cache,
+            SourceImages(self.pacs, self._cache, Consultations(clock)),
             FakeAuditRepository(),
             clock,
             frozenset({"10"}),

@@ -57,7 +57,10 @@ class FakeImageService:
                 for instance in series.instances:
                     yield self._stream(instance.sop_instance_uid)
 
-        return OpenedStudy(manifest, retrieve, self._open_series)
+        return OpenedStudy(manifest, retrieve, self._open_series, self._find_instances)
+
+    async def _find_instances(self, target: TargetResource) -> None:
+        del target
 
     def _open_series(self, uid: SeriesInstanceUid) -> SeriesCopy:
         del uid

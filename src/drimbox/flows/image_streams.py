@@ -20,7 +20,7 @@ async def close(iterator: AsyncIterator[T]) -> None:
 
 async def outgoing(
     instances: AsyncIterator[InstanceStream], identity: OutgoingIdentity
-) -> AsyncIterator[InstanceStream]:
+) -> AsyncGenerator[InstanceStream, None]:
     """Yield the instances as they leave this box (SO.39, SO.41, CO.77)."""
     try:
         async for instance in instances:

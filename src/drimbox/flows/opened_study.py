@@ -3,7 +3,7 @@
 Made by flows/source/serve_study.py and flows/consumer/retrieve_study.py once every check passed.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,21 +12,23 @@ from drimbox.model.access import Caller
 from drimbox.model.manifest import Manifest, ReferencedSeries
 from drimbox.model.retrieval import DicomQuery, InstanceStream, MatchPage, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
-from drimbox.ports.image_cache import SeriesCopy
+from drimbox.ports.image_cache import CachedInstance, SeriesCopy
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedStudy:
-    """The manifest, and two ways to its images.
+    """The manifest, and the ways to its images.
 
     retrieve streams a target of this study, asking for these syntaxes, best first (none: as
     stored). open_series gives the local copy of a series, fetched when there is none. Both give
     instances that carry the patient's INS, uncompressed ones in Explicit VR Little Endian.
+    find_instances gives the copies of all of a target, None unless every one is whole and here.
     """
 
     manifest: Manifest
     retrieve: Callable[[TargetResource, Sequence[TransferSyntaxUid]], AsyncIterator[InstanceStream]]
     open_series: Callable[[SeriesInstanceUid], SeriesCopy]
+    find_instances: Callable[[TargetResource], Awaitable[tuple[CachedInstance, ...] | None]]
 
     def series(self, uid: SeriesInstanceUid) -> ReferencedSeries:
         """Return one series of the manifest.

@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from drimbox.entrypoints.http.dicomweb_representation import cache_headers, strong_etag
 from drimbox.entrypoints.http.dicomweb_request import ImageRequest
+from drimbox.entrypoints.http.dicomweb_whole_files import file_response, multipart_of_files
 from drimbox.entrypoints.http.multipart_answers import file_chunks
 from drimbox.errors import NotAcceptable, NotFound, Unavailable
 from drimbox.flows.image_streams import close
@@ -109,6 +110,9 @@ async def instances_response(asked: ImageRequest) -> Response:
         ranged = await _ranged(asked, accepted)
         if ranged is not None:
             return ranged
+    whole = await _whole_files(asked, accepted)
+    if whole is not None:
+        return whole
     instances = OutgoingInstances(asked, accepted).iterate()
     first = await anext(instances, None)
     if first is None:
@@ -125,6 +129,22 @@ async def instances_response(asked: ImageRequest) -> Response:
     boundary = secrets.token_hex(16)
     headers["Content-Type"] = f'multipart/related; type="application/dicom"; boundary={boundary}'
     return StreamingResponse(_multipart(first, instances, boundary), headers=headers)
+
+
+async def _whole_files(asked: ImageRequest, accepted: AcceptedInstances) -> Response | None:
+    """Return what is on this host's disk already; None where some of it is not, or not as such."""
+    files = await asked.opened.find_instances(asked.target)
+    if not files or not all(accepted.accepts(file.transfer_syntax_uid) for file in files):
+        return None
+    headers = cache_headers(asked.request)
+    if asked.is_of_one_instance:
+        headers["ETag"] = _etag(asked, files[0].transfer_syntax_uid, accepted)
+        if is_same_representation(asked.request.headers.get("if-none-match"), headers["ETag"]):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if accepted.is_multipart:
+        return multipart_of_files(files, headers)
+    headers |= {**_AS_FILE, "Content-Type": _content_type(files[0].transfer_syntax_uid)}
+    return file_response(files[0], headers)
 
 
 async def _ranged(asked: ImageRequest, accepted: AcceptedInstances) -> Response | None:

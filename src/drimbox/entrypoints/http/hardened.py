@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 HEADER_DEADLINE_SECONDS = 10.0
 MAX_HEADER_BYTES = 32 * 1024
+MAX_WAITING_BYTES = 1024 * 1024
 _CLOSE = b"content-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -39,6 +40,8 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # A whole image may wait to be taken: so the next is read while the peer reads this one.
+        transport.set_write_buffer_limits(high=MAX_WAITING_BYTES)
         tls = transport.get_extra_info("ssl_object")
         if isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
             cipher = tls.cipher()

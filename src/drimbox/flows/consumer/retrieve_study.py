@@ -141,7 +141,9 @@ class RetrieveStudy:
             lambda key: self._from_source(context, access_token, study, key),
             self.series_at_once,
         )
-        return OpenedStudy(study.manifest, copies.retrieve, copies.open_for_viewing)
+        return OpenedStudy(
+            study.manifest, copies.retrieve, copies.open_for_viewing, copies.find_instances
+        )
 
     def _from_source(
         self,

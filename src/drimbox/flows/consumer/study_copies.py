@@ -13,7 +13,7 @@ from drimbox.model.manifest import Manifest
 from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
-from drimbox.ports.image_cache import Fidelity, ImageCache, SeriesCopy, SeriesKey
+from drimbox.ports.image_cache import CachedInstance, Fidelity, ImageCache, SeriesCopy, SeriesKey
 from drimbox.standards.dicomweb.exchange_syntaxes import NEVER_LOSSY
 
 MAX_SERIES_AT_ONCE = 4
@@ -48,6 +48,20 @@ class StudyCopies:
     def open_for_viewing(self, uid: SeriesInstanceUid) -> SeriesCopy:
         """Return what is shown: the copy as stored where there is one."""
         return self._find(Fidelity.AS_STORED, uid) or self._open(Fidelity.VIEWING, uid)
+
+    async def find_instances(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
+        """Return the copies as stored of all that is asked for, None unless all are whole."""
+        found: list[CachedInstance] = []
+        for series in self.manifest.series:
+            if target.series_instance_uid not in {None, series.series_instance_uid}:
+                continue
+            copy = self._find(Fidelity.AS_STORED, series.series_instance_uid)
+            if copy is None or copy.version is None:
+                return None
+            if target.sop_instance_uid is not None:
+                return (await copy.get_instance(target.sop_instance_uid),)
+            found += [instance async for instance in copy.instances()]
+        return tuple(found)
 
     async def _open_stored(self, uid: SeriesInstanceUid) -> SeriesCopy:
         """Return what is kept: the copy for viewing will do where nothing was lost."""

@@ -8,32 +8,26 @@
 Handshake, white list and token come before, at the door (entrypoints/http/bearer.py).
 """
 
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from drimbox.errors import DrimboxError, InvalidValue, NotFound, Refused
-from drimbox.flows.image_streams import outgoing
 from drimbox.flows.opened_study import OpenedStudy, check_in_manifest
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.flows.source.search_published import SearchPublished
+from drimbox.flows.source.source_images import SourceImages
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.consent import check_may_consult
 from drimbox.model.publication import Publication, PublicationState
-from drimbox.model.retrieval import DicomQuery, InstanceStream, MatchPage, TargetResource
+from drimbox.model.retrieval import DicomQuery, MatchPage, TargetResource
 from drimbox.model.scopes import Permission, check_scope
 from drimbox.model.uids import (
-    SeriesInstanceUid,
     SopInstanceUid,
     StudyInstanceUid,
-    TransferSyntaxUid,
 )
 from drimbox.ports.audit_repository import AuditRepository
 from drimbox.ports.clock import Clock
-from drimbox.ports.image_cache import ImageCache, SeriesCopy, SeriesKey
-from drimbox.ports.pacs import Pacs
 from drimbox.ports.study_register import StudyRegister
-from drimbox.standards.dicom.outgoing import OutgoingIdentity
 
 _SERVED_STATES = frozenset({PublicationState.PENDING, PublicationState.PUBLISHED})
 
@@ -43,8 +37,7 @@ class ServeStudy:
     """Implements flows.opened_study.ImageService for the Source."""
 
     register: StudyRegister
-    pacs: Pacs
-    cache: ImageCache
+    images: SourceImages
     audit: AuditRepository
     clock: Clock
     allowed_professions: frozenset[str]
@@ -85,7 +78,7 @@ class ServeStudy:
             await self._record(caller, target, error=error)
             raise
         await self._record(caller, target, publication=publication)
-        return self._open(publication)
+        return self.images.open(publication)
 
     async def _authorise(
         self, caller: Caller, target: TargetResource, kos: str | None
@@ -131,23 +124,6 @@ class ServeStudy:
         if publication is None or publication.state not in _SERVED_STATES:
             raise NotFound("no such study")
         return publication
-
-    def _open(self, publication: Publication) -> OpenedStudy:
-        study = publication.study_instance_uid
-        patient = publication.manifest.patient
-        identity = OutgoingIdentity(ins=patient.ins if patient is not None else None)
-
-        def retrieve(
-            target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
-        ) -> AsyncIterator[InstanceStream]:
-            return outgoing(self.pacs.retrieve(target, syntaxes), identity)
-
-        def open_series(series: SeriesInstanceUid) -> SeriesCopy:
-            target = TargetResource(study, series)
-            key = SeriesKey(study, series, identity.ins)
-            return self.cache.open_series(key, lambda: retrieve(target, ()))
-
-        return OpenedStudy(publication.manifest, retrieve, open_series)
 
     async def _record(
         self,

@@ -1,0 +1,127 @@
+"""The images of a published study: from this host's copies, else from the PACS, as they arrive.
+
+every series here           the copies (SO.40)
+asked for a second time     fetched into copies, and served from them while they come
+asked for the first time    straight from the PACS: a disk would only slow the peer down, which
+keeps what it got
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+
+from drimbox.flows.image_streams import outgoing
+from drimbox.flows.opened_study import OpenedStudy
+from drimbox.model.manifest import Manifest
+from drimbox.model.publication import Publication
+from drimbox.model.retrieval import InstanceStream, TargetResource
+from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
+from drimbox.ports.clock import Clock
+from drimbox.ports.image_cache import CachedInstance, ImageCache, SeriesCopy, SeriesKey
+from drimbox.ports.pacs import Pacs
+from drimbox.standards.dicom.outgoing import OutgoingIdentity
+
+REMEMBERED_FOR = timedelta(hours=24)
+MAX_REMEMBERED = 10_000
+SERIES_AT_ONCE = 2
+
+
+@dataclass
+class Consultations:
+    """What was asked for of late; the oldest request is forgotten first.
+
+    kept_from is the request from which on a study or series is kept: 1 keeps it at once.
+    """
+
+    clock: Clock
+    kept_from: int = 2
+    _asked: OrderedDict[TargetResource, tuple[datetime, int]] = field(
+        default_factory=OrderedDict, init=False
+    )
+
+    def note(self, target: TargetResource) -> bool:
+        """Count a request; tell whether what it asks for is to be kept."""
+        now = self.clock.now()
+        last, count = self._asked.pop(target, (now, 0))
+        count = count + 1 if now - last < REMEMBERED_FOR else 1
+        self._asked[target] = now, count
+        while len(self._asked) > MAX_REMEMBERED:
+            self._asked.popitem(last=False)
+        return count >= self.kept_from
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImages:
+    """Opens studies once the rights were checked."""
+
+    pacs: Pacs
+    cache: ImageCache
+    consultations: Consultations
+
+    def open(self, publication: Publication) -> OpenedStudy:
+        """Return the study, ready to be read."""
+        patient = publication.manifest.patient
+        identity = OutgoingIdentity(ins=patient.ins if patient is not None else None)
+        study = _StudyImages(self, publication.manifest, identity)
+        return OpenedStudy(
+            publication.manifest, study.retrieve, study.open_series, study.find_instances
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _StudyImages:
+    images: SourceImages
+    manifest: Manifest
+    identity: OutgoingIdentity
+
+    async def retrieve(
+        self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
+    ) -> AsyncIterator[InstanceStream]:
+        wanted = self._series(target)
+        cache = self.images.cache
+        is_here = all(cache.find_series(self._key(uid)) is not None for uid in wanted)
+        is_whole_series = target.sop_instance_uid is None
+        is_kept = is_whole_series and self.images.consultations.note(target)
+        if not is_here and not is_kept:
+            async with aclosing(self._from_pacs(target, syntaxes)) as instances:
+                async for instance in instances:
+                    yield instance
+            return
+        # The next ones are on their way while one is being sent.
+        coming = iter(wanted)
+        copies = deque(self.open_series(uid) for uid in islice(coming, SERIES_AT_ONCE))
+        while copies:
+            async for instance in copies.popleft().streams(target.sop_instance_uid):
+                yield instance
+            copies.extend(self.open_series(uid) for uid in islice(coming, 1))
+
+    def open_series(self, uid: SeriesInstanceUid) -> SeriesCopy:
+        target = TargetResource(self.manifest.study_instance_uid, uid)
+        return self.images.cache.open_series(self._key(uid), lambda: self._from_pacs(target, ()))
+
+    async def find_instances(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
+        found: list[CachedInstance] = []
+        for uid in self._series(target):
+            copy = self.images.cache.find_series(self._key(uid))
+            if copy is None or copy.version is None:
+                return None
+            if target.sop_instance_uid is not None:
+                return (await copy.get_instance(target.sop_instance_uid),)
+            found += [instance async for instance in copy.instances()]
+        return tuple(found)
+
+    def _from_pacs(
+        self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
+    ) -> AsyncGenerator[InstanceStream, None]:
+        return outgoing(self.images.pacs.retrieve(target, syntaxes), self.identity)
+
+    def _series(self, target: TargetResource) -> list[SeriesInstanceUid]:
+        uids = [series.series_instance_uid for series in self.manifest.series]
+        wanted = target.series_instance_uid
+        return uids if wanted is None else [uid for uid in uids if uid == wanted]
+
+    def _key(self, uid: SeriesInstanceUid) -> SeriesKey:
+        return SeriesKey(self.manifest.study_instance_uid, uid, self.identity.ins)

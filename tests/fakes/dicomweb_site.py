@@ -97,7 +97,7 @@ class DicomwebSite:
         )
         door = DicomwebDoor(authenticate, serve, self._pixels, "http://box/dicom-web")
         self.application = Starlette(
-            routes=dicomweb_routes(door, is_for_peers=False),
+            routes=dicomweb_routes(door),
             exception_handlers=exception_handlers(),
         )
         self._listener = HttpListener(self.application, "127.0.0.1", 0)

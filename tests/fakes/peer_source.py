@@ -66,9 +66,11 @@ async def peer_source(folder: Path) -> AsyncIterator[PeerSource]:
     authentication = PeerAuthentication(
         server.tokens, ProfessionalTokens(PSC, server.provider), boxes
     )
-    door = DicomwebDoor(authentication, serve, pixels, f"https://{SOURCE}/dicom-web")
+    door = DicomwebDoor(
+        authentication, serve, pixels, f"https://{SOURCE}/dicom-web", is_for_peers=True
+    )
     application = Starlette(
-        routes=[*dicomweb_routes(door, is_for_peers=True), *server.routes()],
+        routes=[*dicomweb_routes(door), *server.routes()],
         exception_handlers=exception_handlers(),
     )
     own = box(SOURCE)

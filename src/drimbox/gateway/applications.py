@@ -43,7 +43,7 @@ def browser_application(
     application = Starlette(
         routes=[
             # Routes are tried in this order: what viewers ask for by the hundred comes first.
-            *dicomweb_routes(door, is_for_peers=False),
+            *dicomweb_routes(door),
             # Before those of FHIR: SMART discovery is below /fhir.
             *_oauth(identity.browser_tokens),
             *make_authorize_routes(parts, identity, pages, policy),
@@ -64,10 +64,12 @@ def peer_application(parts: Parts, identity: Identity, images: ImageService) -> 
     assert identity.peer is not None and identity.peer_tokens is not None  # noqa: S101, PT018
     assert parts.settings.peer is not None  # noqa: S101
     base_url = parts.settings.peer.base_url
-    door = DicomwebDoor(identity.peer, images, parts.pixels, f"{base_url}/dicom-web")
+    door = DicomwebDoor(
+        identity.peer, images, parts.pixels, f"{base_url}/dicom-web", is_for_peers=True
+    )
     return Starlette(
         routes=[
-            *dicomweb_routes(door, is_for_peers=True),
+            *dicomweb_routes(door),
             *_oauth(identity.peer_tokens),
             *health_routes(health_door(parts)),
         ],

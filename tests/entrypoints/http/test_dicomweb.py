@@ -131,7 +131,7 @@ async def source(tmp_path: Path) -> AsyncIterator[Source]:
     listener: HttpListener | None = None
     door = DicomwebDoor(authenticate, serve, pixel_workers, "http://box/dicom-web")
     app = Starlette(
-        routes=dicomweb_routes(door, is_for_peers=False),
+        routes=dicomweb_routes(door),
         exception_handlers=exception_handlers(),
     )
     listener = HttpListener(app, "127.0.0.1", 0)

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPMethod
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -19,14 +18,17 @@ from drimbox.entrypoints.http.dicomweb_bulk_data import (
     bulk_data_response,
     pixel_data_response,
 )
+from drimbox.entrypoints.http.dicomweb_capabilities import capabilities_response
 from drimbox.entrypoints.http.dicomweb_frames import frames_response
 from drimbox.entrypoints.http.dicomweb_instances import instances_response
 from drimbox.entrypoints.http.dicomweb_metadata import MetadataRequest, metadata_response
 from drimbox.entrypoints.http.dicomweb_metadata_xml import metadata_xml_response
 from drimbox.entrypoints.http.dicomweb_rendered import rendered_response, thumbnail_response
+from drimbox.entrypoints.http.dicomweb_representation import accept_of
 from drimbox.entrypoints.http.dicomweb_request import ImageRequest
 from drimbox.entrypoints.http.dicomweb_search import SearchDoor, search_routes
-from drimbox.flows.opened_study import ImageService
+from drimbox.entrypoints.http.dicomweb_uri import parse_wado_uri, wado_uri_response
+from drimbox.flows.opened_study import ImageService, OpenedStudy
 from drimbox.model.access import Caller
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
@@ -34,7 +36,6 @@ from drimbox.ports.pixel_worker import PixelWorker
 from drimbox.standards.dicomweb.media_types import DICOM_XML, choose_metadata
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
-_CAPABILITIES = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class DicomwebDoor:
     images: ImageService
     pixels: PixelWorker
     base_url: str
+    is_for_peers: bool = False
 
     async def retrieve(self, request: Request) -> Response:
         """Study, series or instance as DICOM objects (PS3.18 10.4.1.1.1)."""
@@ -72,6 +74,15 @@ class DicomwebDoor:
         frames = request.path_params["frames"]
         return await frames_response(asked.opened, asked.target, frames, asked.ranges, self.pixels)
 
+    async def wado_uri(self, request: Request) -> Response:
+        """One object, named by query parameters (PS3.18 9)."""
+        caller = await self.authenticate(request)
+        asked = parse_wado_uri(request.query_params.multi_items())
+        opened = await self._open(request, caller, asked.target)
+        return await wado_uri_response(
+            asked, ImageRequest(request, opened, asked.target, self.pixels, self.base_url, (), {})
+        )
+
     async def rendered(self, request: Request) -> Response:
         return await rendered_response(await self._ask(request))
 
@@ -80,19 +91,30 @@ class DicomwebDoor:
 
     async def capabilities(self, request: Request) -> Response:
         """What this service does; no token is needed (SO.103, PS3.18 8.9)."""
-        del request
-        return Response(orjson.dumps(_capabilities(self.base_url)), media_type=_CAPABILITIES)
+        return capabilities_response(request, self.base_url, is_for_peers=self.is_for_peers)
 
     async def _ask(self, request: Request) -> ImageRequest:
         """Find out who asks for what, and open it for them."""
         caller = await self.authenticate(request)
         target = _target(request)
+        opened = await self._open(request, caller, target)
+        return ImageRequest(
+            request,
+            opened,
+            target,
+            self.pixels,
+            self.base_url,
+            ranges=accept_of(request),
+            parameters=request.query_params,
+            frames=request.path_params.get("frames"),
+        )
+
+    async def _open(self, request: Request, caller: Caller, target: TargetResource) -> OpenedStudy:
         kos = request.headers.get("kos-sopinstanceuid")
-        opened = await self.images.open_study(caller, target, kos)
-        return ImageRequest(request, opened, target, self.pixels, self.base_url)
+        return await self.images.open_study(caller, target, kos)
 
 
-def dicomweb_routes(door: DicomwebDoor, *, is_for_peers: bool) -> list[BaseRoute]:
+def dicomweb_routes(door: DicomwebDoor) -> list[BaseRoute]:
     """Return the routes of /dicom-web; peers get WADO-RS only."""
     study = "/dicom-web/studies/{study}"
     series = f"{study}/series/{{series}}"
@@ -117,8 +139,11 @@ def dicomweb_routes(door: DicomwebDoor, *, is_for_peers: bool) -> list[BaseRoute
         Route(path, door.capabilities, methods=[HTTPMethod.GET, HTTPMethod.OPTIONS])
         for path in ("/dicom-web", "/dicom-web/")
     ]
-    if is_for_peers:
+    # The reference prototype describes itself below its studies.
+    routes.append(Route("/dicom-web/studies", door.capabilities, methods=[HTTPMethod.OPTIONS]))
+    if door.is_for_peers:
         return routes
+    routes.append(Route("/dicom-web/wado", door.wado_uri))
     return [*search_routes(SearchDoor(door.authenticate, door.images, door.base_url)), *routes]
 
 
@@ -136,24 +161,3 @@ def _target(request: Request) -> TargetResource:
         SeriesInstanceUid(series) if series is not None else None,
         SopInstanceUid(instance) if instance is not None else None,
     )
-
-
-def _capabilities(base_url: str) -> dict[str, object]:
-    return {
-        "service": "DICOMweb",
-        "base": base_url,
-        "resources": {
-            "studies": ["search", "retrieve", "metadata"],
-            "series": ["search", "retrieve", "metadata"],
-            "instances": ["search", "retrieve", "metadata", "rendered"],
-            "frames": ["retrieve", "rendered"],
-        },
-        "mediaTypes": [
-            'multipart/related; type="application/dicom"',
-            "application/dicom",
-            "application/dicom+json",
-            'multipart/related; type="application/octet-stream"',
-            "image/jpeg",
-            "image/png",
-        ],
-    }

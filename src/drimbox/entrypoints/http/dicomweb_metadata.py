@@ -14,7 +14,12 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from drimbox.entrypoints.http.dicomweb_representation import cache_headers, weak_etag
+from drimbox.entrypoints.http.dicomweb_representation import (
+    Representation,
+    answer,
+    cache_headers,
+    weak_etag,
+)
 from drimbox.errors import NotFound
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import TargetResource
@@ -52,7 +57,9 @@ async def metadata_response(asked: Request, request: MetadataRequest) -> Respons
         NotFound: no such instance.
         Unavailable: the images cannot be had.
     """
-    stored = await _stored(request) if request.target.sop_instance_uid is None else None
+    if request.target.sop_instance_uid is not None:
+        return await _instance_response(asked, request)
+    stored = await _stored(request)
     if stored is not None:
         return await _stored_response(asked, stored)
     rows = metadata_rows(request)
@@ -72,6 +79,14 @@ async def metadata_rows(request: MetadataRequest) -> AsyncIterator[bytes]:
             return
         async for row in copy.metadata_rows(url):
             yield row
+
+
+async def _instance_response(asked: Request, request: MetadataRequest) -> Response:
+    row = await anext(metadata_rows(request), None)
+    if row is None:
+        raise NotFound("no instance")
+    octets = b"[" + row + b"]"
+    return answer(asked, Representation(octets, DICOM_JSON, weak_etag(octets)))
 
 
 async def _stored(request: MetadataRequest) -> SeriesMetadata | None:

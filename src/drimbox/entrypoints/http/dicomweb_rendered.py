@@ -63,9 +63,8 @@ async def rendered_response(asked: ImageRequest) -> Response:
     if not asked.is_of_one_instance:
         return await _many(asked)
     instance = await asked.instance()
-    has_frames = "frames" in asked.request.path_params
     if instance.transfer_syntax_uid in VIDEO_MEDIA_TYPE_OF:
-        if has_frames:
+        if asked.frames is not None:
             raise NotAcceptable("a video is drawn as a whole")
         return await _video(asked, instance)
     if is_document(instance.sop_class_uid):
@@ -84,11 +83,11 @@ async def thumbnail_response(asked: ImageRequest) -> Response:
         NotAcceptable: no picture, or none in an accepted media type.
     """
     image_format, _ = choose_image_format(asked.ranges, is_single=True, is_multipart=False)
-    rendering = parse_thumbnail(asked.request.query_params, image_format)
+    rendering = parse_thumbnail(asked.parameters, image_format)
     instance = await (asked if asked.is_of_one_instance else _representative(asked)).instance()
     if instance.transfer_syntax_uid in VIDEO_MEDIA_TYPE_OF:
         raise NotAcceptable("a video has no picture of its own")
-    numbers = parse_frame_list(asked.request.path_params.get("frames", "1"))
+    numbers = parse_frame_list(asked.frames or "1")
     if len(numbers) != 1:
         raise InvalidValue("frames", "one frame")
     return await _picture(asked, instance, replace(rendering, frame=numbers[0]))
@@ -96,12 +95,12 @@ async def thumbnail_response(asked: ImageRequest) -> Response:
 
 async def _frames(asked: ImageRequest, instance: CachedInstance) -> Response:
     """Return one frame, or the list, or all where parts are asked for."""
-    listed = asked.request.path_params.get("frames")
+    listed = asked.frames
     numbers = parse_frame_list(listed) if listed is not None else [1]
     image_format, is_multipart = choose_image_format(
         asked.ranges, is_single=len(numbers) == 1, is_multipart=True
     )
-    rendering = parse_rendering(asked.request.query_params, image_format)
+    rendering = parse_rendering(asked.parameters, image_format)
     if not is_multipart:
         return await _picture(asked, instance, replace(rendering, frame=numbers[0]))
     if listed is None:
@@ -115,7 +114,7 @@ async def _many(asked: ImageRequest) -> Response:
     image_format, is_multipart = choose_image_format(
         asked.ranges, is_single=True, is_multipart=True
     )
-    rendering = parse_rendering(asked.request.query_params, image_format)
+    rendering = parse_rendering(asked.parameters, image_format)
     if not is_multipart:
         instance = await _representative(asked).instance()
         return await _picture(asked, instance, rendering)
@@ -151,7 +150,7 @@ async def _picture(asked: ImageRequest, instance: CachedInstance, rendering: Ren
     drawn = await asked.pixels.render(instance.path, rendering)
     etag = weak_etag(instance.sop_instance_uid.encode(), repr(rendering).encode())
     representation = Representation(drawn, rendering.format.value, etag)
-    return answer(asked.request, representation, warnings_about(asked.request.query_params))
+    return answer(asked.request, representation, warnings_about(asked.parameters))
 
 
 async def _video(asked: ImageRequest, instance: CachedInstance) -> Response:
@@ -211,4 +210,4 @@ def _order(instance: ReferencedInstance) -> int:
 
 
 def _headers(asked: ImageRequest) -> dict[str, str]:
-    return {**cache_headers(asked.request), **warnings_about(asked.request.query_params)}
+    return {**cache_headers(asked.request), **warnings_about(asked.parameters)}

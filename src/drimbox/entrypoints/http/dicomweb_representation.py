@@ -1,6 +1,6 @@
 """One representation on its way out: what is acceptable, validators, content coding, caching.
 
-Caching (decision 0014): whoever shows a bearer token is a program, which may keep what it got and
+Caching (decision 18): whoever shows a bearer token is a program, which may keep what it got and
 ask again with its ETag (`private, no-cache`); a browser with a session cookie stores nothing, for
 its disk outlives the sign-out on a shared workstation (threat V3).
 """

@@ -1,11 +1,10 @@
 """One request for what is below /dicom-web/studies, once its caller may have it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from drimbox.entrypoints.http.dicomweb_representation import accept_of
 from drimbox.errors import NotFound
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import TargetResource
@@ -17,22 +16,21 @@ from drimbox.standards.dicomweb.media_types import MediaRange
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """base_url is that of the listener's /dicom-web."""
+    """What is asked for, whether the path or a WADO-URI said it.
+
+    ranges are what the caller accepts, best first; parameters say how to draw; frames is the list
+    of frames, None where the instance as a whole is meant. base_url is that of the listener's
+    /dicom-web.
+    """
 
     request: Request
     opened: OpenedStudy
     target: TargetResource
     pixels: PixelWorker
     base_url: str
-
-    @property
-    def ranges(self) -> tuple[MediaRange, ...]:
-        """What the caller accepts, best first.
-
-        Raises:
-            InvalidValue: an Accept that is none.
-        """
-        return accept_of(self.request)
+    ranges: Sequence[MediaRange]
+    parameters: Mapping[str, str]
+    frames: str | None = None
 
     @property
     def is_of_one_instance(self) -> bool:

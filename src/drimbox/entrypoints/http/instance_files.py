@@ -24,6 +24,7 @@ from drimbox.standards.dicom.frame_index import find_fragments
 from drimbox.standards.dicom.metadata import MetadataReader
 
 _HEADER_BYTES = 64 * 1024
+_ROWS, _COLUMNS = 0x00280010, 0x00280011
 _LARGEST_AT_ONCE = 4 * 1024 * 1024
 
 
@@ -39,6 +40,18 @@ class InstanceHeader:
         """Number of Frames, 1 where it is not said or no number."""
         text = self.text(tags.NUMBER_OF_FRAMES)
         return max(int(text), 1) if text.isdigit() and len(text) < 8 else 1
+
+    @property
+    def rows(self) -> int:
+        return self._unsigned(_ROWS)
+
+    @property
+    def columns(self) -> int:
+        return self._unsigned(_COLUMNS)
+
+    def _unsigned(self, tag: int) -> int:
+        value = self.data_set.get(tag, ("", b""))[1]
+        return int.from_bytes(value[:2], "little") if isinstance(value, bytes) else 0
 
     def text(self, tag: int) -> str:
         """Return a value of ASCII letters, "" where there is none."""

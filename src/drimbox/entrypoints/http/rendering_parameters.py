@@ -9,8 +9,6 @@ annotation, iccprofile                  told not to be done, by a Warning
 import math
 from collections.abc import Mapping, Sequence
 
-from starlette.datastructures import QueryParams
-
 from drimbox.errors import InvalidValue, NotAcceptable
 from drimbox.ports.pixel_worker import ImageFormat, Rendering, SourceRegion, WindowShape
 from drimbox.standards.dicomweb.media_types import MULTIPART, MediaRange, Offer, choose
@@ -23,7 +21,7 @@ _LARGEST_REGION = 2**31
 _NOT_DONE = {"annotation": frozenset[str](), "iccprofile": frozenset({"no"})}
 
 
-def parse_rendering(parameters: QueryParams, image_format: ImageFormat) -> Rendering:
+def parse_rendering(parameters: Mapping[str, str], image_format: ImageFormat) -> Rendering:
     """Read how frame 1 shall be drawn; the caller puts the frame in.
 
     Raises:
@@ -41,7 +39,7 @@ def parse_rendering(parameters: QueryParams, image_format: ImageFormat) -> Rende
     )
 
 
-def parse_thumbnail(parameters: QueryParams, image_format: ImageFormat) -> Rendering:
+def parse_thumbnail(parameters: Mapping[str, str], image_format: ImageFormat) -> Rendering:
     """Read how large a thumbnail shall be (PS3.18 10.4.1.1.4); 200 pixels unless said.
 
     Raises:
@@ -70,7 +68,7 @@ def choose_image_format(
     return ImageFormat(offer.media_type), False
 
 
-def warnings_about(parameters: QueryParams) -> Mapping[str, str]:
+def warnings_about(parameters: Mapping[str, str]) -> Mapping[str, str]:
     """Return the Warning header about what is asked for and not done (PS3.18 8.3.5.1)."""
     texts = [
         f"The {name} parameter is not supported."

@@ -32,6 +32,7 @@ from drimbox.entrypoints.http.contextual_call import (
 )
 from drimbox.entrypoints.http.document_page import DocumentPage
 from drimbox.entrypoints.http.documents import DocumentsDoor, document_routes
+from drimbox.entrypoints.http.downloads import DownloadsDoor, download_routes
 from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
 from drimbox.entrypoints.http.pages import STATIC_PATH, Pages, static_files
 from drimbox.entrypoints.http.problems import problem_handler
@@ -45,6 +46,7 @@ from drimbox.errors import DrimboxError
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
+from drimbox.flows.consumer.download_studies import DownloadStudies
 from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
@@ -135,6 +137,9 @@ class ConsultationSite:
             self.identifiers,
             self.use_session,
             ExportSyntaxes(self.transcoder, self.syntax_rules),
+        )
+        self.download_studies = DownloadStudies(
+            self.images, self.import_studies.syntaxes, self.trail, self.clock, self.identifiers
         )
         self.confirm_patient = ConfirmPatient(
             self.contexts, self.sessions, self.clock, self.situations
@@ -228,6 +233,7 @@ class ConsultationSite:
         viewer_documents = ViewerDocumentsDoor(self.confirm_patient, view_study, document_page)
         routes = [
             *contextual_call_routes(call_door, path="/drim"),
+            *download_routes(DownloadsDoor(self.confirm_patient, self.download_studies), signed_in),
             *export_routes(ExportsDoor(self.confirm_patient, self.import_studies), signed_in),
             *document_routes(documents, signed_in),
             *consultation_routes(consultation, signed_in),

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from drimbox.errors import DrimboxError, NotAcceptable, NotFound
+from drimbox.errors import DrimboxError, NotAcceptable, NotFound, Unavailable
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.access import Caller
@@ -32,6 +32,7 @@ class FakeImageService:
     data_sets: dict[SopInstanceUid, bytes] = field(default_factory=dict)
     sop_classes: dict[SopInstanceUid, SopClassUid] = field(default_factory=dict)
     failure: DrimboxError | None = None
+    fails_after: int | None = None
     opened: list[TargetResource] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
 
@@ -53,9 +54,13 @@ class FakeImageService:
             wanted: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
         ) -> AsyncIterator[InstanceStream]:
             del wanted, syntaxes
+            given = 0
             for series in manifest.series:
                 for instance in series.instances:
+                    if given == self.fails_after:
+                        raise Unavailable("Source box")
                     yield self._stream(instance.sop_instance_uid)
+                    given += 1
 
         return OpenedStudy(manifest, retrieve, self._open_series, self._find_instances)
 

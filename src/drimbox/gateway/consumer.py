@@ -14,6 +14,7 @@ from drimbox.entrypoints.http.contextual_call import (
 )
 from drimbox.entrypoints.http.document_page import DocumentPage
 from drimbox.entrypoints.http.documents import DocumentsDoor, document_routes
+from drimbox.entrypoints.http.downloads import DownloadsDoor, download_routes
 from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
@@ -33,7 +34,7 @@ from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.consumer.view_study import ViewStudy
 from drimbox.flows.recent_accesses import RecentAccesses
-from drimbox.gateway.exports import make_import_studies
+from drimbox.gateway.exports import make_download_studies, make_import_studies
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 from drimbox.model.patient import InsAuthority
@@ -87,6 +88,9 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         ),
         # Before /consultation/{context}: /consultation/exports is not a context.
         *export_routes(ExportsDoor(confirm, import_studies), signed_in),
+        *download_routes(
+            DownloadsDoor(confirm, make_download_studies(parts, import_studies)), signed_in
+        ),
         *document_routes(DocumentsDoor(confirm, read_documents, document_page, pages), signed_in),
         *consultation_routes(consultation, signed_in),
         *viewer_document_routes(ViewerDocumentsDoor(confirm, view_study, document_page), signed_in),

@@ -4,6 +4,7 @@ from drimbox.adapters.pacs_dicomweb.stow import StowStorage
 from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
 from drimbox.adapters.pixel_worker_process.instance_transcoder import FileTranscoder
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
+from drimbox.flows.consumer.download_studies import DownloadStudies
 from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
@@ -44,6 +45,17 @@ def make_import_studies(
                 for one in destinations
             },
         ),
+    )
+
+
+def make_download_studies(parts: Parts, exports: ImportStudies) -> DownloadStudies:
+    """Make the flow of downloads, which brings images into a syntax as exports do."""
+    return DownloadStudies(
+        images=exports.images,
+        syntaxes=exports.syntaxes,
+        audit=exports.audit,
+        clock=parts.clock,
+        identifiers=parts.identifiers,
     )
 
 

@@ -159,6 +159,8 @@ function showBar() {
   bar.hidden = picked.size === 0;
   const text = picked.size > 1 ? "examens sélectionnés" : "examen sélectionné";
   document.getElementById("export-count").textContent = `${picked.size} ${text}`;
+  const studies = new URLSearchParams([...picked].map((study) => ["study", study]));
+  document.getElementById("download").href = `${root}/studies.zip?${studies}`;
 }
 
 async function requestExport(event) {

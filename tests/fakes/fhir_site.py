@@ -17,10 +17,13 @@ from tests.fakes.judged_answers import judged
 from tests.fakes.manifests import made_up_manifest, made_up_series
 from tests.fakes.publications import NOON
 
+from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.fhir import FhirDoor, fhir_routes
+from drimbox.entrypoints.http.fhir_edge import FhirEdge
 from drimbox.entrypoints.http.fhir_reads import FhirReads
 from drimbox.entrypoints.http.fhir_search import FhirSearch
+from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.errors import NotAuthenticated
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
@@ -42,6 +45,7 @@ from drimbox.standards.xds.document_entry import encode_document_entry
 from drimbox.standards.xds.submit_objects import start_submission
 
 FHIR = "https://box.test/fhir"
+ORIGIN = "https://app.example"
 FACTS = ServiceFacts(
     FHIR,
     "https://box.test/dicom-web",
@@ -97,6 +101,9 @@ class FhirSite:
     register: FakeStudyRegister = field(default_factory=FakeStudyRegister)
     callers: dict[str, Caller] = field(default_factory=dict)
     trusted_space: FakeTrustedSpace = field(default_factory=FakeTrustedSpace)
+    requests_a_minute: int = 100_000
+    is_strict: bool = False
+    serves_superseded: bool = False
 
     def __post_init__(self) -> None:
         self.consultation = ConsultationSite(self.folder)
@@ -137,14 +144,21 @@ class FhirSite:
         return self._door(RegisterRecords(self.register, self.patient_ids))
 
     def _door(self, service: FhirService) -> FhirDoor:
-        reading = ReadFhir(service, self.audit, self.clock)
+        reading = ReadFhir(service, self.audit, self.clock, self.serves_superseded)
         search = FhirSearch(reading, PageSeal(b"k" * 64), self.clock, FACTS)
-        return FhirDoor(self._authenticate, FhirReads(reading, FACTS), search)
+        return FhirDoor(
+            self._authenticate,
+            FhirReads(reading, FACTS),
+            search,
+            RequestLimit(self.clock, self.requests_a_minute),
+            self.is_strict,
+        )
 
     def _client(self, service: FhirService, bearer: str) -> TestClient:
         routes = fhir_routes(self._door(service))
         app = Starlette(routes=routes, exception_handlers=exception_handlers())
-        client = TestClient(app, base_url="https://box.test", raise_server_exceptions=True)
+        edge = CrossOrigin(FhirEdge(app), CrossOriginPolicy(frozenset({ORIGIN})))
+        client = TestClient(edge, base_url="https://box.test", raise_server_exceptions=True)
         client.headers["Authorization"] = f"Bearer {bearer}"
         return judged(client)
 

@@ -35,6 +35,7 @@ Description: "Codes stables des OperationOutcome. E200 est le code de la spécif
 * #dmp-absent "Aucun DMP pour ce patient"
 * #dmp-closed "DMP fermé"
 * #document-gone "Document remplacé ou retiré"
+* #insufficient-scope "Le jeton ne donne pas ce droit (scope)"
 * #internal "Erreur interne"
 * #invalid-value "Valeur non admise"
 * #kos-unreadable "Réponse partielle : un manifeste n'a pas pu être lu"
@@ -53,4 +54,5 @@ Description: "Codes stables des OperationOutcome. E200 est le code de la spécif
 * #refused "Droit manquant"
 * #too-large "Demande trop volumineuse"
 * #too-many "Réponse partielle : affinez la recherche"
+* #too-many-requests "Trop de demandes en peu de temps"
 * #unsupported-content "Type de contenu non accepté"

@@ -28,7 +28,6 @@ Result = TypeVar("Result")
 
 # ITI-68 retrieves either form of a document; a Provenance tells where an ImagingStudy comes from.
 _OTHER_FORM_OF = {"Bundle": "Binary", "Provenance": "ImagingStudy"}
-_GONE = frozenset({AvailabilityStatus.DEPRECATED, AvailabilityStatus.DELETED})
 
 
 class DocumentGone(NotFound):
@@ -45,20 +44,22 @@ class Answer(Generic[Record]):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, for the trail: `ImagingStudy`, and the query or id as asked."""
+    """What is asked, for the trail: `ImagingStudy`, the query or id as asked, the request's id."""
 
     resource: str
     permission: Permission
     query: bytes = b""
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFhir:
-    """One for each function of the box."""
+    """serves_superseded gives the octets of what was replaced, which MHD would call gone (D16)."""
 
     service: FhirService
     audit: AuditRepository
     clock: Clock
+    serves_superseded: bool = False
 
     async def search_records(
         self,
@@ -160,11 +161,16 @@ class ReadFhir:
 
         async def work() -> ImagingRecord:
             record = await self._document(caller, identifier, needs_study=True)
-            if record.document.status in _GONE:
+            if self._is_gone(record):
                 raise DocumentGone("the document was replaced or withdrawn")
             return _read(record)
 
         return await self._traced(caller, request, work, lambda record: (record.subject,))
+
+    def _is_gone(self, record: ImagingRecord) -> bool:
+        is_superseded = record.document.status is AvailabilityStatus.DEPRECATED
+        is_withdrawn = record.document.status is AvailabilityStatus.DELETED
+        return is_withdrawn or (is_superseded and not self.serves_superseded)
 
     async def _document(
         self, caller: Caller, identifier: str, *, needs_study: bool
@@ -247,6 +253,7 @@ class ReadFhir:
                 consent=caller.context.consent.value if caller.context else None,
                 description=f"{action}: {error}" if error else action,
                 query=request.query or None,
+                request_id=request.request_id,
             )
         )
 

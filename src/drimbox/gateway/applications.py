@@ -6,8 +6,10 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
+from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
 from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
+from drimbox.entrypoints.http.fhir_edge import FhirEdge
 from drimbox.entrypoints.http.health import HealthDoor, health_routes
 from drimbox.entrypoints.http.metrics import Metrics
 from drimbox.entrypoints.http.oauth import oauth_routes
@@ -56,7 +58,8 @@ def browser_application(
         ],
         exception_handlers=exception_handlers(pages.answer),
     )
-    return SecurityHeaders(application, policy)
+    origins = CrossOriginPolicy(frozenset(settings.fhir.allowed_origins))
+    return SecurityHeaders(CrossOrigin(FhirEdge(application), origins), policy)
 
 
 def peer_application(parts: Parts, identity: Identity, images: ImageService) -> ASGIApp:

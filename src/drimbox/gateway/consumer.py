@@ -1,6 +1,7 @@
 """The Consommatrice: contextual call, exams of the DMP, images of the Sources, exports."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from starlette.routing import BaseRoute
@@ -102,8 +103,9 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
 def _make_find_prior_studies(
     parts: Parts, dmp: ConsultDmp, retrieved: RetrievedStudies
 ) -> FindPriorStudies:
+    lifetime = timedelta(seconds=parts.settings.fhir.dmp_list_seconds)
     return FindPriorStudies(
-        documents=ListDocuments(dmp, KeptLists(parts.clock)),
+        documents=ListDocuments(dmp, KeptLists(parts.clock, lifetime)),
         manifests=ReadManifests(dmp, retrieved),
         modality_system=parts.settings.dmp.modality_code_system,
         region_system=parts.settings.dmp.region_code_system,

@@ -14,6 +14,7 @@ from drimbox.entrypoints.http.fhir_contextual_call import (
 )
 from drimbox.entrypoints.http.fhir_reads import FhirReads
 from drimbox.entrypoints.http.fhir_search import FhirSearch
+from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
 from drimbox.flows.read_fhir import ReadFhir
@@ -62,12 +63,15 @@ def make_fhir_routes(
     sealing = load_sealing(parts.settings.storage.key_file)
     service = _service(parts, sealing, consumer)
     base_url = parts.settings.browser.base_url
-    reading = ReadFhir(service, parts.stores.audit, parts.clock)
+    settings = parts.settings.fhir
+    reading = ReadFhir(service, parts.stores.audit, parts.clock, settings.serve_superseded)
     facts = ServiceFacts(
         fhir_url=base_url + PREFIX,
         dicomweb_url=f"{base_url}/dicom-web",
         token_url=base_url + TOKEN_PATH,
         version=version("drimbox"),
+        allows_cors=bool(settings.allowed_origins),
+        opens_contexts=consumer is not None,
         structures=tuple(
             Structure(e.identifier, e.name) for e in parts.settings.dmp.establishments
         ),
@@ -78,7 +82,13 @@ def make_fhir_routes(
         clock=parts.clock,
         facts=facts,
     )
-    door = FhirDoor(identity.browser, FhirReads(reading, facts), search)
+    door = FhirDoor(
+        authenticate=identity.browser,
+        reads=FhirReads(reading, facts),
+        search=search,
+        limit=RequestLimit(parts.clock, settings.requests_a_minute),
+        is_strict=settings.iua_strict_401,
+    )
     calls = _contextual_call(parts, identity, consumer) if consumer is not None else []
     return [*calls, *fhir_routes(door)]
 

@@ -37,7 +37,8 @@ class AuditEvent:
     """One event. Identities are allowed here and nowhere else outside the model.
 
     user is the professional's national id, the RIS or the peer's DN; patient_id the CX of the INS;
-    study and document are UIDs; description goes to EventOutcomeDescription.
+    study and document are UIDs; description goes to EventOutcomeDescription. request_id is the
+    X-Request-Id of an HTTP request.
     """
 
     action: AuditAction
@@ -54,6 +55,7 @@ class AuditEvent:
     consent: str | None = None
     description: str = ""
     query: bytes | None = None
+    request_id: str = ""
 
     def __repr__(self) -> str:
         return f"AuditEvent({self.action.value}, {self.outcome.name})"

@@ -35,6 +35,10 @@ OF_TRANSACTION = {
 }
 
 
+class ScopeMissing(Refused):
+    """A token that holds, and does not let its bearer do this (RFC 6750, insufficient_scope)."""
+
+
 class Permission(Enum):
     """SMART v2: r reads one, s searches."""
 
@@ -100,11 +104,11 @@ def check_scope(scopes: Collection[str], resource: str, permission: Permission) 
     DICOMweb goes with ImagingStudy: a bearer that may read the study may fetch its images.
 
     Raises:
-        Refused: none does.
+        ScopeMissing: none does.
     """
     known = (parse_scope(word) for word in scopes)
     if not any(scope.gives(resource, permission) for scope in known if scope is not None):
-        raise Refused(f"no scope gives {permission.name.lower()} on {resource}")
+        raise ScopeMissing(f"no scope gives {permission.name.lower()} on {resource}")
 
 
 def narrow(

@@ -21,6 +21,7 @@ from drimbox.settings.partners import (
     DmpSettings,
     Environment,
     ExportDestination,
+    FhirSettings,
     MllpSettings,
     OAuthSettings,
     OpenIdProviderSettings,
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     peer_client: TlsFiles
     peer_retrieval: PeerRetrievalSettings = PeerRetrievalSettings()
     oauth: OAuthSettings
+    fhir: FhirSettings = FhirSettings()
     contextual_call: ContextualCallSettings = ContextualCallSettings()
     export_destinations: tuple[ExportDestination, ...] = ()
 

@@ -298,6 +298,21 @@ class ContextualCallSettings(Section):
     frame_ancestors: tuple[str, ...] = ()
 
 
+class FhirSettings(Section):
+    """The FHIR facade.
+
+    allowed_origins are those of pages that may call it from a browser, and our DICOMweb and token
+    endpoint with it. serve_superseded gives the octets of a document that was replaced, which MHD
+    would call gone. dmp_list_seconds is how long an answer of the DMP serves the same program.
+    """
+
+    allowed_origins: tuple[str, ...] = ()
+    iua_strict_401: bool = False
+    serve_superseded: bool = False
+    requests_a_minute: int = Field(default=12_000, ge=1)
+    dmp_list_seconds: float = Field(default=30, ge=0, le=300)
+
+
 class OAuthClientSettings(Section):
     """A FHIR client of the site: its public JWK set, and the scopes it may have.
 

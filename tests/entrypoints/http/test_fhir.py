@@ -108,7 +108,7 @@ def test_without_consent_nothing_leaves_the_box(
 def test_who_may_not_is_told_so(site: FhirSite, bearer: str, status: int, code: str) -> None:
     answer = site.consumer(bearer).get("/fhir/ImagingStudy")
     assert (answer.status_code, _code(answer.json())) == (status, code)
-    assert answer.headers["www-authenticate"].startswith("Bearer ")
+    assert ("www-authenticate" in answer.headers) is (status == 401)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.fhir_reads import FhirReads, PublicReads
-from drimbox.entrypoints.http.fhir_search import FhirSearch
+from drimbox.entrypoints.http.fhir_search import FhirSearch, owner_of
+from drimbox.entrypoints.http.request_limit import RequestLimit
+from drimbox.errors import NotAuthenticated
 from drimbox.model.access import Caller
+from drimbox.model.scopes import ScopeMissing
 from drimbox.standards.fhir.capability_statement import encode_capability_statement
 from drimbox.standards.fhir.definitions import definitions
 from drimbox.standards.fhir.surface import SURFACE, OfferedResource
@@ -28,11 +31,16 @@ PREFIX = "/fhir"
 
 @dataclass(frozen=True, slots=True)
 class FhirDoor:
-    """authenticate tells who calls; reads and search answer."""
+    """authenticate tells who calls; reads and search answer.
+
+    is_strict: a token without the scope is answered as IUA wants it, 401, and not 403 (D4).
+    """
 
     authenticate: Authenticate
     reads: FhirReads
     search: FhirSearch
+    limit: RequestLimit
+    is_strict: bool = False
 
 
 def fhir_routes(door: FhirDoor) -> list[BaseRoute]:
@@ -61,7 +69,14 @@ def _guarded_routes(door: FhirDoor, offered: OfferedResource) -> Iterator[BaseRo
 
 def _guarded(door: FhirDoor, handler: Handler) -> Endpoint:
     async def handle(request: Request) -> Response:
-        return await handler(request, await door.authenticate(request))
+        caller = await door.authenticate(request)
+        door.limit.take(owner_of(caller))
+        try:
+            return await handler(request, caller)
+        except ScopeMissing as error:
+            if not door.is_strict:
+                raise
+            raise NotAuthenticated(str(error), error="insufficient_scope") from error
 
     return handle
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from drimbox.entrypoints.http.fhir_formats import Format, format_of, resource_response
 from drimbox.entrypoints.http.problems import problem_headers
+from drimbox.entrypoints.http.request_limit import TooManyRequests
 from drimbox.errors import (
     Conflict,
     ConsentMissing,
@@ -33,6 +34,7 @@ from drimbox.errors import (
 )
 from drimbox.flows.read_fhir import DocumentGone
 from drimbox.model.contextual_call import MalformedCall
+from drimbox.model.scopes import ScopeMissing
 from drimbox.standards.fhir.operation_outcome import Issue, Severity, encode_outcome
 from drimbox.standards.fhir.search import InvalidSearch
 from drimbox.standards.fhir.search_page import PageExpired
@@ -95,6 +97,18 @@ FHIR_ANSWER_TO: Mapping[type[DrimboxError], FhirAnswer] = MappingProxyType(
         Refused: FhirAnswer(
             HTTPStatus.FORBIDDEN, "forbidden", "refused", "Ce droit manque à l'appelant."
         ),
+        ScopeMissing: FhirAnswer(
+            HTTPStatus.FORBIDDEN,
+            "forbidden",
+            "insufficient-scope",
+            "Le jeton ne donne pas ce droit (scope).",
+        ),
+        TooManyRequests: FhirAnswer(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "throttled",
+            "too-many-requests",
+            "Trop de demandes en peu de temps : réessayez un peu plus tard.",
+        ),
         ConsentMissing: FhirAnswer(
             HTTPStatus.FORBIDDEN,
             "forbidden",
@@ -155,8 +169,10 @@ def fhir_error(request: Request, error: DrimboxError) -> Response:
     """Answer an error by this door's table."""
     answer = answer_to(error)
     headers = problem_headers(error)
-    if answer.status is HTTPStatus.FORBIDDEN and not isinstance(error, ConsentMissing):
+    if isinstance(error, ScopeMissing):
         headers["WWW-Authenticate"] = _INSUFFICIENT
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_seconds)
     return outcome_response(request, answer.status, _issues(error, answer), headers)
 
 

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
+from drimbox.entrypoints.http.fhir_edge import request_id_of
 from drimbox.entrypoints.http.fhir_formats import (
     PRIVATE,
     accepts_resource,
@@ -61,25 +62,25 @@ class FhirReads:
             query = RecordQuery(studies=(StudyInstanceUid(identifier),))
         except InvalidValue:
             raise NotFound("no such study") from None
-        record = await self.reading.get_record(caller, _asked("ImagingStudy", identifier), query)
+        record = await self.reading.get_record(caller, _asked(request, "ImagingStudy"), query)
         resource = encode_imaging_study(record, self.facts.dicomweb_url)
         return _versioned(request, resource, record)
 
     async def document_reference(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
-        asked = _asked("DocumentReference", identifier)
+        asked = _asked(request, "DocumentReference")
         record = await self.reading.get_document(caller, asked, identifier)
         resource = encode_document_reference(record, self.facts.fhir_url)
         return _versioned(request, resource, record)
 
     async def patient(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
-        subject = await self.reading.get_patient(caller, _asked("Patient", identifier), identifier)
+        subject = await self.reading.get_patient(caller, _asked(request, "Patient"), identifier)
         return resource_response(encode_patient(subject), format_of(request))
 
     async def endpoint(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
-        sources = await self.reading.find_sources(caller, _asked("Endpoint", identifier))
+        sources = await self.reading.find_sources(caller, _asked(request, "Endpoint"))
         for source in sources:
             endpoint = WadoEndpoint(self.facts.dicomweb_url, source)
             if endpoint.identifier == identifier:
@@ -89,7 +90,7 @@ class FhirReads:
     async def organization(self, request: Request, caller: Caller) -> Response:
         """Return an establishment of this box, else who runs a Source of this patient's exams."""
         identifier = request.path_params["id"]
-        asked = _asked("Organization", identifier)
+        asked = _asked(request, "Organization")
         known = {structure_organization_id(s): encode_structure(s) for s in self.facts.structures}
         sources: tuple[ImageSource, ...] = ()
         if identifier in known:
@@ -104,7 +105,7 @@ class FhirReads:
 
     async def device(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
-        await self.reading.check_read(caller, _asked("Device", identifier))
+        await self.reading.check_read(caller, _asked(request, "Device"))
         if identifier != DEVICE_ID:
             raise NotFound("no such device")
         device = encode_device(self.facts.version, self.facts.creator)
@@ -112,7 +113,7 @@ class FhirReads:
 
     async def provenance(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
-        asked = _asked("Provenance", identifier)
+        asked = _asked(request, "Provenance")
         record = await self.reading.get_document(caller, asked, identifier, needs_study=True)
         if record.is_derived:
             raise NotFound("no such provenance")
@@ -121,7 +122,7 @@ class FhirReads:
     async def bundle(self, request: Request, caller: Caller) -> Response:
         """Return the FHIR manifest of a KOS (MADO)."""
         identifier = request.path_params["id"]
-        record = await self.reading.get_content(caller, _asked("Bundle", identifier), identifier)
+        record = await self.reading.get_content(caller, _asked(request, "Bundle"), identifier)
         if not record.is_derived:
             raise NotFound("no such manifest")
         facts = self.facts
@@ -131,7 +132,7 @@ class FhirReads:
     async def binary(self, request: Request, caller: Caller) -> Response:
         """Return the KOS: its octets, or a Binary where a resource is asked for (ITI-68)."""
         identifier = request.path_params["id"]
-        record = await self.reading.get_content(caller, _asked("Binary", identifier), identifier)
+        record = await self.reading.get_content(caller, _asked(request, "Binary"), identifier)
         if record.study is None or record.is_derived:
             raise NotFound("no such document")
         content, mime_type = record.study.kos, record.document.mime_type
@@ -182,8 +183,9 @@ def _public(request: Request, resource: Json) -> Response:
     return resource_response(resource, format_of(request), headers=headers)
 
 
-def _asked(resource: str, identifier: str) -> Asked:
-    return Asked(resource, Permission.READ, identifier[:64].encode())
+def _asked(request: Request, resource: str) -> Asked:
+    identifier = request.path_params["id"][:64].encode()
+    return Asked(resource, Permission.READ, identifier, request_id_of(request))
 
 
 def _versioned(request: Request, resource: Json, record: ImagingRecord) -> Response:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from drimbox.entrypoints.http.fhir_edge import request_id_of
 from drimbox.entrypoints.http.fhir_formats import format_of, resource_response
 from drimbox.entrypoints.http.fhir_includes import Includes
 from drimbox.entrypoints.http.fhir_requests import is_strict, search_pairs
@@ -82,7 +83,11 @@ class FhirSearch:
         asked = await self._read(request, caller, IMAGING_STUDY)
         search = asked.search
         answer = await self.reading.search_records(
-            caller, self._trail(search), search, imaging_study_query(search), asked.position
+            caller,
+            self._trail(request, search),
+            search,
+            imaging_study_query(search),
+            asked.position,
         )
         has_series = needs_series(search.summary, search.elements)
         matches = [
@@ -96,7 +101,11 @@ class FhirSearch:
         asked = await self._read(request, caller, DOCUMENT_REFERENCE)
         search = asked.search
         answer = await self.reading.search_records(
-            caller, self._trail(search), search, document_reference_query(search), asked.position
+            caller,
+            self._trail(request, search),
+            search,
+            document_reference_query(search),
+            asked.position,
         )
         matches = [encode_document_reference(r, self.facts.fhir_url) for r in answer.page.matches]
         included = self._includes(asked).records(answer.page.matches)
@@ -105,13 +114,13 @@ class FhirSearch:
     async def patients(self, request: Request, caller: Caller) -> Response:
         asked = await self._read(request, caller, PATIENT)
         answer = await self.reading.search_patients(
-            caller, self._trail(asked.search), asked.search, asked.position
+            caller, self._trail(request, asked.search), asked.search, asked.position
         )
         return self._answer(request, asked, answer, map(encode_patient, answer.page.matches))
 
     async def endpoints(self, request: Request, caller: Caller) -> Response:
         asked = await self._read(request, caller, ENDPOINT)
-        sources = await self.reading.find_sources(caller, self._trail(asked.search))
+        sources = await self.reading.find_sources(caller, self._trail(request, asked.search))
         found = [WadoEndpoint(self.facts.dicomweb_url, source) for source in sources]
         answer = Answer(select(asked.search, found, asked.position))
         matches = map(encode_endpoint, answer.page.matches)
@@ -129,7 +138,7 @@ class FhirSearch:
         now = self.clock.now()
         strict = is_strict(request)
         if token is not None:
-            state = self.seal.open(token, _owner(caller), now)
+            state = self.seal.open(token, owner_of(caller), now)
             if state.resource != resource.name:
                 raise NotFound("no such page")
             pairs, position, strict = list(state.pairs), state.position, False
@@ -137,9 +146,9 @@ class FhirSearch:
         search = parse_search(resource, pairs, scene, is_strict=strict)
         return _Asked(caller, search, position, is_get=request.method != "POST")
 
-    def _trail(self, search: Search[Record]) -> Asked:
+    def _trail(self, request: Request, search: Search[Record]) -> Asked:
         query = urlencode(search.honoured).encode()
-        return Asked(search.resource.name, Permission.SEARCH, query)
+        return Asked(search.resource.name, Permission.SEARCH, query, request_id_of(request))
 
     def _includes(self, asked: _Asked[Record]) -> Includes:
         """Return what the search brings along, of which the token allows to be read."""
@@ -196,11 +205,11 @@ class FhirSearch:
             position,
             self.clock.now() + PAGE_LIFETIME,
         )
-        token = self.seal.seal(state, _owner(asked.caller))
+        token = self.seal.seal(state, owner_of(asked.caller))
         return f"{self.facts.fhir_url}/{asked.search.resource.name}?{PAGE_PARAMETER}={token}"
 
 
-def _owner(caller: Caller) -> str:
+def owner_of(caller: Caller) -> str:
     """Return to whom a page belongs: the caller, in the same context."""
     context = caller.context.identifier if caller.context is not None else ""
     return "\n".join((caller.kind.value, caller.subject, context))

@@ -38,6 +38,12 @@ _MACHINE_NAME, _IP_ADDRESS = "1", "2"  # NetworkAccessPointTypeCode
 _APPLICATION_SERVER = "4"  # AuditSourceTypeCode
 _PERSON, _SYSTEM_OBJECT = "1", "2"  # ParticipantObjectTypeCode
 _PATIENT, _REPORT, _QUERY = "1", "3", "24"  # ParticipantObjectTypeCodeRole
+_JOB = "21"  # as BALP has it
+_REQUEST_ID = AuditCode(
+    "XrequestId",
+    "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType",
+    "X-Request-Id of the HTTP request",
+)
 _MAX_QUERY_BYTES = 1024 * 1024
 _ADHOC_QUERY = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}AdhocQuery"
 
@@ -151,6 +157,8 @@ def _objects(event: AuditEvent) -> Iterator[etree._Element]:
         yield _object(event.document_unique_id, REPORT_NUMBER, _SYSTEM_OBJECT, _REPORT)
     if event.query is not None:
         yield _query_object(event.query, PROFILES[event.action])
+    if event.request_id:
+        yield _object(event.request_id, _REQUEST_ID, _SYSTEM_OBJECT, _JOB)
 
 
 def _object(object_id: str, id_type: AuditCode, type_code: str, role: str) -> etree._Element:

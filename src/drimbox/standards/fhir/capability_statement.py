@@ -47,17 +47,19 @@ def encode_capability_statement(facts: ServiceFacts) -> Json:
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/fhir+xml"],
         "implementationGuide": list(_GUIDES),
-        "rest": [
-            {
-                "mode": "server",
-                "security": _security(facts),
-                "resource": [_resource(offered) for offered in SURFACE],
-                "operation": [
-                    {"name": name, "definition": url} for name, url in OPERATIONS.items()
-                ],
-            }
-        ],
+        "rest": [_rest(facts)],
     }
+
+
+def _rest(facts: ServiceFacts) -> Json:
+    rest: Json = {
+        "mode": "server",
+        "security": _security(facts),
+        "resource": [_resource(offered) for offered in SURFACE],
+    }
+    if facts.opens_contexts:
+        rest["operation"] = [{"name": name, "definition": url} for name, url in OPERATIONS.items()]
+    return rest
 
 
 def _security(facts: ServiceFacts) -> Json:

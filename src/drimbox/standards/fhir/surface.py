@@ -17,7 +17,10 @@ from drimbox.standards.fhir.search import SearchableResource
 
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
-    """What differs from one box to the next; structures are the establishments that run it."""
+    """What differs from one box to the next; structures are the establishments that run it.
+
+    opens_contexts: a Consommatrice, which has the contextual call.
+    """
 
     fhir_url: str
     dicomweb_url: str
@@ -25,6 +28,7 @@ class ServiceFacts:
     version: str
     structures: tuple[Structure, ...] = ()
     allows_cors: bool = False
+    opens_contexts: bool = True
 
     @property
     def creator(self) -> Structure | None:

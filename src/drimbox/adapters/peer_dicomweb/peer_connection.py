@@ -18,7 +18,8 @@ from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.settings.partners import TlsFiles
 
 PARTNER = "Source box"
-_READ_BYTES = 1024 * 1024
+# Twice this may wait to be read; larger pieces cost more pages than they save calls.
+_READ_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 
 from drimbox.errors import DrimboxError, SettingsError
-from drimbox.sandbox.bench import requests, transfers
+from drimbox.sandbox.bench import requests, transfers, two_boxes
 from drimbox.sandbox.bench.addresses import largest_series
 from drimbox.sandbox.bench.ground import Ground, Work
 from drimbox.sandbox.bench.machine import machine_facts
@@ -28,6 +28,7 @@ WORKS: Mapping[str, Work] = {
     "qido-studies": requests.search_studies,
     "frames": requests.frames,
     "rendered": requests.rendered,
+    "two-boxes": two_boxes.through_both,
     "study-as-shipped": transfers.study_as_shipped,
 }
 """In this order; the last ones change the site."""

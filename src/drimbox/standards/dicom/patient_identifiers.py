@@ -22,6 +22,7 @@ from drimbox.standards.dicom.element_stream import MAX_HELD, ElementStream, Rema
 from drimbox.standards.dicom.patient_module import ins_item, parse_identifier, parse_ins
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 
+_HEAD_BYTES = 4096  # of a chunk of images, which come by the megabyte
 FIRST_IDENTIFIER_TAG = tags.PATIENT_ID
 LAST_IDENTIFIER_TAG = tags.OTHER_PATIENT_IDS_SEQUENCE
 _ISSUER_TAGS = (
@@ -82,9 +83,7 @@ async def read_identity(instance: InstanceStream) -> tuple[InstanceIdentity, Ins
     async for chunk in instance.chunks:
         read.append(chunk)
         size += len(chunk)
-        events = list(elements.feed(chunk))
-        held.update((e.tag, e.element) for e in events if isinstance(e, WholeElement))
-        if any(isinstance(event, Remainder) for event in events):
+        if _read_elements(elements, chunk, held):
             break
         if size > MAX_HELD:
             raise MalformedMessage(f"no identifiers in the first {MAX_HELD} octets")
@@ -96,6 +95,17 @@ async def read_identity(instance: InstanceStream) -> tuple[InstanceIdentity, Ins
         attributes.text(tags.SOP_INSTANCE_UID),
     )
     return found, replace(instance, chunks=_again(read, instance.chunks))
+
+
+def _read_elements(elements: ElementStream, chunk: bytes, held: DataSet) -> bool:
+    """Read a chunk bit by bit into held; tell whether the last identifier is behind."""
+    for start in range(0, len(chunk), _HEAD_BYTES):
+        for event in elements.feed(chunk[start : start + _HEAD_BYTES]):
+            if isinstance(event, WholeElement):
+                held[event.tag] = event.element
+            elif isinstance(event, Remainder):
+                return True
+    return False
 
 
 async def _again(read: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -7,7 +7,7 @@ Content-Type: application/dicom; transfer-syntax=... CRLF CRLF
 --B-- CRLF
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -93,6 +93,9 @@ class MultipartReader:
         Raises:
             MalformedMessage: headers too long or too many, or a delimiter followed by neither.
         """
+        if self._state is _State.OCTETS and not self._buffer:
+            # In the middle of a part nothing is copied that need not be.
+            octets = yield from self._pass_on(octets)
         self._buffer += octets
         while not self.is_finished:
             before = (self._state, len(self._buffer))
@@ -100,6 +103,15 @@ class MultipartReader:
             if (self._state, len(self._buffer)) == before:
                 return
         self._buffer.clear()
+
+    def _pass_on(self, octets: bytes) -> Generator[PartEvent, None, bytes]:
+        """Yield what is surely the part's; return the rest, which begins with CR."""
+        if octets.find(self._delimiter) >= 0:
+            return octets
+        end = self._safe_end(octets)
+        if end:
+            yield PartOctets(octets if end == len(octets) else octets[:end])
+        return octets[end:]
 
     def _step(self) -> Iterator[PartEvent]:
         if self._state is _State.PREAMBLE:
@@ -152,7 +164,7 @@ class MultipartReader:
 
     def _read_octets(self) -> Iterator[PartEvent]:
         found = self._buffer.find(self._delimiter)
-        end = found if found >= 0 else self._safe_end()
+        end = found if found >= 0 else self._safe_end(self._buffer)
         # The CRLF that ended the headers is still in front of the first octets.
         start = 2 if self._is_first else 0
         if end > start:
@@ -164,11 +176,11 @@ class MultipartReader:
             self._state = _State.AFTER_DELIMITER
             yield PartFinished()
 
-    def _safe_end(self) -> int:
+    def _safe_end(self, octets: bytes | bytearray) -> int:
         """Return where the beginning of a delimiter may stand; it has one CR, its first octet."""
-        tail = max(len(self._buffer) - len(self._delimiter) + 1, 0)
-        last_cr = self._buffer.rfind(b"\r", tail)
-        return last_cr if last_cr >= 0 else len(self._buffer)
+        tail = max(len(octets) - len(self._delimiter) + 1, 0)
+        last_cr = octets.rfind(b"\r", tail)
+        return last_cr if last_cr >= 0 else len(octets)
 
 
 def _headers(block: bytes) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ with DicomwebSite(tmp_path) as site:
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import date, time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,8 +37,15 @@ from drimbox.flows.source.search_published import SearchPublished
 from drimbox.flows.source.serve_study import ServeStudy
 from drimbox.flows.source.source_images import Consultations, SourceImages
 from drimbox.model.access import Caller, CallerKind
-from drimbox.model.manifest import ReferencedInstance, ReferencedSeries
+from drimbox.model.manifest import (
+    ImagingOrder,
+    Manifest,
+    ReferencedInstance,
+    ReferencedSeries,
+)
+from drimbox.model.patient import LocalPatientId
 from drimbox.model.publication import PublicationState
+from drimbox.model.study import AccessionNumber, ImageSize, StudyPatient
 from drimbox.model.uids import SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid
 
 SYSTEM = "Bearer system"
@@ -123,7 +131,7 @@ class DicomwebSite:
         known = next((p for p in self.register.publications if p.study_instance_uid == study), None)
         if known is None:
             made_up = made_up_publication(study=len(self.register.publications) + 1).publication
-            manifest = replace(made_up.manifest, study_instance_uid=study, series=())
+            manifest = _manifest_of(image, made_up.manifest)
             known = replace(
                 made_up,
                 study_instance_uid=study,
@@ -163,15 +171,67 @@ def _with_instance(
     known: tuple[ReferencedSeries, ...], image: Dataset
 ) -> tuple[ReferencedSeries, ...]:
     uid = SeriesInstanceUid(image.SeriesInstanceUID)
-    number = image.get("InstanceNumber")
     instance = ReferencedInstance(
         SopInstanceUid(image.SOPInstanceUID),
         SopClassUid(image.SOPClassUID),
-        int(number) if number not in {None, ""} else None,
+        _number(image.get("InstanceNumber")),
+        _number(image.get("NumberOfFrames")),
+        _size_of(image),
     )
     for series in known:
         if series.series_instance_uid == uid:
             grown = replace(series, instances=(*series.instances, instance))
             return tuple(grown if one is series else one for one in known)
-    made = ReferencedSeries(uid, "https://db1.test/x", (instance,), str(image.get("Modality", "")))
+    made = ReferencedSeries(
+        uid,
+        "https://db1.test/x",
+        (instance,),
+        str(image.get("Modality", "")),
+        _number(image.get("SeriesNumber")),
+        str(image.get("SeriesDescription", "")),
+    )
     return (*known, made)
+
+
+def _manifest_of(image: Dataset, made_up: Manifest) -> Manifest:
+    """Return what a publication would know of the study: its level as the PACS tells it."""
+    accession, identifier = str(image.get("AccessionNumber", "")), str(image.get("PatientID", ""))
+    return replace(
+        made_up,
+        study_instance_uid=StudyInstanceUid(image.StudyInstanceUID),
+        series=(),
+        order=ImagingOrder(AccessionNumber(accession)) if accession else None,
+        study_date=_date(str(image.get("StudyDate", ""))),
+        study_time=_time(str(image.get("StudyTime", ""))),
+        study_description=str(image.get("StudyDescription", "")),
+        study_id=str(image.get("StudyID", "")),
+        referring_physician_name=str(image.get("ReferringPhysicianName", "")),
+        pacs_patient=StudyPatient(
+            LocalPatientId(identifier) if identifier else None,
+            str(image.get("PatientName", "")),
+            str(image.get("PatientBirthDate", "")),
+            str(image.get("PatientSex", "")),
+        ),
+    )
+
+
+def _size_of(image: Dataset) -> ImageSize | None:
+    if "Rows" not in image:
+        return None
+    return ImageSize(image.Rows, image.Columns, image.BitsAllocated)
+
+
+def _number(value: object) -> int | None:
+    text = str(value if value is not None else "")
+    return int(text) if text.isdigit() else None
+
+
+def _date(text: str) -> date | None:
+    return date(int(text[:4]), int(text[4:6]), int(text[6:8])) if len(text) == 8 else None
+
+
+def _time(text: str) -> time | None:
+    if len(text) < 6:
+        return None
+    microseconds = int(text.partition(".")[2].ljust(6, "0") or "0")
+    return time(int(text[:2]), int(text[2:4]), int(text[4:6]), microseconds)

@@ -5,23 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
+from tests.fakes.folder_search import find_in_folder
 
 from drimbox.errors import DrimboxError, NotFound
 from drimbox.model.retrieval import (
     DicomJson,
     DicomQuery,
     InstanceStream,
-    QueryLevel,
     TargetResource,
 )
 from drimbox.model.study import Study
 from drimbox.model.uids import SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntaxUid
-
-_KEY_OF_LEVEL = {
-    QueryLevel.STUDY: "StudyInstanceUID",
-    QueryLevel.SERIES: "SeriesInstanceUID",
-    QueryLevel.IMAGE: "SOPInstanceUID",
-}
 
 
 @dataclass
@@ -40,17 +34,7 @@ class FolderPacs:
 
     async def find(self, query: DicomQuery) -> tuple[DicomJson, ...]:
         self._check()
-        found: dict[str, DicomJson] = {}
-        for path in sorted(self.folder.glob("*.dcm")):
-            image = dcmread(path, stop_before_pixels=True)
-            attributes = image.to_json_dict()
-            if all(
-                _value(attributes, tag) in key.split("\\") for tag, key in query.matching.items()
-            ):
-                uid = str(image[_KEY_OF_LEVEL[query.level]].value)
-                kept = {t: v for t, v in attributes.items() if t in query.returned}
-                found.setdefault(uid, kept)
-        return tuple(found.values())
+        return find_in_folder(self.folder, query)
 
     async def find_study(self, study_instance_uid: StudyInstanceUid) -> Study:
         raise NotFound(f"find_study is not asked by these tests: {study_instance_uid}")
@@ -83,11 +67,6 @@ class FolderPacs:
     def _check(self) -> None:
         if self.failure is not None:
             raise self.failure
-
-
-def _value(attributes: DicomJson, tag: str) -> str:
-    values = attributes.get(tag, {}).get("Value")
-    return str(values[0]) if isinstance(values, list) and values else ""
 
 
 def _is_in(image: Dataset, target: TargetResource) -> bool:

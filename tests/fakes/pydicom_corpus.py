@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
@@ -17,6 +18,7 @@ UNUSABLE = frozenset(
 )
 
 
+@cache
 def corpus_names() -> list[str]:
     return [path.name for path in _files()]
 

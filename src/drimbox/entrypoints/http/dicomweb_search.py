@@ -3,10 +3,12 @@
     query string -> search -> one flow -> DICOM JSON or XML, with RetrieveURL at our own address
 
 No match is 200 and an empty list: the standard allows 204 too, which several viewers cannot read.
+As XML it is 204, since a multipart has a part at least.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import anyio
 import orjson
@@ -52,6 +54,8 @@ class SearchDoor:
         parameters = [p for p in request.query_params.multi_items() if p[0] != "accept"]
         search = parse_search(_target(request, level), parameters)
         page = await self.images.search(caller, search.query)
+        if is_xml and not page.rows:
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=_warnings(search, page))
         if len(page.rows) > _ROWS_ON_THE_LOOP or is_xml:
             body = await anyio.to_thread.run_sync(self._encode, page, level, is_xml)
         else:

@@ -35,7 +35,7 @@ def parse_key(name: str, vr: str, values: Sequence[str]) -> str:
         InvalidValue: a value outside its grammar, or repeated where one is due.
     """
     if vr == "UI":
-        return _parse_uids(name, values)
+        return "" if list(values) == ["*"] else _parse_uids(name, values)
     if vr == "CS":
         values = [one.strip() for value in values for one in re.split(r"[,\\]", value)]
         value = "\\".join(one for one in values if one)

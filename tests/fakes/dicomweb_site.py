@@ -35,7 +35,7 @@ from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.flows.source.published_manifests import PublishedManifests
 from drimbox.flows.source.search_published import SearchPublished
 from drimbox.flows.source.serve_study import ServeStudy
-from drimbox.flows.source.source_images import Consultations, SourceImages
+from drimbox.flows.source.source_images import SourceImages
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.manifest import (
     ImagingOrder,
@@ -96,7 +96,7 @@ class DicomwebSite:
         clock = FakeClock()
         serve = ServeStudy(
             self.register,
-            SourceImages(self.pacs, self._cache, Consultations(clock)),
+            SourceImages(self.pacs, self._cache),
             FakeAuditRepository(),
             clock,
             frozenset({"10"}),

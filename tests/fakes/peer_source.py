@@ -26,7 +26,7 @@ from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.flows.source.published_manifests import PublishedManifests
 from drimbox.flows.source.search_published import SearchPublished
 from drimbox.flows.source.serve_study import ServeStudy
-from drimbox.flows.source.source_images import Consultations, SourceImages
+from drimbox.flows.source.source_images import SourceImages
 from drimbox.model.publication import Publication, PublicationState
 from drimbox.model.retrieval import TargetResource
 
@@ -94,7 +94,7 @@ def _serve_study(
     register.publications.append(publication)
     return ServeStudy(
         register=register,
-        images=SourceImages(pacs, cache, Consultations(server.clock)),
+        images=SourceImages(pacs, cache),
         audit=server.audit,
         clock=server.clock,
         allowed_professions=ALLOWED_PROFESSIONS,

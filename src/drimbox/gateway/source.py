@@ -19,7 +19,7 @@ from drimbox.flows.source.published_manifests import PublishedManifests
 from drimbox.flows.source.receive_report import ReceiveReport
 from drimbox.flows.source.search_published import SearchPublished
 from drimbox.flows.source.serve_study import ServeStudy
-from drimbox.flows.source.source_images import Consultations, SourceImages
+from drimbox.flows.source.source_images import Keeping, SourceImages
 from drimbox.gateway.parts import Parts
 from drimbox.model.practice import Code, Practitioner, Structure
 from drimbox.model.uids import Oid
@@ -45,7 +45,9 @@ def make_serve_study(parts: Parts) -> ServeStudy:
     register = parts.stores.register
     return ServeStudy(
         register=register,
-        images=SourceImages(parts.pacs.service, parts.cache, Consultations(parts.clock)),
+        images=SourceImages(
+            parts.pacs.service, parts.cache, Keeping(parts.settings.storage.cache_from)
+        ),
         audit=parts.stores.audit,
         clock=parts.clock,
         allowed_professions=frozenset(parts.settings.pro_sante_connect.allowed_professions),

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from drimbox.model.frames import FrameIndex
 from drimbox.model.patient import Ins
-from drimbox.model.retrieval import InstanceStream
+from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import (
     SeriesInstanceUid,
     SopClassUid,
@@ -117,3 +117,6 @@ class ImageCache(Protocol):
 
     def find_series(self, key: SeriesKey) -> SeriesCopy | None:
         """Return the copy that is there, whole or under way; none is fetched."""
+
+    def note_demand(self, target: TargetResource) -> bool:
+        """Note that this is asked for; tell whether it had been lately, on any worker."""

@@ -50,7 +50,7 @@ from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.flows.source.published_manifests import PublishedManifests
 from drimbox.flows.source.search_published import SearchPublished
 from drimbox.flows.source.serve_study import ServeStudy
-from drimbox.flows.source.source_images import Consultations, SourceImages
+from drimbox.flows.source.source_images import SourceImages
 from drimbox.model.access import Caller, CallerKind, Peer
 from drimbox.model.audit import AuditAction
 from drimbox.model.publication import PublicationState
@@ -121,7 +121,7 @@ async def source(tmp_path: Path) -> AsyncIterator[Source]:
     find_published = SearchPublished(register, PublishedManifests(register), pacs)
     serve = ServeStudy(
         register,
-        SourceImages(pacs, cache, Consultations(clock)),
+        SourceImages(pacs, cache),
         audit,
         clock,
         frozenset({"10"}),

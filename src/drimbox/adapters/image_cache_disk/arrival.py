@@ -7,9 +7,11 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Self, TypeVar
 
 from drimbox.adapters.image_cache_disk.instance_heads import HeadReader
 from drimbox.adapters.image_cache_disk.journal import JournalWriter
@@ -24,9 +26,12 @@ from drimbox.model.uids import SopInstanceUid
 from drimbox.ports.image_cache import CachedInstance, SeriesMetadata
 from drimbox.standards.dicom.part10 import encode_file_meta
 
+T = TypeVar("T")
+
 _WRITE_BYTES = 4 * 1024 * 1024
 # Most that one writev takes (IOV_MAX of Linux).
 _MAX_PIECES = 1024
+_MOST_WAITING = 2 * 1024 * 1024
 
 
 class ArrivingSeries:
@@ -80,10 +85,10 @@ class ArrivingSeries:
     async def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
         """See ports.image_cache."""
         if uid is not None:
-            yield read_instance(await self.get_instance(uid))
+            yield read_instance(await self.get_instance(uid), is_fresh=True)
             return
         async for instance in self.instances():
-            yield read_instance(instance)
+            yield read_instance(instance, is_fresh=True)
 
     async def metadata(self, series_url: str) -> SeriesMetadata | None:
         """See ports.image_cache."""
@@ -106,10 +111,11 @@ class ArrivingSeries:
         """Write every instance, then the end; a failure is kept for those who wait."""
         journal = None
         try:
-            journal = await asyncio.to_thread(self._begin)
-            async for instance in instances:
-                await self._write(instance, journal)
-            await asyncio.to_thread(self._end, journal)
+            journal = await _in_thread(self._begin)
+            async with _Writing(partial(self._store, journal)) as writing:
+                async for instance in instances:
+                    await self._take(instance, writing)
+            await _in_thread(partial(self._end, journal))
         except DrimboxError as error:
             self._failure = error
         except OSError as error:
@@ -121,9 +127,8 @@ class ArrivingSeries:
         finally:
             if journal is not None:
                 journal.close()
-            async with self._news:
-                self._is_over = True
-                self._news.notify_all()
+            self._is_over = True
+            await self._tell()
 
     def _begin(self) -> JournalWriter:
         """Clear what an earlier try left, without letting go of the folder that is locked."""
@@ -131,43 +136,110 @@ class ArrivingSeries:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         return JournalWriter(self._folder)
 
-    async def _write(self, instance: InstanceStream, journal: JournalWriter) -> None:
-        """Write one instance, away from the event loop: all at once where it is not large."""
+    async def _take(self, instance: InstanceStream, writing: "_Writing") -> None:
+        """Hand an instance to the disk: whole where it is small, else in pieces."""
         file = _InstanceFile(self._folder, instance)
+        size = 0
         try:
-            pending: list[bytes] = []
-            size = 0
             async for chunk in instance.chunks:
-                pending.append(chunk)
+                file.pending.append(chunk)
                 size += len(chunk)
-                if size >= _WRITE_BYTES or len(pending) >= _MAX_PIECES - 1:
-                    await asyncio.to_thread(file.write, pending)
-                    pending, size = [], 0
-            written, row = await asyncio.to_thread(self._finish, file, pending, journal)
+                if size >= _WRITE_BYTES or len(file.pending) >= _MAX_PIECES - 1:
+                    await _in_thread(file.write)
+                    size = 0
         except BaseException:
             file.discard()
             raise
-        async with self._news:
-            self._rows[instance.sop_instance_uid] = row
-            self._arrived[instance.sop_instance_uid] = written
-            self._news.notify_all()
+        await writing.add(file, size)
+
+    async def _store(self, journal: JournalWriter, files: Sequence["_InstanceFile"]) -> None:
+        """Finish some files, then tell whoever waits for them."""
+        for written, row in await _in_thread(partial(self._finish, files, journal)):
+            self._rows[written.sop_instance_uid] = row
+            self._arrived[written.sop_instance_uid] = written
+        await self._tell()
 
     def _finish(
-        self, file: "_InstanceFile", pending: Sequence[bytes], journal: JournalWriter
-    ) -> tuple[CachedInstance, bytes | None]:
-        file.write(pending)
-        written, row = file.close(), None
-        # Octets that are no data set are passed on all the same; what reads them will fail.
-        with suppress(MalformedMessage):
-            written, row = self._heads.learn(written)
-        journal.add(written)
-        return written, row
+        self, files: Sequence["_InstanceFile"], journal: JournalWriter
+    ) -> list[tuple[CachedInstance, bytes | None]]:
+        finished: list[tuple[CachedInstance, bytes | None]] = []
+        for file in files:
+            file.write()
+            written, row = file.close(), None
+            # Octets that are no data set are passed on all the same; what reads them will fail.
+            with suppress(MalformedMessage):
+                written, row = self._heads.learn(written)
+            journal.add(written)
+            finished.append((written, row))
+        return finished
 
     def _end(self, journal: JournalWriter) -> None:
         rows = [row for row in self._rows.values() if row is not None]
         if len(rows) == len(self._rows):
             write_metadata(self._folder, rows, self._series_url)
         journal.end()
+
+    async def _tell(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+
+class _Writing:
+    """Stores files while the next ones come: all that wait at once, one thread at a time."""
+
+    def __init__(self, store: Callable[[Sequence["_InstanceFile"]], Awaitable[None]]) -> None:
+        self._store = store
+        self._waiting: list[_InstanceFile] = []
+        self._waiting_bytes = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait for what was handed over; after a failure nothing more is begun."""
+        if kind is None:
+            await self._finish()
+            if self._waiting:
+                self._begin()
+                await self._finish()
+            return
+        for file in self._waiting:
+            file.discard()
+        with suppress(DrimboxError, OSError):
+            await self._finish()
+
+    async def add(self, file: "_InstanceFile", size: int) -> None:
+        """Hand over a file of which size octets are still to be written.
+
+        Raises:
+            OSError: an earlier one could not be.
+        """
+        self._waiting.append(file)
+        self._waiting_bytes += size
+        if self._task is not None and (self._task.done() or self._waiting_bytes >= _MOST_WAITING):
+            await self._finish()
+        if self._task is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        files, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._task = asyncio.ensure_future(self._store(files))
+
+    async def _finish(self) -> None:
+        if self._task is not None:
+            await asyncio.shield(self._task)  # a thread goes on: it is waited for, cancelled or not
+            self._task = None
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run in a thread and wait for its end, even when cancelled: files may be closed only then."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 class _InstanceFile:
@@ -182,8 +254,11 @@ class _InstanceFile:
             instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid
         )
         self._file = -1
+        self.pending: list[bytes] = []
 
-    def write(self, pieces: Sequence[bytes]) -> None:
+    def write(self) -> None:
+        """Write what is pending."""
+        pieces, self.pending = self.pending, []
         if self._file < 0:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
             self._file = os.open(self._beside, flags, 0o600)

@@ -3,6 +3,7 @@
     <directory>/<sha256 of the key>/<sha256 of the SOP Instance UID>.dcm
                                    /series.jsonl          whole once its last line says so
                                    /metadata-….json.gz    made from the files, see metadata_sidecar
+    <directory>/demand/<sha256>            when a study or series was last asked for
 
 A UID is never a path (threat D1). Bounded by size and age, oldest use first. Several workers of a
 host share the directory: one of them fetches a series (folder_lock), the others read along.
@@ -30,12 +31,14 @@ from drimbox.adapters.image_cache_disk.folder_lock import (
 )
 from drimbox.adapters.image_cache_disk.series_copies import FollowedSeries, WholeSeries
 from drimbox.errors import Unavailable
-from drimbox.model.retrieval import InstanceStream
+from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.ports.image_cache import SeriesCopy, SeriesKey
 
 _log = structlog.get_logger("image_cache")
 _MOST_INSTANCES_IN_MEMORY = 50_000
 _USE_NOTED_EVERY_SECONDS = 30.0
+_DEMAND = "demand"
+_DEMAND_SECONDS = 24 * 3600.0
 
 
 @dataclass
@@ -97,6 +100,19 @@ class DiskImageCache:
         """See ports.image_cache."""
         under_way = self._arriving.get(key)
         return under_way if under_way is not None else self._read(self._folder(key))
+
+    def note_demand(self, target: TargetResource) -> bool:
+        """See ports.image_cache; a day is lately."""
+        uids = (target.study_instance_uid, target.series_instance_uid, target.sop_instance_uid)
+        folder = self._directory / _DEMAND
+        marker = folder / sha256("/".join(uid or "" for uid in uids).encode()).hexdigest()
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            was_asked = marker.exists() and _age(marker) < _DEMAND_SECONDS
+            marker.touch()
+        except OSError:
+            return False  # nothing could be kept either
+        return was_asked
 
     async def stop(self) -> None:
         """End the retrievals under way."""
@@ -172,7 +188,11 @@ class DiskImageCache:
 
         What is unfinished and nobody's is left of a crash, and goes too.
         """
-        folders = sorted(self._directory.iterdir(), key=_last_use)
+        for marker in (self._directory / _DEMAND).glob("*"):
+            if _age(marker) > _DEMAND_SECONDS:
+                marker.unlink(missing_ok=True)
+        folders = [folder for folder in self._directory.iterdir() if folder.name != _DEMAND]
+        folders.sort(key=_last_use)
         sizes = {folder: _size(folder) for folder in folders}
         total = sum(sizes.values())
         for folder in folders:
@@ -182,7 +202,7 @@ class DiskImageCache:
                 continue
             if _delete(folder):
                 total -= sizes[folder]
-                _log.info("series_evicted")
+                _log.info("series_evicted", was_whole=end is not None)
 
 
 def _read_whole(folder: Path) -> WholeSeries | None:
@@ -205,6 +225,13 @@ def _delete(folder: Path) -> bool:
     finally:
         lock.release()
     return True
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return float("inf")
 
 
 def _last_use(folder: Path) -> float:

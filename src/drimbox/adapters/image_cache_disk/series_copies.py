@@ -165,22 +165,30 @@ def write_metadata(folder: Path, rows: Sequence[bytes], series_url: str) -> Seri
     return decode_sidecar(octets)
 
 
-def read_instance(instance: CachedInstance) -> InstanceStream:
-    """Return a file as a stream of its data set."""
+def read_instance(instance: CachedInstance, *, is_fresh: bool = False) -> InstanceStream:
+    """Return a file as a stream of its data set.
+
+    What is fresh was written a moment ago: the system has it in memory, no thread is needed.
+    """
     return InstanceStream(
         instance.sop_class_uid,
         instance.sop_instance_uid,
         instance.transfer_syntax_uid,
-        _chunks(instance),
+        _chunks(instance, is_fresh=is_fresh),
     )
 
 
-async def _chunks(instance: CachedInstance) -> AsyncIterator[bytes]:
+async def _chunks(instance: CachedInstance, *, is_fresh: bool) -> AsyncIterator[bytes]:
     offset = instance.data_set_offset
     try:
         file = os.open(instance.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            while chunk := await asyncio.to_thread(os.pread, file, _READ_BYTES, offset):
+            end = os.fstat(file).st_size
+            while offset < end:
+                if is_fresh:
+                    chunk = os.pread(file, _READ_BYTES, offset)
+                else:
+                    chunk = await asyncio.to_thread(os.pread, file, _READ_BYTES, offset)
                 yield chunk
                 offset += len(chunk)
         finally:

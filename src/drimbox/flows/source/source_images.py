@@ -6,11 +6,11 @@ asked for the first time    straight from the PACS: a disk would only slow the p
 keeps what it got
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from enum import Enum
 from itertools import islice
 
 from drimbox.flows.image_streams import outgoing
@@ -19,38 +19,19 @@ from drimbox.model.manifest import Manifest
 from drimbox.model.publication import Publication
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
-from drimbox.ports.clock import Clock
 from drimbox.ports.image_cache import CachedInstance, ImageCache, SeriesCopy, SeriesKey
 from drimbox.ports.pacs import Pacs
 from drimbox.standards.dicom.outgoing import OutgoingIdentity
 
-REMEMBERED_FOR = timedelta(hours=24)
-MAX_REMEMBERED = 10_000
 SERIES_AT_ONCE = 2
 
 
-@dataclass
-class Consultations:
-    """What was asked for of late; the oldest request is forgotten first.
+class Keeping(Enum):
+    """From when on a study or series is kept on this host's disk (SO.40)."""
 
-    kept_from is the request from which on a study or series is kept: 1 keeps it at once.
-    """
-
-    clock: Clock
-    kept_from: int = 2
-    _asked: OrderedDict[TargetResource, tuple[datetime, int]] = field(
-        default_factory=OrderedDict, init=False
-    )
-
-    def note(self, target: TargetResource) -> bool:
-        """Count a request; tell whether what it asks for is to be kept."""
-        now = self.clock.now()
-        last, count = self._asked.pop(target, (now, 0))
-        count = count + 1 if now - last < REMEMBERED_FOR else 1
-        self._asked[target] = now, count
-        while len(self._asked) > MAX_REMEMBERED:
-            self._asked.popitem(last=False)
-        return count >= self.kept_from
+    FIRST_REQUEST = "first-request"
+    SECOND_REQUEST = "second-request"
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +40,13 @@ class SourceImages:
 
     pacs: Pacs
     cache: ImageCache
-    consultations: Consultations
+    keeping: Keeping = Keeping.SECOND_REQUEST
+
+    def is_kept(self, target: TargetResource) -> bool:
+        """Note a request; tell whether what it asks for is to be kept."""
+        if self.keeping is Keeping.SECOND_REQUEST:
+            return self.cache.note_demand(target)
+        return self.keeping is Keeping.FIRST_REQUEST
 
     def open(self, publication: Publication) -> OpenedStudy:
         """Return the study, ready to be read."""
@@ -84,7 +71,7 @@ class _StudyImages:
         cache = self.images.cache
         is_here = all(cache.find_series(self._key(uid)) is not None for uid in wanted)
         is_whole_series = target.sop_instance_uid is None
-        is_kept = is_whole_series and self.images.consultations.note(target)
+        is_kept = is_whole_series and self.images.is_kept(target)
         if not is_here and not is_kept:
             async with aclosing(self._from_pacs(target, syntaxes)) as instances:
                 async for instance in instances:

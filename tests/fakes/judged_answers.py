@@ -38,7 +38,7 @@ class Judge:
 
     def check(self, content: bytes, *, is_xml: bool) -> None:
         resource = self._node.read_xml(content.decode()) if is_xml else json.loads(content)
-        for one in _parts(resource):
+        for one in parts_of(resource):
             digest = hashlib.sha256(json.dumps(one, sort_keys=True).encode()).hexdigest()
             if digest not in self._seen:
                 self._gate.check(one)
@@ -61,7 +61,7 @@ def _judge(response: httpx2.Response) -> None:
         judge.check(content, is_xml=kind.startswith("application/fhir+xml"))
 
 
-def _parts(resource: Json) -> Iterator[Json]:
+def parts_of(resource: Json) -> Iterator[Json]:
     """Yield a searchset's resources, and itself with one of each kind; all else whole."""
     entries = resource.get("entry", []) if resource["resourceType"] == "Bundle" else []
     if resource.get("type") != "searchset" or not entries:

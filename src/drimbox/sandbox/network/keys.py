@@ -26,7 +26,11 @@ FHIR_CLIENT_SCOPES = (
     "system/DocumentReference.rs",
     "system/Patient.rs",
     "system/Endpoint.rs",
-    "system/Binary.rs",
+    "system/Binary.r",
+    "system/Bundle.r",
+    "system/Provenance.r",
+    "system/Organization.r",
+    "system/Device.r",
 )
 
 

@@ -66,7 +66,10 @@ def _only(resource: Json, names: frozenset[str]) -> Json:
     if "contained" in resource and names & {"author", "authenticator", "context"}:
         kept["contained"] = resource["contained"]
     meta = kept.get("meta")
-    kept["meta"] = (meta if isinstance(meta, dict) else {}) | {"tag": [_SUBSETTED]}
+    said = meta if isinstance(meta, dict) else {}
+    # A part does not follow the profile that the whole claims.
+    unclaimed = {name: value for name, value in said.items() if name != "profile"}
+    kept["meta"] = unclaimed | {"tag": [_SUBSETTED]}
     return {name: kept[name] for name in resource if name in kept} | {"meta": kept["meta"]}
 
 

@@ -1,0 +1,147 @@
+"""Every resource that the two boxes of the demo send, judged by every reader (spec/fhir.md 7)."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+from tests.fakes.fhir_gate import FhirGate, claimed
+from tests.fakes.judged_answers import parts_of
+from tests.system.demo_session import DemoSession
+
+from drimbox.sandbox.patients.identities import LUCIE
+from drimbox.standards.fhir.profiles import (
+    DOCUMENT_REFERENCE_KOS,
+    ENDPOINT_WADO,
+    IMAGING_STUDY,
+    PATIENT_INS,
+)
+from drimbox.standards.fhir.surface import SURFACE
+from drimbox.standards.iua.client_assertion import CLIENT_ASSERTION_TYPE, encode_client_assertion
+from drimbox.standards.iua.jwks import parse_signing_key
+
+pytestmark = [pytest.mark.anyio, pytest.mark.system, pytest.mark.xdist_group("demo")]
+
+Json = dict[str, Any]
+REFERENCE = re.compile(r"(?:.*/fhir/)?([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})\Z")
+QUESTIONS = (
+    "ImagingStudy?_include=ImagingStudy:endpoint&_revinclude=Provenance:target",
+    "ImagingStudy?_include=ImagingStudy:patient",
+    "ImagingStudy?_summary=true",
+    "ImagingStudy?_elements=identifier,started",
+    "DocumentReference?_revinclude=Provenance:target",
+    "DocumentReference?format=urn:ihe:rad:MADO:fhir-manifest:2026",
+    "Patient?_id={patient}",
+    "Endpoint",
+    "ImagingStudy?no-such=1",
+    "ImagingStudy?started=2020-13-40",
+    "Observation",
+)
+
+
+class Crawl:
+    """Asks one box everything, and follows each reference once."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self.http = requests.Session()
+        self.http.headers["Authorization"] = f"Bearer {token}"
+        self.found: dict[str, Json] = {}
+
+    def walk(self) -> list[Json]:
+        studies = self._get("ImagingStudy")
+        patient = studies["entry"][0]["resource"]["subject"]["reference"].partition("/")[2]
+        answers = [self._get("metadata"), studies]
+        answers += [self._get(question.format(patient=patient)) for question in QUESTIONS]
+        answers += [self._get(path) for path in _definitions(answers[0])]
+        for one in answers:
+            self._keep(one)
+        return [*answers, *self.found.values()]
+
+    def _keep(self, value: Json) -> None:
+        """Read what a resource refers to, and what that refers to in turn."""
+        for reference in list(_references(value)):
+            if reference not in self.found:
+                self.found[reference] = self._get(reference)
+                self._keep(self.found[reference])
+
+    def _get(self, path: str) -> Json:
+        answer = self.http.get(f"{self.url}/{path}", timeout=60)
+        assert answer.status_code < 500, answer.text
+        assert answer.headers["Content-Type"].startswith("application/fhir+json")
+        content: Json = answer.json()
+        return content
+
+
+def _definitions(statement: Json) -> Iterator[str]:
+    (rest,) = statement["rest"]
+    for resource in rest["resource"]:
+        for parameter in resource.get("searchParam", ()):
+            if "drimbox.example" in parameter.get("definition", ""):
+                yield "SearchParameter/" + parameter["definition"].rpartition("/")[2]
+    yield "OperationDefinition/contextual-call"
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _references(one)
+    elif isinstance(value, dict):
+        # An entry's fullUrl names the resource that stands beside it.
+        for name, one in value.items():
+            found = REFERENCE.match(one) if isinstance(one, str) else None
+            if found is not None and (name == "reference" or found[1].startswith("Bundle/")):
+                yield found[1]
+            else:
+                yield from _references(one)
+
+
+async def _source_token(demo: DemoSession) -> str:
+    client = demo.descriptor["fhir_client"]
+    assertion = encode_client_assertion(
+        parse_signing_key(demo.running.keys.fhir_client_key.read_bytes()),
+        client_id=client["client_id"],
+        audience=client["token_url"],
+        identifier=str(uuid4()),
+        now=datetime.now(UTC),
+    )
+    form = {
+        "grant_type": "client_credentials",
+        "scope": client["scope"],
+        "client_assertion_type": CLIENT_ASSERTION_TYPE,
+        "client_assertion": assertion,
+    }
+    async with demo.http.post(client["token_url"], data=form) as answer:
+        assert answer.status == 200, await answer.text()
+        return str((await answer.json())["access_token"])
+
+
+@pytest.mark.requirement("FA.1")
+@pytest.mark.parametrize("function", ["consumer", "source"])
+async def test_every_resource_passes_every_reader(
+    demo: DemoSession, fhir_gate: FhirGate, function: str
+) -> None:
+    is_consumer = function == "consumer"
+    token = await (demo.context_token(LUCIE) if is_consumer else _source_token(demo))
+    crawl = Crawl(str(demo.descriptor[function]["fhir_url"]), token)
+    resources = await asyncio.to_thread(crawl.walk)
+    parts = {json.dumps(part): part for one in resources for part in parts_of(one)}
+    kinds = {part["resourceType"] for part in parts.values()}
+    assert kinds >= {offered.name for offered in SURFACE} - {"Binary"}
+    claims = {url for part in parts.values() for url in claimed(part)}
+    # A Source knows no entryUUID, size or hash: the DMP gives them.
+    of_the_dmp = {DOCUMENT_REFERENCE_KOS} if is_consumer else set()
+    assert claims == {IMAGING_STUDY, PATIENT_INS, ENDPOINT_WADO} | of_the_dmp
+    told = await asyncio.to_thread(
+        lambda: [
+            f"{one['resourceType']}/{one.get('id')}: {fault}"
+            for one in parts.values()
+            for fault in fhir_gate.faults(one)
+        ]
+    )
+    assert not told, "\n".join(told)

@@ -2,7 +2,7 @@
 
 import typer
 
-from drimbox.command_line import alerts, audit, new_key, publications, white_list
+from drimbox.command_line import alerts, audit, kos, new_key, publications, white_list
 from drimbox.command_line.backup import backup
 from drimbox.command_line.demo import demo
 from drimbox.command_line.doctor import doctor
@@ -26,6 +26,7 @@ app.add_typer(audit.app, name="audit")
 app.command()(statistics)
 app.add_typer(white_list.app, name="white-list")
 app.add_typer(new_key.app, name="new-key")
+app.add_typer(kos.app, name="kos")
 app.command()(backup)
 
 

@@ -76,7 +76,7 @@ def make_source(parts: Parts) -> SourceSide:
         ),
         identifiers=parts.identifiers,
         clock=clock,
-        rules=_rules(settings, publication),
+        rules=publication_rules(settings, publication),
     )
     failpoints = Failpoints.from_environment(settings.environment, os.environ)
     delay = RetryDelay(publication, secrets.SystemRandom().random)
@@ -114,7 +114,7 @@ def _sections(settings: Settings) -> tuple[MllpSettings, PublicationSettings]:
     return settings.mllp, settings.publication
 
 
-def _rules(settings: Settings, publication: PublicationSettings) -> PublicationRules:
+def publication_rules(settings: Settings, publication: PublicationSettings) -> PublicationRules:
     dmp = settings.dmp
     location = publication.retrieve_location_uid
     return PublicationRules(

@@ -40,7 +40,7 @@ def build_manifest(
         study_instance_uid=study.study_instance_uid,
         patient=subject.message.report.patient,
         order=subject.order,
-        series=tuple(_reference(one, study, rules) for one in study.series if one.instances),
+        series=tuple(reference_series(one, study, rules) for one in study.series if one.instances),
         created_at=created_at.astimezone(rules.local_zone),
         study_date=study.study_date,
         study_time=study.study_time,
@@ -70,7 +70,8 @@ def _displays(acts: Sequence[ImagingAct]) -> str:
     return " + ".join(dict.fromkeys(displays))
 
 
-def _reference(series: Series, study: Study, rules: PublicationRules) -> ReferencedSeries:
+def reference_series(series: Series, study: Study, rules: PublicationRules) -> ReferencedSeries:
+    """Return what a KOS says of a series of the PACS."""
     return ReferencedSeries(
         series_instance_uid=series.series_instance_uid,
         retrieve_url=retrieve_url(

@@ -66,11 +66,24 @@ _PARTICULARS: dict[AuditAction, dict[str, object]] = {
         "consent": "InforméEtNonOpposé",
     },
     AuditAction.IMAGES_EXPORTED: {"destination": "PACS", "study_instance_uid": STUDY},
+    AuditAction.LOCAL_EXAMS_QUERIED: {
+        "user": "CONSOLE1",
+        "user_name": "",
+        "user_role": "",
+        "source_address": "192.0.2.7",
+        "patient_id": None,
+    },
     AuditAction.FHIR_READ: {"user": "client-1", "user_name": "", "user_role": ""},
     AuditAction.TOKEN_ISSUED: {"user": "client-1", "patient_id": None},
     AuditAction.ACCESS_REFUSED: {
         "outcome": AuditOutcome.MINOR_FAILURE,
         "description": "the patient is opposed to the consultation",
         "consent": "InforméEtOpposé",
+    },
+    AuditAction.AUDIT_SEARCHED: {
+        "user": "operator",
+        "user_name": "",
+        "user_role": "",
+        "patient_id": None,
     },
 }

@@ -45,7 +45,7 @@ async def listeners(source_box: SetUpBox) -> AsyncIterator[dict[str, Any]]:
     consumer = make_consumer(parts, identity, pages)
     routes = [*consumer.routes, *make_fhir_routes(parts, identity, consumer)]
     yield {
-        "browser": browser_application(parts, identity, consumer.retrieve_study, pages, routes),
+        "browser": browser_application(parts, identity, consumer.images, pages, routes),
         "peer": peer_application(parts, identity, make_serve_study(parts)),
         "operator": operator_application(parts),
     }

@@ -24,6 +24,7 @@ from drimbox.gateway.applications import (
 from drimbox.gateway.consumer import make_consumer
 from drimbox.gateway.fhir import make_fhir_routes
 from drimbox.gateway.identity import Identity, make_identity
+from drimbox.gateway.local_query import make_query_retrieve_scp
 from drimbox.gateway.parts import Parts, make_parts
 from drimbox.gateway.source import make_serve_study, make_source
 from drimbox.settings.load import Settings
@@ -111,8 +112,12 @@ class Box:
             return source, make_fhir_routes(parts, identity, None)
         consumer = make_consumer(parts, identity, self._pages)
         self._run(consumer.import_studies.run())
+        if settings.local_query is not None and self._is_first_worker:
+            listener = make_query_retrieve_scp(parts, settings.local_query)
+            await listener.start()
+            self._stack.push_async_callback(listener.stop)
         fhir = make_fhir_routes(parts, identity, consumer)
-        return consumer.retrieve_study, [*consumer.routes, *fhir]
+        return consumer.images, [*consumer.routes, *fhir]
 
     async def _listen(
         self, parts: Parts, identity: Identity, images: ImageService, routes: list[BaseRoute]

@@ -34,9 +34,11 @@ from drimbox.flows.consumer.retrieve_study import Rankings, RetrieveStudy
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.consumer.view_study import ViewStudy
+from drimbox.flows.opened_study import ImageService
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.gateway.exports import make_download_studies, make_import_studies
 from drimbox.gateway.identity import Identity
+from drimbox.gateway.local_query import keeping
 from drimbox.gateway.parts import Parts
 from drimbox.model.patient import InsAuthority
 from drimbox.settings.load import Settings
@@ -51,7 +53,7 @@ class ConsumerSide:
 
     find_prior_studies: FindPriorStudies
     open_contextual_call: OpenContextualCall
-    retrieve_study: RetrieveStudy
+    images: ImageService
     import_studies: ImportStudies
     routes: list[BaseRoute]
 
@@ -64,9 +66,9 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     dmp = ConsultDmp(SoapDmpConsultation(parts.dmp.client, settings.dmp, clock), situations, audit)
     retrieved = RetrievedStudies(clock)
     find_prior_studies = _make_find_prior_studies(parts, dmp, retrieved)
-    retrieve_study = _make_retrieve_study(parts, find_prior_studies, audit)
+    images = keeping(parts, _make_retrieve_study(parts, find_prior_studies, audit))
     import_studies = make_import_studies(
-        parts, identity.browser.use_session, find_prior_studies, retrieve_study, audit
+        parts, identity.browser.use_session, find_prior_studies, images, audit
     )
     open_call = OpenContextualCall(
         contexts=stores.contexts,
@@ -79,7 +81,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     confirm = ConfirmPatient(stores.contexts, stores.sessions, clock, situations)
     signed_in = SignedInPages(identity.browser, identity.sign_in, pages)
     consultation = ConsultationDoor(confirm, find_prior_studies, import_studies, situations, pages)
-    view_study = ViewStudy(retrieve_study, parts.pixels)
+    view_study = ViewStudy(images, parts.pixels)
     read_documents = ReadDocuments(dmp, retrieved, RetrievedDocuments(clock), _local_zone(settings))
     document_page = DocumentPage(parts.pixels, pages, settings.contextual_call.frame_ancestors)
     routes = [
@@ -97,7 +99,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         *viewer_document_routes(ViewerDocumentsDoor(confirm, view_study, document_page), signed_in),
         *viewer_routes(ViewerDoor(confirm, view_study, pages), signed_in),
     ]
-    return ConsumerSide(find_prior_studies, open_call, retrieve_study, import_studies, routes)
+    return ConsumerSide(find_prior_studies, open_call, images, import_studies, routes)
 
 
 def _make_find_prior_studies(

@@ -11,6 +11,7 @@ from drimbox.adapters.storage_sql.engine import Database
 from drimbox.adapters.storage_sql.export_register import SqlExportRegister
 from drimbox.adapters.storage_sql.figures import SqlFigures
 from drimbox.adapters.storage_sql.intake import SqlIntake
+from drimbox.adapters.storage_sql.kept_exams import SqlKeptExams
 from drimbox.adapters.storage_sql.outbox import SqlOutbox
 from drimbox.adapters.storage_sql.purge import Purge
 from drimbox.adapters.storage_sql.schema import prepare
@@ -39,6 +40,7 @@ class Stores:
     alerts: SqlAlerts
     audit: SqlAuditRepository
     exports: SqlExportRegister
+    kept_exams: SqlKeptExams
     contexts: SqlContextStore
     sessions: SqlSessionStore
     pending_sign_ins: SqlPendingSignIns
@@ -70,6 +72,7 @@ async def open_stores(settings: Settings, clock: Clock) -> Stores:
         alerts=SqlAlerts(database, clock),
         audit=SqlAuditRepository(database, sealing, _audit_source(settings)),
         exports=SqlExportRegister(database, sealing),
+        kept_exams=SqlKeptExams(database, sealing),
         contexts=SqlContextStore(database, sealing),
         sessions=SqlSessionStore(database, sealing, idle_seconds=idle_seconds),
         pending_sign_ins=SqlPendingSignIns(database, sealing),

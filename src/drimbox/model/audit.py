@@ -18,6 +18,7 @@ class AuditAction(Enum):
     DMP_DOCUMENT_RETRIEVED = "dmp-document-retrieved"  # CO.81, ITI-43
     IMAGES_REQUESTED = "images-requested"  # CO.82, like ITI-43, at the Consommatrice
     IMAGES_EXPORTED = "images-exported"  # CO.60
+    LOCAL_EXAMS_QUERIED = "local-exams-queried"  # CO.72, C-FIND
     FHIR_READ = "fhir-read"
     TOKEN_ISSUED = "token-issued"  # ITI-71  # noqa: S105
     ACCESS_REFUSED = "access-refused"

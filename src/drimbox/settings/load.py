@@ -22,6 +22,7 @@ from drimbox.settings.partners import (
     Environment,
     ExportDestination,
     FhirSettings,
+    LocalQuerySettings,
     MllpSettings,
     OAuthSettings,
     OpenIdProviderSettings,
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     fhir: FhirSettings = FhirSettings()
     contextual_call: ContextualCallSettings = ContextualCallSettings()
     export_destinations: tuple[ExportDestination, ...] = ()
+    local_query: LocalQuerySettings | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -108,6 +108,23 @@ class ExportDestination(DicomPartner):
     transfer_syntaxes: dict[str, ExportSyntax] = {}
 
 
+class LocalQueryPeer(Section):
+    """A local system that may ask, from this address, and to which images may be sent there."""
+
+    ae_title: str
+    host: str = Field(pattern=r"^[0-9A-Fa-f.:]+$")
+    port: int
+
+
+class LocalQuerySettings(Section):
+    """C-FIND and C-MOVE for local systems, of exams kept in the image cache (CO.72)."""
+
+    host: str = "127.0.0.1"
+    port: int
+    ae_title: str = "DRIMBOX"
+    peers: tuple[LocalQueryPeer, ...]
+
+
 class MllpSettings(Section):
     """The listener of the RIS."""
 

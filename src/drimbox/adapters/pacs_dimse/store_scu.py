@@ -35,19 +35,25 @@ class DimseStorage:
     Args:
         destination: where it is, under which AE titles.
         idle_seconds: how long it may neither read nor answer.
+        originator: AE title and Message ID of the C-MOVE that this serves, None for an export.
     """
 
     def __init__(
-        self, destination: ExportDestination, *, idle_seconds: float = IDLE_SECONDS
+        self,
+        destination: ExportDestination,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+        originator: tuple[str, int] | None = None,
     ) -> None:
         self._destination = destination
         self._idle_seconds = idle_seconds
+        self._originator = originator
 
     async def store(
         self, instances: AsyncIterator[InstanceStream], *, on_stored: Callable[[int], None]
     ) -> None:
         """Send every instance, in the syntax it comes in (ports.pacs.StorageDestination.store)."""
-        sender = _Sender(self._destination, self._idle_seconds)
+        sender = _Sender(self._destination, self._idle_seconds, self._originator)
         stored = 0
         try:
             async for instance in instances:
@@ -63,7 +69,13 @@ class DimseStorage:
 class _Sender:
     """The association of the moment, and what has been proposed so far."""
 
-    def __init__(self, destination: ExportDestination, idle_seconds: float) -> None:
+    def __init__(
+        self,
+        destination: ExportDestination,
+        idle_seconds: float,
+        originator: tuple[str, int] | None,
+    ) -> None:
+        self._originator = originator
         self._destination = destination
         self._idle_seconds = idle_seconds
         self._association: Association | None = None
@@ -86,6 +98,8 @@ class _Sender:
             sop_class_uid=instance.sop_class_uid,
             sop_instance_uid=instance.sop_instance_uid,
             has_data_set=True,
+            move_originator_ae_title=self._originator[0] if self._originator else "",
+            move_originator_message_id=self._originator[1] if self._originator else None,
         )
         association.send(context.context_id, request)
         held = b""

@@ -12,6 +12,7 @@ from drimbox.adapters.storage_sql.session_store import SIGN_IN_LIFETIME
 from drimbox.adapters.storage_sql.tables import (
     authorization_codes,
     contexts,
+    kept_exams,
     pending_sign_ins,
     received_messages,
     sessions,
@@ -46,6 +47,7 @@ class Purge:
         for table, is_over in (
             (authorization_codes, authorization_codes.c.expires_at <= now),
             (contexts, contexts.c.expires_at <= now),
+            (kept_exams, kept_exams.c.kept_until <= now),
             (sessions, sessions.c.last_seen_at <= now - self._idle),
             (pending_sign_ins, pending_sign_ins.c.created_at <= now - SIGN_IN_LIFETIME),
             (used_tokens, used_tokens.c.expires_at <= now - _SKEW),

@@ -259,3 +259,11 @@ exports = Table(
     Column("requested_at", Instant, nullable=False),
     Column("export", LargeBinary, nullable=False),
 )
+
+kept_exams = Table(
+    "kept_exams",
+    metadata,
+    Column("study_instance_uid", String(64), primary_key=True),
+    Column("kept_until", Instant, nullable=False, index=True),
+    Column("exam", LargeBinary, nullable=False),  # sealed
+)

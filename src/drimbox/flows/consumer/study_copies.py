@@ -63,6 +63,16 @@ class StudyCopies:
             found += [instance async for instance in copy.instances()]
         return tuple(found)
 
+    async def find_kept(self, uid: SeriesInstanceUid) -> SeriesCopy | None:
+        """Return the whole copy of a series from which nothing was lost; none is fetched."""
+        for fidelity in Fidelity:
+            copy = self._find(fidelity, uid)
+            if copy is None or copy.version is None:
+                continue
+            if fidelity is Fidelity.AS_STORED or await _lost_nothing(copy):
+                return copy
+        return None
+
     async def _open_stored(self, uid: SeriesInstanceUid) -> SeriesCopy:
         """Return what is kept: the copy for viewing will do where nothing was lost."""
         viewed = None

@@ -110,6 +110,10 @@ PROFILES: dict[AuditAction, EventProfile] = {
     AuditAction.IMAGES_EXPORTED: EventProfile(
         INSTANCES_TRANSFERRED, "C", (), DataRole.SOURCE, DataRole.DESTINATION
     ),
+    # PS3.15 A.5.3.10: a local system queries, this box answers.
+    AuditAction.LOCAL_EXAMS_QUERIED: EventProfile(
+        QUERY, "E", (), DataRole.SOURCE, DataRole.DESTINATION
+    ),
     AuditAction.FHIR_READ: _local(
         PATIENT_RECORD,
         "R",

@@ -340,3 +340,19 @@ def test_what_cannot_be_given_is_406(kinds_site: DicomwebSite, path: str, accept
     got = ask(kinds_site, path, [accept])
     assert got.status == 406, got
     assert got.media_type == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("query", "media_type"),
+    [
+        pytest.param("accept=application/dicom%2Bjson", JSON, id="as it should be"),
+        pytest.param("accept=application/dicom+json", JSON, id="a plus that means a space"),
+        pytest.param("accept=application/dicom+xml", XML, id="XML, in the same way"),
+        pytest.param("accept=text/html", JSON, id="the header, where nothing of it can be given"),
+    ],
+)
+def test_the_query_parameter_counts_before_the_header(
+    kinds_site: DicomwebSite, query: str, media_type: str
+) -> None:
+    path = f"{instance_path('explicit')}/metadata"
+    assert ask(kinds_site, f"{path}?{query}", [JSON]).types == [media_type]

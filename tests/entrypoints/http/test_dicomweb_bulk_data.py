@@ -91,6 +91,8 @@ def test_a_range_of_an_instance_is_of_the_same_octets(kinds_site: DicomwebSite) 
         pytest.param(
             instance_path("explicit"), 'multipart/related; type="application/dicom"', id="part"
         ),
+        pytest.param(f"{instance_path('cine')}/frames/2", "image/jpeg", id="a frame"),
+        pytest.param(f"{instance_path('cine')}/frames/2,3", "*/*", id="frames"),
         pytest.param(f"{instance_path('cine')}/rendered", "image/jpeg", id="a picture"),
         pytest.param(f"{instance_path('cine')}/thumbnail", "image/png", id="a thumbnail"),
         pytest.param(f"{instance_path('SR')}/rendered", "text/html", id="a report"),
@@ -177,6 +179,7 @@ def is_compressed(uri: str) -> bool:
     ("path", "status"),
     [
         pytest.param(f"{instance_path('cine')}/frames/4", 404, id="no such frame"),
+        pytest.param(f"{instance_path('cine')}/frames/1,4", 404, id="one frame too far"),
         pytest.param(f"{instance_path('cine')}/frames/0", 400, id="frame 0"),
         pytest.param(f"{instance_path('cine')}/frames/1,,2", 400, id="an empty one in the list"),
         pytest.param(f"{instance_path('cine')}/frames/99999999999", 400, id="a long number"),

@@ -70,9 +70,7 @@ class DicomwebDoor:
         return await pixel_data_response(await self._ask(request))
 
     async def frames(self, request: Request) -> Response:
-        asked = await self._ask(request)
-        frames = request.path_params["frames"]
-        return await frames_response(asked.opened, asked.target, frames, asked.ranges, self.pixels)
+        return await frames_response(await self._ask(request))
 
     async def wado_uri(self, request: Request) -> Response:
         """One object, named by query parameters (PS3.18 9)."""

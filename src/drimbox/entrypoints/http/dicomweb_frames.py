@@ -1,15 +1,17 @@
 """Frames as stored, decoded or transcoded (PS3.18 10.4.1.1.6)."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
 
+import anyio
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.dicomweb_answers import NO_STORE
-from drimbox.entrypoints.http.instance_files import read_ranges
+from drimbox.entrypoints.http.dicomweb_representation import cache_headers, strong_etag
+from drimbox.entrypoints.http.dicomweb_request import ImageRequest
+from drimbox.entrypoints.http.instance_files import read_instance_header, read_ranges
+from drimbox.entrypoints.http.multipart_answers import Part, multipart_response, whole
 from drimbox.errors import InvalidValue, NotAcceptable, NotFound
-from drimbox.flows.opened_study import OpenedStudy
-from drimbox.model.retrieval import TargetResource
 from drimbox.ports.image_cache import CachedInstance
 from drimbox.ports.pixel_worker import PixelWorker
 from drimbox.standards.dicomweb.frame_media_types import (
@@ -18,70 +20,78 @@ from drimbox.standards.dicomweb.frame_media_types import (
     FrameForm,
     frame_forms,
 )
-from drimbox.standards.dicomweb.media_types import MediaRange
 from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part_header
+from drimbox.standards.dicomweb.validators import is_same_representation
 
 
-async def frames_response(
-    opened: OpenedStudy,
-    target: TargetResource,
-    frame_list: str,
-    ranges: Sequence[MediaRange],
-    pixels: PixelWorker,
-) -> Response:
-    """Return the frames of the list, one part each.
+async def frames_response(asked: ImageRequest) -> Response:
+    """Return the frames of the list, one part each; no more than one is held here.
 
     Raises:
         InvalidValue: the list is none.
         NotFound: no such instance or frame.
         NotAcceptable: a video, or no accepted media type can be given.
     """
-    numbers = parse_frame_list(frame_list)
-    instance = await cached_instance(opened, target)
+    numbers = parse_frame_list(asked.frames or "")
+    instance = await asked.instance()
     if instance.transfer_syntax_uid in VIDEO_MEDIA_TYPE_OF:
         raise NotAcceptable("a video has no frames of its own; retrieve the instance, or /rendered")
-    forms = frame_forms(instance.transfer_syntax_uid, ranges, is_one=len(numbers) == 1)
-    form, frames = await read_frames(instance, numbers, forms, pixels)
+    if len(numbers) > 1:
+        await _check_frames(instance, numbers)
+    forms = frame_forms(instance.transfer_syntax_uid, asked.ranges, is_one=len(numbers) == 1)
+    form, first = await read_frame(instance, numbers[0], forms, asked.pixels)
+    headers = cache_headers(asked.request)
+    etag = strong_etag(instance.sop_instance_uid, ",".join(map(str, numbers)), form.content_type)
+    headers["ETag"] = f"W/{etag}" if form.is_multipart else etag
+    if is_same_representation(asked.request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if not form.is_multipart:
-        return Response(frames[0], headers=NO_STORE | {"Content-Type": form.content_type})
+        return Response(first, headers=headers | {"Content-Type": form.content_type})
+    if len(numbers) > 1:
+        return await multipart_response(_parts(asked, instance, form, numbers), headers)
     boundary = secrets.token_hex(16)
     head = part_header(boundary, {"Content-Type": form.content_type})
-    body = b"".join(head + frame + PART_END for frame in frames) + closing(boundary)
     media_type = f'multipart/related; type="{form.media_type}"; boundary={boundary}'
-    return Response(body, headers=NO_STORE | {"Content-Type": media_type})
+    body = head + first + PART_END + closing(boundary)
+    return Response(body, headers=headers | {"Content-Type": media_type})
 
 
-async def read_frames(
-    instance: CachedInstance,
-    numbers: Sequence[int],
-    forms: Sequence[FrameForm],
-    pixels: PixelWorker,
-) -> tuple[FrameForm, list[bytes]]:
-    """Return the frames in the first form that they can be in.
+async def read_frame(
+    instance: CachedInstance, number: int, forms: Sequence[FrameForm], pixels: PixelWorker
+) -> tuple[FrameForm, bytes]:
+    """Return the frame in the first form that it can be in.
 
     Raises:
         NotFound: no such frame.
-        NotAcceptable: they can be in none.
+        NotAcceptable: it can be in none.
     """
     for form in forms:
         try:
-            return form, [await _read_frame(instance, n, form, pixels) for n in numbers]
+            return form, await _read_frame(instance, number, form, pixels)
         except NotAcceptable:
             if form is forms[-1]:
                 raise
     raise NotAcceptable("no form of the frames is accepted")
 
 
-async def cached_instance(opened: OpenedStudy, target: TargetResource) -> CachedInstance:
-    """Return this host's copy of the instance, once it has arrived.
+async def _check_frames(instance: CachedInstance, numbers: Sequence[int]) -> None:
+    """Find a frame too far before the first leaves."""
+    if instance.frames is not None:
+        count = instance.frames.count
+    else:
+        header = await anyio.to_thread.run_sync(read_instance_header, instance)
+        count = header.number_of_frames
+    if max(numbers) > count:
+        raise NotFound("no such frame")
 
-    Raises:
-        NotFound: no such instance, or the target is none.
-    """
-    if target.series_instance_uid is None or target.sop_instance_uid is None:
-        raise NotFound("frames belong to an instance")
-    copy = opened.open_series(target.series_instance_uid)
-    return await copy.get_instance(target.sop_instance_uid)
+
+async def _parts(
+    asked: ImageRequest, instance: CachedInstance, form: FrameForm, numbers: Sequence[int]
+) -> AsyncIterator[Part]:
+    url = asked.url_of(instance)
+    for number in numbers:
+        _, frame = await read_frame(instance, number, [form], asked.pixels)
+        yield Part(form.content_type, whole(frame), f"{url}/frames/{number}")
 
 
 def parse_frame_list(text: str) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import anyio
 
-from drimbox.entrypoints.http.dicomweb_frames import read_frames
+from drimbox.entrypoints.http.dicomweb_frames import read_frame
 from drimbox.entrypoints.http.dicomweb_request import ImageRequest
 from drimbox.entrypoints.http.instance_files import (
     InstanceHeader,
@@ -46,7 +46,7 @@ async def pixel_data_parts(
         yield await _video(asked, instance, pixels, url)
         return
     forms = frame_forms(syntax, asked.ranges, is_one=False)
-    form, first = await read_frames(instance, [1], forms, asked.pixels)
+    form, first = await read_frame(instance, 1, forms, asked.pixels)
     if form.media_type != OCTETS:
         async for part in _frame_parts(asked, instance, header, form, url):
             yield part
@@ -55,7 +55,7 @@ async def pixel_data_parts(
         yield Part(form.content_type, chunks, f"{url}/bulkdata/{pixels.tag:08X}")
     else:
         count = header.number_of_frames
-        chunks = _decoded(asked, instance, form, first[0], count)
+        chunks = _decoded(asked, instance, form, first, count)
         yield Part(form.content_type, chunks, f"{url}/bulkdata/{pixels.tag:08X}")
 
 
@@ -88,8 +88,8 @@ async def _frame_parts(
     url: str,
 ) -> AsyncIterator[Part]:
     for number in range(1, header.number_of_frames + 1):
-        _, frames = await read_frames(instance, [number], [form], asked.pixels)
-        yield Part(form.content_type, whole(frames[0]), f"{url}/frames/{number}")
+        _, frame = await read_frame(instance, number, [form], asked.pixels)
+        yield Part(form.content_type, whole(frame), f"{url}/frames/{number}")
 
 
 async def _decoded(
@@ -97,5 +97,5 @@ async def _decoded(
 ) -> AsyncIterator[bytes]:
     yield first
     for number in range(2, count + 1):
-        _, frames = await read_frames(instance, [number], [form], asked.pixels)
-        yield frames[0]
+        _, frame = await read_frame(instance, number, [form], asked.pixels)
+        yield frame

@@ -43,11 +43,16 @@ def accept_of(request: Request) -> tuple[MediaRange, ...]:
     Raises:
         InvalidValue: one of them is no list of media ranges.
     """
-    queried = request.query_params.getlist("accept")
+    queried = [_with_plus(value) for value in request.query_params.getlist("accept")]
     headers = request.headers.getlist("accept")
     if queried and not headers:
         return parse_accept(queried)
     return (*(parse_accept(queried) if queried else ()), *parse_accept(headers))
+
+
+def _with_plus(value: str) -> str:
+    """Put back the plus sign of `dicom+json`, which a query string left as it is means a space."""
+    return value.replace("dicom json", "dicom+json").replace("dicom xml", "dicom+xml")
 
 
 def answer(

@@ -14,9 +14,11 @@ from pydicom.uid import (
     MPEG4HP41,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
@@ -142,6 +144,14 @@ _MAKERS: dict[str, Callable[[int], Dataset]] = {
     "JPEG-LS": lambda n: _encoded(n, JPEGLSLossless, imagecodecs.jpegls_encode(grey())),
     "JPEG 2000": lambda n: _encoded(
         n, JPEG2000Lossless, imagecodecs.jpeg2k_encode(grey(), codecformat="j2k", reversible=True)
+    ),
+    "HTJ2K": lambda n: _encoded(
+        n, HTJ2KLossless, imagecodecs.htj2k_encode(grey(), reversible=True)
+    ),
+    "JPEG lossless": lambda n: _encoded(
+        n,
+        JPEGLosslessSV1,
+        imagecodecs.jpeg8_encode(grey(), lossless=True, predictor=1, bitspersample=12),
     ),
     "RLE": _rle,
     "cine": _cine,

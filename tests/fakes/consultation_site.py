@@ -23,6 +23,7 @@ from tests.fakes.fake_session_store import FakeContextStore, FakePendingSignIns,
 from tests.fakes.manifests import made_up_ins
 from tests.fakes.signing_keys import signing_key
 
+from drimbox.entrypoints.http.api_reference import OPENAPI_PATH, published_interfaces
 from drimbox.entrypoints.http.bearer import BrowserAuthentication, ProfessionalTokens
 from drimbox.entrypoints.http.consultation import ConsultationDoor, consultation_routes
 from drimbox.entrypoints.http.contextual_call import (
@@ -241,6 +242,7 @@ class ConsultationSite:
             *viewer_routes(viewer, signed_in),
             *sign_in_routes(sign_in_door, callback_path="/sign-in/callback"),
             Mount(STATIC_PATH, static_files()),
+            Mount(OPENAPI_PATH, published_interfaces()),
         ]
         return Starlette(
             routes=routes,

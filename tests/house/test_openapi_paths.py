@@ -29,9 +29,6 @@ METHODS = frozenset({"get", "post", "put", "delete", "options", "patch"})
 
 LISTENERS = ("browser", "peer", "operator")
 
-# Documents on their way, with the paths that they will tell; each line goes when its file comes.
-NOT_WRITTEN_YET = {"fhir.yaml": "/fhir"}
-
 
 @pytest.fixture
 async def listeners(source_box: SetUpBox) -> AsyncIterator[dict[str, Any]]:
@@ -63,12 +60,7 @@ async def test_the_published_paths_are_the_routes(listener: str, listeners: dict
         for method, path, listeners_of_path in _operations(file)
         if listener in listeners_of_path
     }
-    served = set(_served(listeners[listener]))
-    assert published == {(m, path) for m, path in served if not _is_on_its_way(path)}
-
-
-def test_a_document_that_came_is_waited_for_no_more() -> None:
-    assert not [name for name in NOT_WRITTEN_YET if (FOLDER / name).exists()]
+    assert published == set(_served(listeners[listener]))
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yaml")), ids=lambda file: file.name)
@@ -85,10 +77,6 @@ def _operations(file: Path) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         for method in METHODS & item.keys():
             of_path = item.get("x-listeners", document["x-listeners"])
             yield method, path, tuple(item[method].get("x-listeners", of_path))
-
-
-def _is_on_its_way(path: str) -> bool:
-    return path.startswith(tuple(NOT_WRITTEN_YET.values())) and ".well-known" not in path
 
 
 def _served(application: Any) -> Iterator[tuple[str, str]]:

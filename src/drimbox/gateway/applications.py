@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
+from drimbox.entrypoints.http.api_reference import OPENAPI_PATH, published_interfaces
 from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
 from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
@@ -55,6 +56,7 @@ def browser_application(
             ),
             *health_routes(health_door(parts)),
             Mount(STATIC_PATH, static_files()),
+            Mount(OPENAPI_PATH, published_interfaces()),
         ],
         exception_handlers=exception_handlers(pages.answer),
     )

@@ -46,7 +46,11 @@ from drimbox.standards.dicomweb.exchange_syntaxes import (
     LOSSY_FIRST,
     ranking,
 )
-from drimbox.standards.dicomweb.manifest_matches import STUDY_UID, find_in_manifests
+from drimbox.standards.dicomweb.manifest_matches import (
+    STUDY_UID,
+    check_is_told,
+    find_in_manifests,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class RetrieveStudy:
         """
         context = _context_of(caller)
         check_scope(caller.scopes, "ImagingStudy", Permission.SEARCH)
+        check_is_told(query)
         studies = await self._studies(context, query.matching.get(STUDY_UID, ""))
         return find_in_manifests([study.manifest for study in studies], query)
 

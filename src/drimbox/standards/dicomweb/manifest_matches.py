@@ -5,11 +5,13 @@ What they do not tell is left out: "shall be present if known" (PS3.18 tables 10
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from drimbox.errors import InvalidValue
 from drimbox.model.manifest import Manifest, ReferencedInstance, ReferencedSeries
 from drimbox.model.patient import LocalPatientId
 from drimbox.model.retrieval import DicomJson, DicomQuery, MatchPage, QueryLevel
 from drimbox.standards.dicom.attributes import date_text, time_text
 from drimbox.standards.dicomweb.attribute_matching import matches
+from drimbox.standards.dicomweb.attribute_names import keyword_of
 
 _Json = dict[str, Mapping[str, object]]
 
@@ -33,6 +35,21 @@ _LEVELS = tuple(QueryLevel)
 def tags_told(level: QueryLevel) -> frozenset[str]:
     """Return the attributes that a manifest knows at this level and above."""
     return frozenset().union(*(_TOLD[one] for one in _LEVELS[: _LEVELS.index(level) + 1]))
+
+
+def check_is_told(query: DicomQuery) -> None:
+    """Check that manifests tell every attribute that is to be matched.
+
+    A key that they do not know would match nothing, as if there were no such exam.
+
+    Raises:
+        InvalidValue: one is unknown to them; it names it.
+    """
+    told = tags_told(query.level)
+    for path, text in {**query.matching, **query.filters}.items():
+        tag = path.split(".")[0]
+        if text and tag not in told:
+            raise InvalidValue(keyword_of(tag), "a key that the KOS of an exam tells")
 
 
 def find_in_manifests(manifests: Iterable[Manifest], query: DicomQuery) -> MatchPage:

@@ -45,6 +45,7 @@ class Sender:
     def __init__(self, fails_after: int | None = None) -> None:
         self.fails_after = fails_after
         self.started = 0
+        self.closed = asyncio.Event()
         self.allowed = asyncio.Semaphore(0)
 
     def let(self, count: int = len(NUMBERS) + 1) -> None:
@@ -53,12 +54,15 @@ class Sender:
 
     async def __call__(self) -> AsyncIterator[InstanceStream]:
         self.started += 1
-        for sent, number in enumerate(NUMBERS):
+        try:
+            for sent, number in enumerate(NUMBERS):
+                await self.allowed.acquire()
+                if sent == self.fails_after:
+                    raise Unavailable("PACS", "went away")
+                yield InstanceStream(SopClassUid(CT), uid(number), EXPLICIT, self._chunks(number))
             await self.allowed.acquire()
-            if sent == self.fails_after:
-                raise Unavailable("PACS", "went away")
-            yield InstanceStream(SopClassUid(CT), uid(number), EXPLICIT, self._chunks(number))
-        await self.allowed.acquire()
+        finally:
+            self.closed.set()
 
     async def _chunks(self, number: int) -> AsyncIterator[bytes]:
         octets = data_set(number)
@@ -118,6 +122,32 @@ async def test_a_series_is_fetched_once_however_many_ask(workers: Workers) -> No
     sender.let()
     assert await asyncio.gather(*readers) == [[uid(n) for n in NUMBERS]] * 4
     assert sender.started == 1
+
+
+async def test_what_everybody_who_asked_has_left_is_fetched_no_further(workers: Workers) -> None:
+    sender = Sender()
+    first, second = (workers[0].open_series(KEY, sender) for _ in range(2))
+    sender.let(1)
+    await first.get_instance(uid(3))
+    first.abandon()
+    await asyncio.sleep(0.3)
+    assert not sender.closed.is_set()
+    second.abandon()
+    await asyncio.wait_for(sender.closed.wait(), 1)
+    again = await whole(workers[1])
+    assert await all_of(again) == [uid(n) for n in NUMBERS]
+
+
+async def test_what_somebody_still_reads_is_fetched_to_its_end(workers: Workers) -> None:
+    sender = Sender()
+    left, read = (cache.open_series(KEY, sender) for cache in workers)
+    reader = asyncio.ensure_future(all_of(read))
+    sender.let(1)
+    await read.get_instance(uid(3))
+    left.abandon()
+    await asyncio.sleep(0.3)
+    sender.let()
+    assert await reader == [uid(n) for n in NUMBERS]
 
 
 async def test_what_was_fetched_by_one_worker_is_there_for_the_other(workers: Workers) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 _READ_BYTES = 64 * 1024
+_SLICE_SECONDS = 0.05
 
 
 class Then(Enum):
@@ -76,7 +77,7 @@ class ChaosProxy:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         there = asyncio.create_task(_pump(reader, server_writer))
         try:
-            await self._back(fault, server_reader, writer)
+            await self._back(fault, server_reader, writer, reader)
             if fault.after is not None:
                 await self._end(fault.then, writer, there)
         finally:
@@ -84,16 +85,23 @@ class ChaosProxy:
             server_writer.transport.abort()
 
     async def _back(
-        self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        fault: Fault,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        client: asyncio.StreamReader,
     ) -> None:
+        """Pass on what the server says, until it ends, the client goes away, or enough is said."""
         left = fault.after
+        rate = fault.octets_per_second
+        most = _READ_BYTES if rate is None else max(1, int(rate * _SLICE_SECONDS))
         while left is None or left > 0:
-            octets = await reader.read(_READ_BYTES if left is None else min(left, _READ_BYTES))
-            if not octets:
+            octets = await reader.read(most if left is None else min(left, most))
+            if not octets or client.at_eof():
                 return
             pause = fault.latency_seconds
-            if fault.octets_per_second is not None:
-                pause += len(octets) / fault.octets_per_second
+            if rate is not None:
+                pause += len(octets) / rate
             if pause:
                 await asyncio.sleep(pause)
             writer.write(octets)

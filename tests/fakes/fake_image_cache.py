@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from drimbox.errors import DrimboxError, NotFound
+from drimbox.errors import DrimboxError, NotFound, Unavailable
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SopInstanceUid
 from drimbox.ports.image_cache import CachedInstance, SeriesCopy, SeriesKey, SeriesMetadata
@@ -25,6 +25,8 @@ class FakeCopy:
     files: dict[SopInstanceUid, CachedInstance] = field(default_factory=dict)
     failure: DrimboxError | None = None
     is_over: bool = False
+    openers: int = 0
+    task: asyncio.Task[None] | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -60,6 +62,11 @@ class FakeCopy:
                 _chunks(instance),
             )
 
+    def abandon(self) -> None:
+        self.openers -= 1
+        if not self.openers and self.task is not None and not self.is_over:
+            self.task.cancel()
+
     async def metadata(self, series_url: str) -> SeriesMetadata | None:
         if self.version is None:
             return None
@@ -93,6 +100,8 @@ class FakeCopy:
                 self.news.set()
         except DrimboxError as error:
             self.failure = error
+        except asyncio.CancelledError:
+            self.failure = Unavailable("image cache")
         finally:
             self.is_over = True
             self.news.set()
@@ -111,12 +120,13 @@ class FakeImageCache:
     def open_series(
         self, key: SeriesKey, retrieve: Callable[[], AsyncIterator[InstanceStream]]
     ) -> SeriesCopy:
-        found = self.find_series(key)
-        if found is not None:
-            return found
-        self.fetched += 1
-        copy = self.copies[key] = FakeCopy(self.folder, self.fetched)
-        self.tasks.add(asyncio.create_task(copy.receive(retrieve())))
+        copy = self.copies.get(key)
+        if copy is None or copy.failure is not None:
+            self.fetched += 1
+            copy = self.copies[key] = FakeCopy(self.folder, self.fetched)
+            copy.task = asyncio.create_task(copy.receive(retrieve()))
+            self.tasks.add(copy.task)
+        copy.openers += 1
         return copy
 
     def find_series(self, key: SeriesKey) -> SeriesCopy | None:

@@ -1,6 +1,6 @@
 """The peer listener of a Source, on a real socket with mutual TLS; what stands behind is fake."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,17 +29,23 @@ from drimbox.flows.source.serve_study import ServeStudy
 from drimbox.flows.source.source_images import SourceImages
 from drimbox.model.publication import Publication, PublicationState
 from drimbox.model.retrieval import TargetResource
+from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid
+from drimbox.ports.pacs import Pacs
 
 NUMBERS = (1, 2, 3)
 
 
 @dataclass
 class PeerSource:
-    """One study of three images, published; boxes is the white list, its port this listener's."""
+    """Published studies; boxes is the white list, its port this listener's."""
 
     server: OAuthServer
     boxes: ListedBoxes
-    publication: Publication
+    publications: Sequence[Publication]
+
+    @property
+    def publication(self) -> Publication:
+        return self.publications[0]
 
     @property
     def audit(self) -> FakeAuditRepository:
@@ -52,16 +58,15 @@ class PeerSource:
 
 
 @asynccontextmanager
-async def peer_source(folder: Path) -> AsyncIterator[PeerSource]:
-    pacs_folder = folder / "source-pacs"
-    pacs_folder.mkdir()
-    for number in NUMBERS:
-        write_image(made_up_image(number), pacs_folder / f"{number}.dcm")
+async def peer_source(
+    folder: Path, *, pacs: Pacs | None = None, studies: int = 1
+) -> AsyncIterator[PeerSource]:
+    """Listen in front of a PACS, of those three images where none is given; study 1 is shown."""
     boxes = ListedBoxes()
     server = OAuthServer(issuer=f"https://{SOURCE}", trusted_space=boxes)
-    publication = replace(made_up_publication().publication, state=PublicationState.PUBLISHED)
+    publications = [_published(number) for number in range(1, studies + 1)]
     cache = DiskImageCache(folder / "source-cache", max_bytes=10**8, max_age_seconds=60)
-    serve = _serve_study(server, publication, FolderPacs(pacs_folder), cache)
+    serve = _serve_study(server, publications, pacs or _three_images(folder), cache)
     pixels = PixelWorkerPool(workers=1, deadline_seconds=20)
     authentication = PeerAuthentication(
         server.tokens, ProfessionalTokens(PSC, server.provider), boxes
@@ -80,18 +85,43 @@ async def peer_source(folder: Path) -> AsyncIterator[PeerSource]:
     await listener.start()
     boxes.port = listener.port
     try:
-        yield PeerSource(server, boxes, publication)
+        yield PeerSource(server, boxes, publications)
     finally:
         await listener.stop()
         await cache.stop()
         await pixels.stop()
 
 
+def _published(study: int) -> Publication:
+    """Return the study of this number, whose CT series is that of made_up_image."""
+    publication = made_up_publication(study=study).publication
+    uid = publication.study_instance_uid
+    first, *others = publication.manifest.series
+    series = replace(
+        first,
+        series_instance_uid=SeriesInstanceUid(f"{uid}.2"),
+        instances=tuple(
+            replace(one, sop_instance_uid=SopInstanceUid(f"{uid}.2.{number}"))
+            for number, one in enumerate(first.instances, 1)
+        ),
+    )
+    manifest = replace(publication.manifest, series=(series, *others))
+    return replace(publication, manifest=manifest, state=PublicationState.PUBLISHED)
+
+
+def _three_images(folder: Path) -> FolderPacs:
+    pacs_folder = folder / "source-pacs"
+    pacs_folder.mkdir()
+    for number in NUMBERS:
+        write_image(made_up_image(number), pacs_folder / f"{number}.dcm")
+    return FolderPacs(pacs_folder)
+
+
 def _serve_study(
-    server: OAuthServer, publication: Publication, pacs: FolderPacs, cache: DiskImageCache
+    server: OAuthServer, publications: Sequence[Publication], pacs: Pacs, cache: DiskImageCache
 ) -> ServeStudy:
     register = FakeStudyRegister()
-    register.publications.append(publication)
+    register.publications.extend(publications)
     return ServeStudy(
         register=register,
         images=SourceImages(pacs, cache),

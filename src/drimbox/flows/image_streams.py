@@ -1,11 +1,14 @@
 """What happens to instances on their way through: identifiers put in, or compared."""
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TypeVar
 
 from drimbox.errors import Mismatch
 from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream, TargetResource
+from drimbox.model.uids import SopInstanceUid
+from drimbox.ports.image_cache import SeriesCopy
 from drimbox.standards.dicom.outgoing import OutgoingIdentity, outgoing_instance
 from drimbox.standards.dicom.patient_identifiers import read_identity
 
@@ -16,6 +19,32 @@ async def close(iterator: AsyncIterator[T]) -> None:
     """End an iterator before its time, so that what feeds it is released at once."""
     if isinstance(iterator, AsyncGenerator):
         await iterator.aclose()
+
+
+async def in_turn(
+    copies: AsyncIterator[SeriesCopy], at_once: int, uid: SopInstanceUid | None
+) -> AsyncGenerator[InstanceStream, None]:
+    """Yield copy after copy, while the next ones are on their way; uid: that instance only.
+
+    copies opens one each time it is asked. Left before the end, what was opened is abandoned.
+    """
+    opened: deque[SeriesCopy] = deque()
+    try:
+        while True:
+            while len(opened) < at_once and (copy := await anext(copies, None)) is not None:
+                opened.append(copy)
+            if not opened:
+                return
+            instances = opened[0].streams(uid)
+            try:
+                async for instance in instances:
+                    yield instance
+            finally:
+                await close(instances)
+            opened.popleft()
+    finally:
+        for copy in opened:
+            copy.abandon()
 
 
 async def outgoing(

@@ -92,6 +92,12 @@ class SeriesCopy(Protocol):
     def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
         """Yield every instance, or this one, as a stream of its data set."""
 
+    def abandon(self) -> None:
+        """Take back one open_series, whose reader went away before the end.
+
+        What nobody else has opened is then fetched no further.
+        """
+
     async def metadata(self, series_url: str) -> SeriesMetadata | None:
         """Return the metadata of the series, ready to be sent; None while it is on its way.
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
+from drimbox.adapters.image_cache_disk.folder_lock import FOLLOWERS, has_followers
 from drimbox.adapters.image_cache_disk.instance_heads import HeadReader
 from drimbox.adapters.image_cache_disk.journal import JournalWriter
 from drimbox.adapters.image_cache_disk.series_copies import (
@@ -32,6 +33,7 @@ _WRITE_BYTES = 4 * 1024 * 1024
 # Most that one writev takes (IOV_MAX of Linux).
 _MAX_PIECES = 1024
 _MOST_WAITING = 2 * 1024 * 1024
+_GRACE_SECONDS = 0.2
 
 
 class ArrivingSeries:
@@ -51,6 +53,27 @@ class ArrivingSeries:
         self._news = asyncio.Condition()
         self._is_over = False
         self._failure: DrimboxError | None = None
+        self._openers = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def fetched_by(self, task: asyncio.Task[None]) -> None:
+        """Name the task that runs `receive`, for abandon to end."""
+        self._task = task
+
+    def opened(self) -> None:
+        """Count one more who asked for it."""
+        self._openers += 1
+
+    def abandon(self) -> None:
+        """See ports.image_cache; who asks again at once, as viewers do, finds it still coming."""
+        self._openers -= 1
+        if not self._openers:
+            asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._end_if_unread)
+
+    def _end_if_unread(self) -> None:
+        is_unread = not self._openers and not has_followers(self._folder)
+        if is_unread and self._task is not None and not self._is_over:
+            self._task.cancel()
 
     @property
     def version(self) -> str | None:
@@ -133,6 +156,8 @@ class ArrivingSeries:
     def _begin(self) -> JournalWriter:
         """Clear what an earlier try left, without letting go of the folder that is locked."""
         for path in self._folder.iterdir():
+            if path.name == FOLLOWERS:
+                continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         return JournalWriter(self._folder)
 

@@ -75,10 +75,14 @@ class DiskImageCache:
         self, key: SeriesKey, retrieve: Callable[[], AsyncIterator[InstanceStream]]
     ) -> SeriesCopy:
         """See ports.image_cache."""
-        found = self.find_series(key)
+        under_way = self._arriving.get(key)
+        if under_way is not None:
+            under_way.opened()
+            return under_way
+        folder = self._folder(key)
+        found = self._read(folder)
         if found is not None:
             return found
-        folder = self._folder(key)
         try:
             lock = try_to_lock(folder)
         except OSError as error:
@@ -90,8 +94,10 @@ class DiskImageCache:
             lock.release()
             return whole
         arriving = ArrivingSeries(folder, key.url(self._base_url))
+        arriving.opened()
         self._arriving[key] = arriving
         task = asyncio.create_task(self._fetch(key, arriving, retrieve, lock))
+        arriving.fetched_by(task)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return arriving

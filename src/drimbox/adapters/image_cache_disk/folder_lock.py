@@ -5,8 +5,11 @@ The lock is the system's (flock): it ends with the process, however that ends.
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+FOLLOWERS = "followers"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -47,6 +50,36 @@ def is_locked(folder: Path) -> bool:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+@contextmanager
+def following(folder: Path) -> Iterator[None]:
+    """Say to who fetches into this folder, in another process, that somebody reads along.
+
+    Raises:
+        OSError: the folder is gone.
+    """
+    file = os.open(folder / FOLLOWERS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(file)
+
+
+def has_followers(folder: Path) -> bool:
+    """Tell whether another process reads along."""
+    try:
+        file = os.open(folder / FOLLOWERS, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

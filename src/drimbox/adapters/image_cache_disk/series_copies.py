@@ -3,11 +3,12 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from drimbox.adapters.image_cache_disk import journal
-from drimbox.adapters.image_cache_disk.folder_lock import is_locked
+from drimbox.adapters.image_cache_disk.folder_lock import following, is_locked
 from drimbox.adapters.image_cache_disk.instance_heads import HeadReader, read_rows
 from drimbox.adapters.image_cache_disk.journal import End
 from drimbox.adapters.image_cache_disk.metadata_sidecar import (
@@ -61,6 +62,9 @@ class WholeSeries:
         for instance in self._instances.values():
             yield read_instance(instance)
 
+    def abandon(self) -> None:
+        """See ports.image_cache: it is here already."""
+
     async def metadata(self, series_url: str) -> SeriesMetadata | None:
         """See ports.image_cache."""
         try:
@@ -103,6 +107,13 @@ class FollowedSeries:
 
     async def instances(self) -> AsyncIterator[CachedInstance]:
         """See ports.image_cache."""
+        with ExitStack() as stack:
+            with suppress(OSError):
+                stack.enter_context(following(self._folder))
+            async for instance in self._read_along():
+                yield instance
+
+    async def _read_along(self) -> AsyncIterator[CachedInstance]:
         start = 0
         while True:
             # Asked first: what it wrote before it let go of the lock is then read below.
@@ -128,6 +139,9 @@ class FollowedSeries:
             return
         async for instance in self.instances():
             yield read_instance(instance)
+
+    def abandon(self) -> None:
+        """See ports.image_cache: the lock of `following` is let go by who stops reading."""
 
     async def metadata(self, series_url: str) -> SeriesMetadata | None:
         """See ports.image_cache."""

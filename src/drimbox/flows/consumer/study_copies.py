@@ -4,11 +4,11 @@ What is kept (export, whole objects) is a copy as stored; what is shown may be o
 syntaxes were asked first. Each stands in for the other where nothing was lost.
 """
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import islice
 
+from drimbox.flows.image_streams import in_turn
 from drimbox.model.manifest import Manifest
 from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream, TargetResource
@@ -34,20 +34,21 @@ class StudyCopies:
     ) -> AsyncIterator[InstanceStream]:
         """Yield series after series as stored, while the next ones are on their way already."""
         del syntaxes
-        wanted = iter(
+        wanted = [
             series.series_instance_uid
             for series in self.manifest.series
             if target.series_instance_uid in {None, series.series_instance_uid}
-        )
-        copies = deque([await self._open_stored(u) for u in islice(wanted, self.series_at_once)])
-        while copies:
-            async for instance in copies.popleft().streams(target.sop_instance_uid):
+        ]
+        copies = (await self._open_stored(uid) for uid in wanted)
+        instances = in_turn(copies, self.series_at_once, target.sop_instance_uid)
+        async with aclosing(instances):
+            async for instance in instances:
                 yield instance
-            copies.extend([await self._open_stored(u) for u in islice(wanted, 1)])
 
     def open_for_viewing(self, uid: SeriesInstanceUid) -> SeriesCopy:
         """Return what is shown: the copy as stored where there is one."""
-        return self._find(Fidelity.AS_STORED, uid) or self._open(Fidelity.VIEWING, uid)
+        is_stored = self._find(Fidelity.AS_STORED, uid) is not None
+        return self._open(Fidelity.AS_STORED if is_stored else Fidelity.VIEWING, uid)
 
     async def find_instances(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
         """Return the copies as stored of all that is asked for, None unless all are whole."""

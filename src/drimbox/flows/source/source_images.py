@@ -6,14 +6,12 @@ asked for the first time    straight from the PACS: a disk would only slow the p
 keeps what it got
 """
 
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
-from itertools import islice
 
-from drimbox.flows.image_streams import outgoing
+from drimbox.flows.image_streams import in_turn, outgoing
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.manifest import Manifest
 from drimbox.model.publication import Publication
@@ -77,13 +75,14 @@ class _StudyImages:
                 async for instance in instances:
                     yield instance
             return
-        # The next ones are on their way while one is being sent.
-        coming = iter(wanted)
-        copies = deque(self.open_series(uid) for uid in islice(coming, SERIES_AT_ONCE))
-        while copies:
-            async for instance in copies.popleft().streams(target.sop_instance_uid):
+        copies = in_turn(self._opened(wanted), SERIES_AT_ONCE, target.sop_instance_uid)
+        async with aclosing(copies):
+            async for instance in copies:
                 yield instance
-            copies.extend(self.open_series(uid) for uid in islice(coming, 1))
+
+    async def _opened(self, uids: Sequence[SeriesInstanceUid]) -> AsyncIterator[SeriesCopy]:
+        for uid in uids:
+            yield self.open_series(uid)
 
     def open_series(self, uid: SeriesInstanceUid) -> SeriesCopy:
         target = TargetResource(self.manifest.study_instance_uid, uid)

@@ -1,0 +1,180 @@
+"""Fifty clients, twenty patients, both ways out of a PACS: no octet of one study in another."""
+
+import asyncio
+import email
+import email.policy
+import hashlib
+import random
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import aiohttp
+import pytest
+from pydicom import Dataset, dcmread
+from tests.fakes.boxes import CONSUMER, SOURCE, box
+from tests.fakes.chaos_proxy import Fault, chaos_proxy
+from tests.fakes.dicom_files import made_up_image
+from tests.fakes.peer_source import NUMBERS, PeerSource, peer_source
+
+from drimbox.adapters.pacs_dimse.pacs import DimsePacs
+from drimbox.model.publication import Publication
+from drimbox.sandbox.pacs.process import PacsProcess
+from drimbox.sandbox.pacs.server import PeerAddress
+from drimbox.settings.partners import DicomListenerSettings, PacsSettings
+
+pytestmark = [pytest.mark.anyio, pytest.mark.system]
+CLIENTS, PATIENTS = 50, 20
+PIXEL_BYTES = 150_000
+ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+Hashes = dict[str, str]
+
+
+def image(study: int, number: int) -> Dataset:
+    """One image of one patient; its pixels are nobody else's."""
+    made = made_up_image(number, study=f"1.2.250.1.999.7.{study}")
+    made.PatientID = f"IPP{study:04d}"
+    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    made.PixelData = random.Random(f"{study}/{number}").randbytes(PIXEL_BYTES)
+    made["PixelData"].VR = "OW"
+    return made
+
+
+def fingerprint(ds: Dataset) -> str:
+    """Hash what tells one image from another, pixels and patient included."""
+    told = f"{ds.StudyInstanceUID} {ds.SeriesInstanceUID} {ds.PatientID} {ds.InstanceNumber}"
+    return hashlib.sha256(told.encode() + ds.PixelData).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, Hashes]:
+    """Return the fingerprints of every study by its UID."""
+    found: dict[str, Hashes] = {}
+    for study in range(1, PATIENTS + 1):
+        images = [image(study, number) for number in NUMBERS]
+        uid = str(images[0].StudyInstanceUID)
+        found[uid] = {str(one.SOPInstanceUID): fingerprint(one) for one in images}
+    return found
+
+
+@pytest.fixture(scope="module")
+def move_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def pacs_process(tmp_path_factory: pytest.TempPathFactory, move_port: int) -> Iterator[PacsProcess]:
+    folder = tmp_path_factory.mktemp("pacs")
+    for study in range(1, PATIENTS + 1):
+        for number in NUMBERS:
+            path = folder / f"{study}-{number}.dcm"
+            image(study, number).save_as(path, enforce_file_format=True)
+    peers = {"DRIMBOX": PeerAddress("127.0.0.1", move_port)}
+    with PacsProcess("PACS", folder, peers=peers) as running:
+        yield running
+
+
+@pytest.fixture(params=["c-get", "c-move"])
+async def source(
+    request: pytest.FixtureRequest, pacs_process: PacsProcess, move_port: int, tmp_path: Path
+) -> AsyncIterator[PeerSource]:
+    mode: Literal["c-get", "c-move"] = request.param
+    settings = PacsSettings(
+        host="127.0.0.1", port=pacs_process.dicom_port, ae_title="PACS", retrieve_mode=mode
+    )
+    pacs = DimsePacs(settings, DicomListenerSettings(port=move_port, ae_title="DRIMBOX"))
+    await pacs.start()
+    try:
+        async with peer_source(tmp_path, pacs=pacs, studies=PATIENTS) as running:
+            yield running
+    finally:
+        await pacs.close()
+
+
+def client_tls() -> ssl.SSLContext:
+    files = box(CONSUMER).tls()
+    context = ssl.create_default_context(cafile=str(files.ca_file))
+    context.load_cert_chain(files.certificate_file, files.key_file)
+    return context
+
+
+def images_in(content_type: str, body: bytes) -> list[Dataset]:
+    """Take a multipart answer apart with Python's own parser of messages."""
+    head = f"MIME-Version: 1.0\r\nContent-Type: {content_type}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + body, policy=email.policy.HTTP)
+    parts = (part.get_payload(decode=True) for part in message.iter_parts())  # type: ignore[attr-defined]
+    return [dcmread(BytesIO(part)) for part in parts]
+
+
+async def ask(
+    session: aiohttp.ClientSession, source: PeerSource, publication: Publication
+) -> aiohttp.ClientResponse:
+    """Ask for one series as a peer does; the answer is to be read and released."""
+    study = publication.study_instance_uid
+    token = source.server.provider.sign_in().access_token
+    url = f"https://127.0.0.1:{source.boxes.port}/dicom-web/studies/{study}/series/{study}.2"
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "KOS-SOPInstanceUID": publication.kos_sop_instance_uid,
+        "Accept": ACCEPT,
+        "Host": SOURCE,
+    }
+    return await session.get(url, headers=headers, server_hostname=SOURCE)
+
+
+async def retrieve(
+    session: aiohttp.ClientSession, source: PeerSource, publication: Publication
+) -> tuple[str, Hashes]:
+    """Return what came of one series, by instance."""
+    async with await ask(session, source, publication) as answer:
+        body = await answer.read()
+        assert answer.status == 200, body
+        content_type = answer.headers["Content-Type"]
+    images = await asyncio.to_thread(images_in, content_type, body)
+    return publication.study_instance_uid, {
+        str(one.SOPInstanceUID): fingerprint(one) for one in images
+    }
+
+
+async def test_no_octet_of_one_study_is_in_another(
+    source: PeerSource, expected: dict[str, Hashes]
+) -> None:
+    """Each study is asked for two or three times at once, among all the others."""
+    wanted = [source.publications[n % PATIENTS] for n in range(CLIENTS)]
+    random.Random(7).shuffle(wanted)
+    connector = aiohttp.TCPConnector(ssl=client_tls(), limit=CLIENTS)
+    async with aiohttp.ClientSession(connector=connector, trust_env=False) as session:
+        answers = await asyncio.gather(*(retrieve(session, source, p) for p in wanted))
+    assert len(answers) == CLIENTS
+    for study, found in answers:
+        assert found == expected[study]
+
+
+async def test_a_client_that_goes_away_frees_the_pacs_within_a_second(
+    pacs_process: PacsProcess, tmp_path: Path
+) -> None:
+    slow = Fault(octets_per_second=200_000)
+    async with chaos_proxy(pacs_process.dicom_port, [slow]) as wire:
+        settings = PacsSettings(
+            host="127.0.0.1", port=wire.port, ae_title="PACS", retrieve_mode="c-get"
+        )
+        pacs = DimsePacs(settings, None)
+        async with peer_source(tmp_path, pacs=pacs) as source:
+            connector = aiohttp.TCPConnector(ssl=client_tls())
+            session = aiohttp.ClientSession(connector=connector, trust_env=False)
+            answer = await ask(session, source, source.publication)
+            await answer.content.read(10_000)
+            assert wire.open
+            answer.close()
+            await session.close()
+            since = time.monotonic()
+            while wire.open:
+                assert time.monotonic() - since < 1
+                await asyncio.sleep(0.02)
+        await pacs.close()

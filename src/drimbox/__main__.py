@@ -9,6 +9,7 @@ from drimbox.command_line.doctor import doctor
 from drimbox.command_line.pacs_speed import pacs_speed
 from drimbox.command_line.serve import serve
 from drimbox.command_line.statistics import statistics
+from drimbox.command_line.submission_set import submission_set
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +28,7 @@ app.command()(statistics)
 app.add_typer(white_list.app, name="white-list")
 app.add_typer(new_key.app, name="new-key")
 app.add_typer(kos.app, name="kos")
+app.command()(submission_set)
 app.command()(backup)
 
 

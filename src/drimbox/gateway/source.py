@@ -27,8 +27,8 @@ from drimbox.settings.load import Settings
 from drimbox.settings.partners import Environment, MllpSettings, PublicationSettings
 from drimbox.standards.saml.signing_key import SignatureAlgorithm
 
-_FACILITY_TYPES = "1.2.250.1.71.4.2.4"
-_PRACTICE_SETTINGS = "1.2.250.1.213.1.1.4.9"
+FACILITY_TYPES = "1.2.250.1.71.4.2.4"
+PRACTICE_SETTINGS = "1.2.250.1.213.1.1.4.9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,8 @@ def publication_rules(settings: Settings, publication: PublicationSettings) -> P
         device=Practitioner(dmp.source_id, dmp.software_name.upper(), dmp.software_version),
         source_id=dmp.source_id,
         establishments=tuple(Structure(e.identifier, e.name) for e in dmp.establishments),
-        facility_type=Code(dmp.sector, Oid(_FACILITY_TYPES)),
-        practice_setting=Code(publication.practice_setting, Oid(_PRACTICE_SETTINGS)),
+        facility_type=Code(dmp.sector, Oid(FACILITY_TYPES)),
+        practice_setting=Code(publication.practice_setting, Oid(PRACTICE_SETTINGS)),
         is_local_patient_id_required=publication.is_local_patient_id_required,
         institution_name=publication.institution_name,
         retrieve_location_uid=Oid(location) if location else None,

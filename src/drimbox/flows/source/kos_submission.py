@@ -11,24 +11,20 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from drimbox.errors import InvalidValue
+from drimbox.flows.source.imaging_metadata import displayed, event_codes, reference_ids
 from drimbox.flows.source.kos_manifest import StudyToPublish
 from drimbox.flows.source.publication_rules import PublicationRules
 from drimbox.model.document_entry import (
     Author,
     Document,
     DocumentEntry,
-    ReferenceId,
-    ReferenceIdKind,
     Submission,
     SubmissionSet,
 )
-from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES, modality_label
-from drimbox.model.manifest import ImagingOrder, Manifest
-from drimbox.model.patient import AssigningAuthority
+from drimbox.model.manifest import Manifest
 from drimbox.model.practice import Code, Practitioner
 from drimbox.model.publication import AuthenticationMode, DmpIdentity
 from drimbox.model.report import ImagingReport, PatientClass, ReportMessage, Visibility
-from drimbox.model.uids import Oid
 from drimbox.standards.dicom.kos import content_key
 from drimbox.standards.xds.iti41_provide_and_register import encode_submit_objects
 
@@ -87,8 +83,8 @@ def build_entry(
         format_code=_FORMAT,
         confidentiality_codes=_confidentiality(subject.message),
         event_codes=_event_codes(subject, rules),
-        facility_type=_displayed(report.facility_type or rules.facility_type),
-        practice_setting=_displayed(_practice_setting(subject) or rules.practice_setting),
+        facility_type=displayed(report.facility_type or rules.facility_type),
+        practice_setting=displayed(_practice_setting(subject) or rules.practice_setting),
         authors=(Author(rules.device, (subject.establishment,), is_device=True),),
         creation_time=manifest.created_at,
         comments="KOS",
@@ -97,7 +93,7 @@ def build_entry(
         source_patient_id=next(iter(subject.message.local_patient_ids), None),
         source_patient=report.patient,
         legal_authenticator=find_signatory(report),
-        reference_ids=_reference_ids(subject.order, manifest.study_instance_uid),
+        reference_ids=reference_ids((subject.order,), (manifest.study_instance_uid,)),
     )
 
 
@@ -171,25 +167,12 @@ def _confidentiality(message: ReportMessage) -> tuple[Code, ...]:
 
 def _event_codes(subject: StudyToPublish, rules: PublicationRules) -> tuple[Code, ...]:
     """Return acts, modalities and regions; what the report does not say, the PACS does."""
-    acts = subject.acts
-    ccam = (_displayed(act.ccam) for act in acts if act.ccam is not None)
-    declared = [m.value for act in acts for m in act.modalities if m.value in MODALITIES]
-    stored = [m for m in subject.study.modalities if m in MODALITIES]
-    modalities = (
-        Code(m, rules.modality_code_system, modality_label(m)) for m in declared or stored
+    return event_codes(
+        subject.acts,
+        subject.study.modalities,
+        modality_system=rules.modality_code_system,
+        region_system=rules.region_code_system,
     )
-    regions = (
-        Code(r.value, rules.region_code_system, ANATOMIC_REGIONS[r.value])
-        for act in acts
-        for r in act.anatomic_regions
-        if r.value in ANATOMIC_REGIONS
-    )
-    return tuple(dict.fromkeys((*ccam, *modalities, *regions)))
-
-
-def _displayed(code: Code) -> Code:
-    """Return a code that has a display, which XDS requires (TF-3 4.2.3.1.2) and reports omit."""
-    return code if code.display else replace(code, display=code.value)
 
 
 def _practice_setting(subject: StudyToPublish) -> Code | None:
@@ -212,23 +195,6 @@ def _service_times(
     start = min(starts)
     stop = max(stops, default=None)
     return start, stop if stop is not None and stop >= start else None
-
-
-def _reference_ids(order: ImagingOrder, study_instance_uid: str) -> tuple[ReferenceId, ...]:
-    """Return accession, study and order; PDSm gives a studyInstanceUID no authority."""
-    found = [ReferenceId(study_instance_uid, ReferenceIdKind.STUDY_INSTANCE_UID.value)]
-    accession = order.accession_number
-    if accession is not None and accession.issuer is not None:
-        issuer = _authority(accession.issuer)
-        found.insert(0, ReferenceId(accession.value, ReferenceIdKind.ACCESSION.value, issuer))
-    if order.placer_order_number and order.placer_issuer is not None:
-        issuer = _authority(order.placer_issuer)
-        found.append(ReferenceId(order.placer_order_number, ReferenceIdKind.ORDER.value, issuer))
-    return tuple(found)
-
-
-def _authority(oid: Oid) -> AssigningAuthority:
-    return AssigningAuthority(universal_id=oid)
 
 
 def _roles(sender: Practitioner, report: ImagingReport) -> tuple[Code, ...]:

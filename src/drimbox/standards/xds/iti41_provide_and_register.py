@@ -4,6 +4,7 @@ The metadata are encoded once, at intake, and kept: a resend has the same octets
 association is added at each send, because its target is the entryUUID the DMP knows by then.
 """
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -108,6 +109,19 @@ def encode_provide_and_register(
         add_include(element, content_id)
         attachments.append(Attachment(content_id, document.mime_type, document.content))
     return request, tuple(attachments)
+
+
+def encode_inline_request(metadata: bytes, documents: Sequence[EncodedDocument]) -> etree._Element:
+    """Build the body of the request with the octets in it, for a file rather than for the wire."""
+    request = etree.Element(
+        f"{{{XDSB}}}ProvideAndRegisterDocumentSetRequest",
+        nsmap={"xdsb": XDSB, "lcm": LCM, "rim": RIM},
+    )
+    request.append(_parse_metadata(metadata))
+    for document in documents:
+        element = etree.SubElement(request, f"{{{XDSB}}}Document", id=document.document_id)
+        element.text = base64.b64encode(document.content).decode()
+    return request
 
 
 def parse_provide_and_register(

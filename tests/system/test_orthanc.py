@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from tests.fakes.dicom_objects import STUDY, MadeUpStudy, encoded, made_up_object
+from tests.fakes.dicom_objects import CT, STUDY, MadeUpStudy, encoded, made_up_object
 
 from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
 from drimbox.adapters.pacs_dicomweb.stow import StowStorage
@@ -28,7 +28,7 @@ from drimbox.model.uids import (
     StudyInstanceUid,
     TransferSyntaxUid,
 )
-from drimbox.ports.pacs import Pacs
+from drimbox.ports.pacs import Pacs, StorageDestination
 from drimbox.sandbox.pacs.orthanc import OrthancPacs
 from drimbox.sandbox.pacs.server import PeerAddress
 from drimbox.settings.partners import (
@@ -200,6 +200,33 @@ async def test_stores_what_it_then_finds(orthanc: OrthancPacs, move_port: int, w
     pacs = made_up_pacs(orthanc, move_port, "c-get")
     assert (await pacs.find_study(StudyInstanceUid(study))).instance_count == 3
     await pacs.close()
+
+
+@pytest.mark.requirement("SO.101")
+@pytest.mark.parametrize("way", ["C-STORE", "STOW-RS"])
+async def test_an_export_goes_at_more_than_100_megabits(orthanc: OrthancPacs, way: str) -> None:
+    study, count = {"C-STORE": "1.2.250.1.999.92", "STOW-RS": "1.2.250.1.999.93"}[way], 80
+    octets = [encoded(made_up_object(n, study=study, side=512)) for n in range(1, count + 1)]
+
+    async def streams() -> AsyncIterator[InstanceStream]:
+        for number, one in enumerate(octets, 1):
+            uid = SopInstanceUid(f"{study}.1.{number}")
+            syntax = TransferSyntaxUid("1.2.840.10008.1.2.1")
+            yield InstanceStream(SopClassUid(CT), uid, syntax, whole(one))
+
+    storage: StorageDestination = StowStorage(
+        DicomwebServiceSettings(url=orthanc.dicomweb_url), "Orthanc"
+    )
+    if way == "C-STORE":
+        host, port, title = orthanc.host, orthanc.dicom_port, orthanc.ae_title
+        storage = DimseStorage(
+            ExportDestination(name="Orthanc", host=host, port=port, ae_title=title)
+        )
+    start = time.perf_counter()
+    await storage.store(streams(), on_stored=lambda _: None)
+    megabits = sum(map(len, octets)) * 8 / 1e6 / (time.perf_counter() - start)
+    print(f"\n{way}: {megabits:.0f} Mbit/s; load {os.getloadavg()[0]:.1f}")  # noqa: T201
+    assert megabits > 100
 
 
 async def whole(octets: bytes) -> AsyncIterator[bytes]:

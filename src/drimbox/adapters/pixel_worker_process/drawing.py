@@ -7,7 +7,9 @@ PS3.3 C.11.1 (modality), C.11.2 (VOI), C.7.6.3.1.2 (photometric interpretation);
 
 import io
 from pathlib import Path
+from typing import Any
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -36,6 +38,9 @@ _UNCONVERTED = frozenset(f"1.2.840.10008.1.2.{n}" for n in ("4.57", "4.70", "4.8
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 _MAX_SIDE = 8192
 _LARGEST_TABLE = 2**20
+# Run lengths (Z_RLE) of differences from the left (PNG_FILTER_SUB): smaller than level 1 alone
+# makes a slice of CT, in a third of its time.
+_FAST_PNG = {"level": 1, "strategy": 3, "filter": 0x10}
 
 
 class NoSuchRegion(Exception):
@@ -54,11 +59,10 @@ def draw(path: Path, rendering: Rendering) -> bytes:
     picture = Image.fromarray(np.ascontiguousarray(_to_bytes(image, pixels, rendering)))
     if rendering.size is not None:
         picture = _scaled(picture, rendering.size, may_enlarge=rendering.may_enlarge)
-    octets = io.BytesIO()
     if rendering.format is ImageFormat.PNG:
-        picture.save(octets, "PNG", compress_level=1)
-    else:
-        picture.save(octets, "JPEG", quality=rendering.quality)
+        return bytes(imagecodecs.png_encode(np.asarray(picture), **_FAST_PNG))
+    octets = io.BytesIO()
+    picture.save(octets, "JPEG", quality=rendering.quality)
     return octets.getvalue()
 
 
@@ -139,7 +143,14 @@ def _window(image: Dataset, pixels: Pixels, rendering: Rendering) -> _Grey:
     center, width = rendering.window or _default_window(voi, rescaled)
     shape = rendering.shape or (WindowShape.LINEAR if rendering.window else _stored_shape(voi))
     table = np.rint(np.clip(_voi(rescaled, center, width, shape), 0, 255)).astype(np.uint8)
-    return np.take(table, pixels.astype(np.int64) - low) if has_table else table
+    return np.take(table, _from_zero(pixels, low), mode="clip") if has_table else table
+
+
+def _from_zero(pixels: Pixels, low: int) -> NDArray[np.unsignedinteger[Any]]:
+    """Return the pixels less their lowest value, which fits their own width without its sign."""
+    unsigned = np.dtype(f"u{pixels.dtype.itemsize}")
+    lowest = np.array(low, dtype=pixels.dtype).astype(unsigned)
+    return np.asarray(np.subtract(pixels.view(unsigned), lowest), dtype=unsigned)
 
 
 def _functional_groups(image: Dataset, frame: int) -> list[Dataset]:

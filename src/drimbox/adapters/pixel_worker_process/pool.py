@@ -21,6 +21,7 @@ from pathlib import Path
 import orjson
 import structlog
 
+from drimbox.adapters.pixel_worker_process.picture_memory import PictureMemory, key_of
 from drimbox.errors import InvalidValue, MalformedMessage, NotAcceptable, NotFound, Unavailable
 from drimbox.model.uids import TransferSyntaxUid
 from drimbox.ports.pixel_worker import Rendering
@@ -45,6 +46,7 @@ class PixelWorkerPool:
         self._idle: list[_Child] = []
         self._slots = asyncio.Semaphore(self._workers)
         self._deadline_seconds = deadline_seconds
+        self._pictures = PictureMemory()
 
     async def start(self) -> None:
         """Start the children before the first image needs one; a failure waits for that image."""
@@ -54,11 +56,17 @@ class PixelWorkerPool:
 
     async def render(self, path: Path, rendering: Rendering) -> bytes:
         """See ports.pixel_worker."""
+        key = key_of(path, rendering)
+        known = self._pictures.find(key)
+        if known is not None:
+            return known
         values = asdict(rendering) | {
             "format": rendering.format.name,
             "shape": rendering.shape.name if rendering.shape else None,
         }
-        return await self._ask({"operation": "render", "path": str(path)} | values)
+        picture = await self._ask({"operation": "render", "path": str(path)} | values)
+        self._pictures.keep(key, picture)
+        return picture
 
     async def stored_frame(self, path: Path, frame: int) -> bytes:
         """See ports.pixel_worker."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import anyio
 import pytest
+from sqlalchemy import update
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_intake import FakeIntake
 from tests.fakes.fake_study_register import FakeAlerts, FakeStudyRegister
@@ -15,8 +16,11 @@ from drimbox.adapters.storage_sql.intake import SqlIntake
 from drimbox.adapters.storage_sql.outbox import SqlOutbox
 from drimbox.adapters.storage_sql.sealing import Sealing
 from drimbox.adapters.storage_sql.study_register import SqlStudyRegister
+from drimbox.adapters.storage_sql.tables import publications
 from drimbox.errors import Conflict
+from drimbox.model.patient import LocalPatientId
 from drimbox.model.publication import Alert, AlertKind, PublicationState
+from drimbox.model.study import StudyPatient
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
 from drimbox.ports.study_register import Alerts, Intake, NewPublication, StudyRegister
 
@@ -48,6 +52,7 @@ class Source(AnyRegister):
         self.sql_intake = SqlIntake(database, sealing)
         register, alerts = SqlStudyRegister(database, sealing), SqlAlerts(database, FakeClock())
         super().__init__(self.sql_intake, register, alerts)
+        self.database, self.sql_register = database, register
         self.outbox = SqlOutbox(database, sealing)
 
     async def send_next(self) -> None:
@@ -232,6 +237,41 @@ async def test_current_ones_are_listed_by_study_by_patient_and_by_page(source: S
     named = await register.list_current(studies=studies)
     assert [e.study_instance_uid[-1] for e in named.entries] == ["3"]
     assert (await register.list_current(studies=())).total == 0
+
+
+@pytest.mark.anyio
+async def test_current_ones_are_listed_by_the_patient_number_of_the_pacs(
+    any_register: AnyRegister,
+) -> None:
+    known = made_up_publication(study=1)
+    unknown = made_up_publication(study=2)
+    patient = StudyPatient(LocalPatientId("IPP7"), "PAQUERETTE^ZOE", "19790312", "F")
+    manifest = replace(known.publication.manifest, pacs_patient=patient)
+    await any_register.conclude(
+        replace(known, publication=replace(known.publication, manifest=manifest)),
+        unknown,
+        key="first",
+    )
+    found = await any_register.register.list_current(local_patient_id="IPP7")
+    assert [e.study_instance_uid[-1] for e in found.entries] == ["1"]
+    both = await any_register.register.list_current()
+    assert both.total == 2
+    assert (await any_register.register.list_current(local_patient_id="IPP8")).total == 0
+
+
+@pytest.mark.anyio
+async def test_rows_of_before_are_indexed_when_a_box_starts(source: Source) -> None:
+    patient = StudyPatient(LocalPatientId("IPP7"))
+    for study in range(1, 4):
+        new = made_up_publication(study=study)
+        manifest = replace(new.publication.manifest, pacs_patient=patient)
+        publication = replace(new.publication, manifest=manifest)
+        await source.conclude(replace(new, publication=publication), key=f"{study}")
+    forget = update(publications).values(local_patient_index=None)
+    await source.database.write(lambda c: c.execute(forget).rowcount)
+    assert (await source.register.list_current(local_patient_id="IPP7")).total == 0
+    await source.sql_register.index_local_patients()
+    assert (await source.register.list_current(local_patient_id="IPP7")).total == 3
 
 
 @pytest.mark.anyio

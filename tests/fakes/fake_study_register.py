@@ -99,6 +99,7 @@ class FakeStudyRegister:
         *,
         studies: Collection[StudyInstanceUid] | None = None,
         patient_id: str | None = None,
+        local_patient_id: str | None = None,
         offset: int = 0,
         limit: int = 1000,
     ) -> CurrentPage:
@@ -106,6 +107,7 @@ class FakeStudyRegister:
         for p in reversed(self.publications):
             study = p.study_instance_uid
             is_wanted = studies is None or study in studies
+            is_wanted = is_wanted and local_patient_id in {None, _local_patient(p.manifest)}
             if is_wanted and p.state in _CURRENT and patient_id in {None, p.patient_id}:
                 current.setdefault(study, CurrentKos(study, p.kos_sop_instance_uid))
         entries = tuple(current.values())
@@ -148,3 +150,8 @@ class FakeStudyRegister:
 
 def _subject(alert: Alert) -> tuple[object, ...]:
     return alert.kind, alert.study_instance_uid, alert.report_id
+
+
+def _local_patient(manifest: Manifest) -> str:
+    known = manifest.pacs_patient
+    return known.patient_id.value if known is not None and known.patient_id is not None else ""

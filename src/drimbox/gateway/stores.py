@@ -64,10 +64,12 @@ async def open_stores(settings: Settings, clock: Clock) -> Stores:
     await prepare(database, sealing)
     idle_seconds = settings.contextual_call.session_idle_seconds
     intake_wake, outbox_wake = Wake(), Wake()
+    register = SqlStudyRegister(database, sealing, on_queued=outbox_wake.set)
+    await register.index_local_patients()
     return Stores(
         database=database,
         intake=SqlIntake(database, sealing, on_kept=intake_wake.set),
-        register=SqlStudyRegister(database, sealing, on_queued=outbox_wake.set),
+        register=register,
         outbox=SqlOutbox(database, sealing, on_queued=outbox_wake.set),
         alerts=SqlAlerts(database, clock),
         audit=SqlAuditRepository(database, sealing, _audit_source(settings)),

@@ -101,10 +101,14 @@ class StudyRegister(Protocol):
         *,
         studies: Collection[StudyInstanceUid] | None = None,
         patient_id: str | None = None,
+        local_patient_id: str | None = None,
         offset: int = 0,
         limit: int = 1000,
     ) -> CurrentPage:
-        """List the current KOS of these studies, of one patient (CX) or of all; none is opened."""
+        """List the current KOS of these studies, of one patient or of all; none is opened.
+
+        patient_id is a CX, local_patient_id the Patient ID that the PACS had at publication.
+        """
 
     async def find_manifests(
         self, kos: Collection[SopInstanceUid]

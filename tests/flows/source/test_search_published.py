@@ -99,16 +99,30 @@ async def test_an_ins_names_its_patient(site: Site) -> None:
     assert site.pacs.asked == []
 
 
+async def test_a_patient_of_the_pacs_is_found_by_what_its_images_say(site: Site) -> None:
+    found = await site.find(SearchTarget(QueryLevel.STUDY), ("PatientID", "IPP1"))
+    assert uids(found) == [f"{ROOT}.2", f"{ROOT}.1"]
+    assert site.pacs.asked == []
+
+
+async def test_a_patient_id_that_no_publication_knows_is_for_the_pacs(site: Site) -> None:
+    site.pacs.rows = [row(1), row(3)]
+    for text in ("IPP9", "IPP*"):
+        found = await site.find(SearchTarget(QueryLevel.STUDY), ("PatientID", text))
+        assert uids(found) == [f"{ROOT}.1"]
+    assert [query.matching["00100020"] for query in site.pacs.asked] == ["IPP9", "IPP*"]
+
+
 async def test_any_other_key_is_for_the_pacs_and_only_what_has_a_kos_is_told(site: Site) -> None:
     site.pacs.rows = [row(1), row(2), row(3), row(9)]
-    found = await site.find(SearchTarget(QueryLevel.STUDY), ("PatientID", "IPP1"))
+    found = await site.find(SearchTarget(QueryLevel.STUDY), ("PatientName", "PAQ*"))
     assert (uids(found), found.total) == ([f"{ROOT}.1", f"{ROOT}.2"], 2)
-    assert site.pacs.asked[0].matching == {"00100020": "IPP1"}
+    assert site.pacs.asked[0].matching == {"00100010": "PAQ*"}
 
 
 async def test_a_series_that_no_kos_names_is_not_told(site: Site) -> None:
     site.pacs.rows = [row(1, 2), row(1, 3), row(1, 9)]
-    found = await site.find(SearchTarget(QueryLevel.SERIES), ("PatientID", "IPP1"))
+    found = await site.find(SearchTarget(QueryLevel.SERIES), ("PatientName", "PAQ*"))
     assert uids(found, "0020000E") == [f"{ROOT}.1.2", f"{ROOT}.1.9"]
 
 
@@ -133,7 +147,7 @@ async def test_filters_are_matched_on_what_the_pacs_answers(site: Site) -> None:
         {**row(number), "00080020": {"vr": "DA", "Value": [day]}, "00080030": TEN_O_CLOCK}
         for number, day in ((1, "20260101"), (2, "20260102"))
     ]
-    keys = [("PatientID", "IPP1"), ("StudyDate", "20260101-20260103"), ("StudyTime", "11-12")]
+    keys = [("PatientName", "PAQ*"), ("StudyDate", "20260101-20260103"), ("StudyTime", "11-12")]
     assert uids(await site.find(SearchTarget(QueryLevel.STUDY), *keys)) == [f"{ROOT}.2"]
 
 

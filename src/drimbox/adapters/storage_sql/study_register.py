@@ -32,7 +32,8 @@ from drimbox.ports.study_register import CurrentKos, CurrentPage, NewPublication
 _columns = publications.c
 _CURRENT = (PublicationState.PENDING.value, PublicationState.PUBLISHED.value)
 _SEALED = ("patient_id", "manifest", "kos", "metadata")
-_PATIENT = "publication patient"
+_PATIENT, _LOCAL_PATIENT = "publication patient", "publication local patient"
+_INDEXED_AT_ONCE = 500
 
 
 class SqlStudyRegister:
@@ -70,6 +71,7 @@ class SqlStudyRegister:
         *,
         studies: Collection[StudyInstanceUid] | None = None,
         patient_id: str | None = None,
+        local_patient_id: str | None = None,
         offset: int = 0,
         limit: int = 1000,
     ) -> CurrentPage:
@@ -78,6 +80,8 @@ class SqlStudyRegister:
             criteria.append(_columns.study_instance_uid.in_(studies))
         if patient_id is not None:
             criteria.append(_columns.patient_index == self._sealing.index(_PATIENT, patient_id))
+        if local_patient_id is not None:
+            criteria.append(_columns.local_patient_index == self._local_index(local_patient_id))
         # Beside a KOS that the DMP has, its successor may be waiting: the newest one serves.
         newest = (
             select(func.max(_columns.publication_id))
@@ -93,6 +97,11 @@ class SqlStudyRegister:
         )
         count = select(func.count(_columns.study_instance_uid.distinct())).where(*criteria)
         return await self._database.read(lambda c: _read_page(c, page, count))
+
+    async def index_local_patients(self) -> None:
+        """Fill the index of rows that were written before there was one."""
+        while await self._database.write(self._index_some):
+            pass
 
     async def find_manifests(
         self, kos: Collection[SopInstanceUid]
@@ -111,6 +120,29 @@ class SqlStudyRegister:
             octets = self._sealing.unseal(row.manifest, "publications", "manifest", uid)
             found[uid] = decode_record(Manifest, octets)
         return found
+
+    def _index_some(self, connection: Connection) -> bool:
+        """Index some rows; tell whether more may be left."""
+        missing = (
+            select(_columns.publication_id, _columns.kos_sop_instance_uid, _columns.manifest)
+            .where(_columns.local_patient_index.is_(None))
+            .limit(_INDEXED_AT_ONCE)
+        )
+        rows = connection.execute(missing).all()
+        for row in rows:
+            octets = self._sealing.unseal(
+                row.manifest, "publications", "manifest", row.kos_sop_instance_uid
+            )
+            index = self._local_index(_local_patient(decode_record(Manifest, octets)))
+            connection.execute(
+                update(publications)
+                .where(_columns.publication_id == row.publication_id)
+                .values(local_patient_index=index)
+            )
+        return len(rows) == _INDEXED_AT_ONCE
+
+    def _local_index(self, local_patient_id: str) -> bytes:
+        return self._sealing.index(_LOCAL_PATIENT, local_patient_id)
 
     async def conclude(
         self,
@@ -163,6 +195,7 @@ class SqlStudyRegister:
             "study_instance_uid": publication.study_instance_uid,
             "kos_sop_instance_uid": kos,
             "patient_index": self._sealing.index(_PATIENT, publication.patient_id),
+            "local_patient_index": self._local_index(_local_patient(publication.manifest)),
             "content_key": publication.content_key,
             "state": publication.state.value,
             "created_at": publication.created_at,
@@ -207,6 +240,12 @@ class SqlStudyRegister:
             created_at=row.created_at,
             published_at=row.published_at,
         )
+
+
+def _local_patient(manifest: Manifest) -> str:
+    """Return the Patient ID that the images carry, empty where it is not known."""
+    known = manifest.pacs_patient
+    return known.patient_id.value if known is not None and known.patient_id is not None else ""
 
 
 def _read_page(

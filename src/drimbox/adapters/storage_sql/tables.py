@@ -92,6 +92,7 @@ publications = Table(
     Column("study_instance_uid", String(64), nullable=False),
     Column("kos_sop_instance_uid", String(64), nullable=False, unique=True),
     Column("patient_index", LargeBinary, nullable=False, index=True),
+    Column("local_patient_index", LargeBinary, index=True),  # NULL: not looked for yet
     Column("patient_id", LargeBinary, nullable=False),  # sealed
     Column("manifest", LargeBinary, nullable=False),  # sealed
     Column("kos", LargeBinary, nullable=False),  # sealed

@@ -1,6 +1,7 @@
 """A search among the published studies (QIDO-RS): the register where it can tell, else the PACS.
 
 studies named, or a patient by INS     the register: nobody else is asked
+a patient of the PACS, by Patient ID   the register, where it knows images that carry it
 nothing named                          the register, newest publication first, page by page
 any other key, or an attribute that    the PACS, then one look into the register: what has no
 a manifest does not tell               KOS here does not exist (threat O11)
@@ -32,6 +33,7 @@ MAX_CANDIDATES = 10_000
 
 _MAX_STUDIES = 1000
 _PATIENT_ID = "00100020"
+_WILDCARDS = frozenset("*?\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,18 @@ class SearchPublished:
             studies = [StudyInstanceUid(uid) for uid in uids.split("\\")]
             page = await self.register.list_current(studies=studies, limit=len(studies))
             return page.entries, query
-        for ins in _possible_ins(query.matching.get(_PATIENT_ID, "")):
+        patient = query.matching.get(_PATIENT_ID, "")
+        for ins in _possible_ins(patient):
             page = await self.register.list_current(
                 patient_id=ins.xds_patient_id, limit=_MAX_STUDIES
             )
             if page.entries:
                 matching = {t: v for t, v in query.matching.items() if t != _PATIENT_ID}
                 return page.entries, replace(query, matching=matching)
+        if patient and not _WILDCARDS.intersection(patient):
+            page = await self.register.list_current(local_patient_id=patient, limit=_MAX_STUDIES)
+            if page.entries:
+                return page.entries, query
         return None, query
 
     async def _newest(self, query: DicomQuery) -> MatchPage:

@@ -209,7 +209,7 @@ class ConsultationSite:
         )
         sign_in_door = self._sign_in_door()
         pages = Pages()
-        signed_in = SignedInPages(authentication, sign_in_door, pages)
+        signed_in = self.signed_in = SignedInPages(authentication, sign_in_door, pages)
         call_door = ContextualCallDoor(
             self.open_call,
             professional_tokens,

@@ -32,6 +32,8 @@ _FLAGS = (
     "--lang=fr",
 )
 _DOMAINS = ("Page", "Runtime", "Network", "Log")
+# chrome-extension: the browser's own PDF reader.
+_OF_NO_ORIGIN = frozenset({"data", "blob", "about", "chrome", "chrome-extension"})
 
 
 def find_chromium() -> str | None:
@@ -89,6 +91,13 @@ class Tab:
                 "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
             )
 
+    async def double_click(self, selector: str, number: int = 0) -> None:
+        """Tell one of the elements that it was clicked twice."""
+        elements = f"document.querySelectorAll({json.dumps(selector)})"
+        await self.wait_for(f"{elements}.length > {number}")
+        event = "new MouseEvent('dblclick', {bubbles: true})"
+        await self.evaluate(f"{elements}[{number}].dispatchEvent({event})")
+
     async def press(self, key: str) -> None:
         """Press a key on what has the focus."""
         for kind in ("keyDown", "keyUp"):
@@ -99,6 +108,10 @@ class Tab:
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
+
+    async def close(self) -> None:
+        """End it as its user does; what it complained of stays."""
+        await self._send("Page.close")
 
     async def screenshot(self, path: Path) -> None:
         answer = await self._send("Page.captureScreenshot", format="png")
@@ -116,7 +129,7 @@ class Tab:
         """Note what matters of an event."""
         if method == "Network.requestWillBeSent":
             url = urlsplit(event["request"]["url"])
-            if url.scheme not in {"data", "blob", "about", "chrome"}:
+            if url.scheme not in _OF_NO_ORIGIN:
                 self.hosts.add(url.hostname or "")
         elif method == "Network.loadingFailed" and not event.get("canceled"):
             self.complaints.append(f"not loaded: {event['errorText']}")
@@ -139,10 +152,14 @@ class DevToolsError(Exception):
 
 @dataclass
 class Chromium:
-    """The browser: every tab of it, those that pages open too."""
+    """The browser: every tab of it, those that pages open too.
+
+    origins are those that any page or worker asked anything of.
+    """
 
     socket: aiohttp.ClientWebSocketResponse
     tabs: list[Tab] = field(default_factory=list)
+    origins: set[str] = field(default_factory=set)
     _answers: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
     _opened: asyncio.Queue[Tab] = field(default_factory=asyncio.Queue)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -179,9 +196,16 @@ class Chromium:
             elif received["method"] == "Target.attachedToTarget":
                 self._attach(received["params"])
             else:
+                if received["method"] == "Network.requestWillBeSent":
+                    self._note_origin(received["params"]["request"]["url"])
                 for tab in self.tabs:
                     if tab.session_id == received.get("sessionId"):
                         tab.receive(received["method"], received["params"])
+
+    def _note_origin(self, address: str) -> None:
+        url = urlsplit(address)
+        if url.scheme not in _OF_NO_ORIGIN:
+            self.origins.add(f"{url.scheme}://{url.netloc}")
 
     def _answer(self, received: dict[str, Any]) -> None:
         answer = self._answers[received["id"]]

@@ -1,5 +1,6 @@
 """The ASGI application of each listener: its routes, its tables of errors, its headers."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from starlette.applications import Starlette
@@ -33,8 +34,9 @@ def browser_application(
     images: ImageService,
     pages: Pages,
     routes: list[BaseRoute],
+    last_routes: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
-    """Return what persons and FHIR clients of the site use."""
+    """Return what persons and FHIR clients of the site use; last_routes take what others leave."""
     settings = parts.settings
     base_url = settings.browser.base_url
     policy = BrowserPolicy(
@@ -57,6 +59,7 @@ def browser_application(
             *health_routes(health_door(parts)),
             Mount(STATIC_PATH, static_files()),
             Mount(OPENAPI_PATH, published_interfaces()),
+            *last_routes,
         ],
         exception_handlers=exception_handlers(pages.answer),
     )

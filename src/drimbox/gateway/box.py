@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from drimbox.entrypoints.http.listener import (
     HttpListener,
@@ -64,8 +65,9 @@ class Box:
             self._settings, parts.stores, parts.trusted_space, parts.clock, parts.identifiers
         )
         self._stack.push_async_callback(identity.provider.close)
-        images, routes = await self._start_functions(parts, identity)
-        await self._listen(parts, identity, images, routes)
+        images, routes, last_routes = await self._start_functions(parts, identity)
+        application = browser_application(parts, identity, images, self._pages, routes, last_routes)
+        await self._listen(parts, identity, application)
         self._run(self._purge(parts))
         _log.info("box_started", role=self._settings.role.value)
 
@@ -97,7 +99,7 @@ class Box:
 
     async def _start_functions(
         self, parts: Parts, identity: Identity
-    ) -> tuple[ImageService, list[BaseRoute]]:
+    ) -> tuple[ImageService, list[BaseRoute], list[BaseRoute]]:
         """Start what the role asks for; a box of both functions shows people the Consommatrice."""
         settings = self._settings
         source = make_serve_study(parts) if settings.is_source else None
@@ -109,7 +111,7 @@ class Box:
             self._run(side.outbox_worker.run())
         if not settings.is_consumer:
             assert source is not None  # noqa: S101  # one of both functions
-            return source, make_fhir_routes(parts, identity, None)
+            return source, make_fhir_routes(parts, identity, None), []
         consumer = make_consumer(parts, identity, self._pages)
         self._run(consumer.import_studies.run())
         if settings.local_query is not None and self._is_first_worker:
@@ -117,17 +119,14 @@ class Box:
             await listener.start()
             self._stack.push_async_callback(listener.stop)
         fhir = make_fhir_routes(parts, identity, consumer)
-        return consumer.images, [*consumer.routes, *fhir]
+        return consumer.images, [*consumer.routes, *fhir], consumer.last_routes
 
-    async def _listen(
-        self, parts: Parts, identity: Identity, images: ImageService, routes: list[BaseRoute]
-    ) -> None:
+    async def _listen(self, parts: Parts, identity: Identity, application: ASGIApp) -> None:
         settings = self._settings
         browser = settings.browser
         tls = None
         if browser.certificate_file is not None and browser.key_file is not None:
             tls = browser_tls_context(browser.certificate_file, browser.key_file)
-        application = browser_application(parts, identity, images, self._pages, routes)
         await self._open(
             HttpListener(
                 application, browser.host, browser.port, tls=tls, is_shared=self._is_shared

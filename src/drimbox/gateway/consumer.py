@@ -13,14 +13,10 @@ from drimbox.entrypoints.http.contextual_call import (
     ContextualCallDoor,
     contextual_call_routes,
 )
-from drimbox.entrypoints.http.document_page import DocumentPage
-from drimbox.entrypoints.http.documents import DocumentsDoor, document_routes
 from drimbox.entrypoints.http.downloads import DownloadsDoor, download_routes
 from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
-from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
-from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
@@ -33,13 +29,13 @@ from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.retrieve_study import Rankings, RetrieveStudy
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
-from drimbox.flows.consumer.view_study import ViewStudy
 from drimbox.flows.opened_study import ImageService
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.gateway.exports import make_download_studies, make_import_studies
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.local_query import keeping
 from drimbox.gateway.parts import Parts
+from drimbox.gateway.viewing import Viewing
 from drimbox.model.patient import InsAuthority
 from drimbox.settings.load import Settings
 from drimbox.settings.partners import Environment, PublicationSettings
@@ -49,13 +45,17 @@ from drimbox.standards.fhir.patient_reference import patient_reference
 
 @dataclass(frozen=True, slots=True)
 class ConsumerSide:
-    """The flows that other doors share, the routes of people, and the background exports."""
+    """The flows that other doors share, the routes of people, and the background exports.
+
+    last_routes take what no other route takes.
+    """
 
     find_prior_studies: FindPriorStudies
     open_contextual_call: OpenContextualCall
     images: ImageService
     import_studies: ImportStudies
     routes: list[BaseRoute]
+    last_routes: list[BaseRoute]
 
 
 def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSide:
@@ -81,9 +81,8 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     confirm = ConfirmPatient(stores.contexts, stores.sessions, clock, situations)
     signed_in = SignedInPages(identity.browser, identity.sign_in, pages)
     consultation = ConsultationDoor(confirm, find_prior_studies, import_studies, situations, pages)
-    view_study = ViewStudy(images, parts.pixels)
+    viewing = Viewing(parts, pages, confirm, signed_in, images)
     read_documents = ReadDocuments(dmp, retrieved, RetrievedDocuments(clock), _local_zone(settings))
-    document_page = DocumentPage(parts.pixels, pages, settings.contextual_call.frame_ancestors)
     routes = [
         *contextual_call_routes(
             _contextual_call_door(settings, open_call, identity, pages),
@@ -94,12 +93,18 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         *download_routes(
             DownloadsDoor(confirm, make_download_studies(parts, import_studies)), signed_in
         ),
-        *document_routes(DocumentsDoor(confirm, read_documents, document_page, pages), signed_in),
+        *viewing.document_routes(read_documents),
         *consultation_routes(consultation, signed_in),
-        *viewer_document_routes(ViewerDocumentsDoor(confirm, view_study, document_page), signed_in),
-        *viewer_routes(ViewerDoor(confirm, view_study, pages), signed_in),
+        *viewing.viewer_routes(),
     ]
-    return ConsumerSide(find_prior_studies, open_call, images, import_studies, routes)
+    return ConsumerSide(
+        find_prior_studies,
+        open_call,
+        images,
+        import_studies,
+        routes,
+        viewing.ohif_routes(identity),
+    )
 
 
 def _make_find_prior_studies(

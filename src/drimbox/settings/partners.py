@@ -282,7 +282,8 @@ class BrowserListenerSettings(Section):
     """What a person or a FHIR client of the site uses.
 
     base_url is the public address. Without certificate_file it speaks plain HTTP: only on a
-    loopback address with environment = test.
+    loopback address with environment = test. ohif_directory is what scripts/viewer made; without it
+    images are shown by the box's own page alone.
     """
 
     base_url: str
@@ -290,6 +291,7 @@ class BrowserListenerSettings(Section):
     port: int
     certificate_file: Path | None = None
     key_file: Path | None = None
+    ohif_directory: Path | None = None
 
 
 class PeerListenerSettings(Section):

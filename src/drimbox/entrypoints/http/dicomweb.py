@@ -25,7 +25,7 @@ from drimbox.entrypoints.http.dicomweb_metadata import MetadataRequest, metadata
 from drimbox.entrypoints.http.dicomweb_metadata_xml import metadata_xml_response
 from drimbox.entrypoints.http.dicomweb_rendered import rendered_response, thumbnail_response
 from drimbox.entrypoints.http.dicomweb_representation import accept_of
-from drimbox.entrypoints.http.dicomweb_request import ImageRequest
+from drimbox.entrypoints.http.dicomweb_request import ImageRequest, own_address
 from drimbox.entrypoints.http.dicomweb_search import SearchDoor, search_routes
 from drimbox.entrypoints.http.dicomweb_uri import parse_wado_uri, wado_uri_response
 from drimbox.flows.opened_study import ImageService, OpenedStudy
@@ -55,7 +55,7 @@ class DicomwebDoor:
     async def metadata(self, request: Request) -> Response:
         asked = await self._ask(request)
         media_type = choose_metadata(asked.ranges)
-        metadata = MetadataRequest(asked.opened, asked.target, self.base_url)
+        metadata = MetadataRequest(asked.opened, asked.target, asked.base_url)
         if media_type == DICOM_XML:
             return await metadata_xml_response(metadata)
         return await metadata_response(request, metadata)
@@ -101,7 +101,7 @@ class DicomwebDoor:
             opened,
             target,
             self.pixels,
-            self.base_url,
+            own_address(request, self.base_url),
             ranges=accept_of(request),
             parameters=request.query_params,
             frames=request.path_params.get("frames"),

@@ -13,6 +13,8 @@ from drimbox.ports.image_cache import CachedInstance
 from drimbox.ports.pixel_worker import PixelWorker
 from drimbox.standards.dicomweb.media_types import MediaRange
 
+_ROOT = "/dicom-web"
+
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
@@ -80,3 +82,9 @@ class ImageRequest:
         if series is None:
             raise NotFound("a series is to be named")
         return self.url(series, instance.sop_instance_uid)
+
+
+def own_address(request: Request, base_url: str) -> str:
+    """Return the address of the /dicom-web that was asked: below a mount, the one there."""
+    mounted_at = request.scope.get("root_path", "")
+    return f"{base_url.removesuffix(_ROOT)}{mounted_at}{_ROOT}" if mounted_at else base_url

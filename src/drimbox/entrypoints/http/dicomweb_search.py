@@ -6,7 +6,7 @@ No match is 200 and an empty list: the standard allows 204 too, which several vi
 As XML it is 204, since a multipart has a part at least.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.dicomweb_representation import Representation, accept_of, answer
+from drimbox.entrypoints.http.dicomweb_request import own_address
 from drimbox.flows.opened_study import ImageService
 from drimbox.model.access import Caller
 from drimbox.model.retrieval import DicomJson, MatchPage, QueryLevel
@@ -56,18 +57,13 @@ class SearchDoor:
         page = await self.images.search(caller, search.query)
         if is_xml and not page.rows:
             return Response(status_code=HTTPStatus.NO_CONTENT, headers=_warnings(search, page))
-        if len(page.rows) > _ROWS_ON_THE_LOOP or is_xml:
-            body = await anyio.to_thread.run_sync(self._encode, page, level, is_xml)
+        base_url = own_address(request, self.base_url)
+        rows = [_with_retrieve_url(row, level, base_url) for row in page.rows]
+        if len(rows) > _ROWS_ON_THE_LOOP or is_xml:
+            body = await anyio.to_thread.run_sync(_encode, rows, is_xml)
         else:
-            body = self._encode(page, level, is_xml)
+            body = _encode(rows, is_xml)
         return answer(request, body, _warnings(search, page))
-
-    def _encode(self, page: MatchPage, level: QueryLevel, is_xml: bool) -> Representation:  # noqa: FBT001
-        rows = [_with_retrieve_url(row, level, self.base_url) for row in page.rows]
-        if is_xml:
-            octets, media_type = encode_multipart_xml(rows)
-            return Representation(octets, media_type)
-        return Representation(orjson.dumps(rows), DICOM_JSON)
 
 
 def search_routes(door: SearchDoor) -> list[BaseRoute]:
@@ -118,3 +114,10 @@ def _warnings(search: Search, page: MatchPage) -> Mapping[str, str]:
 def _first(row: DicomJson, tag: str) -> str:
     values = row.get(tag, {}).get("Value")
     return str(values[0]) if isinstance(values, list) and values else ""
+
+
+def _encode(rows: Sequence[DicomJson], is_xml: bool) -> Representation:  # noqa: FBT001
+    if is_xml:
+        octets, media_type = encode_multipart_xml(rows)
+        return Representation(octets, media_type)
+    return Representation(orjson.dumps(rows), DICOM_JSON)

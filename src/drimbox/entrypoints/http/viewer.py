@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.exports import caller_of
+from drimbox.entrypoints.http.ohif import ohif_address
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.signed_in_pages import SessionEndpoint, SignedInPages
 from drimbox.errors import (
@@ -75,9 +76,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ViewerDoor:
+    """has_ohif is whether OHIF is installed beside this page."""
+
     confirm_patient: ConfirmPatient
     view_study: ViewStudy
     pages: Pages
+    has_ohif: bool = False
 
     async def page(self, request: Request, session: Session) -> Response:
         identifier = request.path_params["context"]
@@ -95,6 +99,7 @@ class ViewerDoor:
             context=identifier,
             manifest=manifest,
             study=encode_study(manifest),
+            ohif_address=ohif_address(identifier, study) if self.has_ohif else "",
         )
 
     async def facts(self, request: Request, session: Session) -> Response:

@@ -26,6 +26,7 @@ from drimbox.sandbox.patients.establishments import (
 from drimbox.sandbox.trusted_space.pki import Issued
 
 Toml = Mapping[str, object]
+_OHIF = Path(__file__).resolve().parents[4] / "viewer" / "dist"
 SOURCE_AE_TITLE = "DRIMBOX1"
 CONSUMER_AE_TITLE = "DRIMBOX2"
 LOCAL_PACS_NAME = "PACS de la Clinique des Essais"
@@ -92,7 +93,7 @@ def consumer_settings(
             "environment": "test",
             "role": "consumer",
             **common,
-            "browser": {"base_url": base_url, "port": addresses.consumer_browser},
+            "browser": {"base_url": base_url, "port": addresses.consumer_browser} | _ohif(),
             "operator": {"port": addresses.consumer_operator},
             "pacs": _pacs(pacs, CONSUMER_AE_TITLE),
             "dicom": _dicom_listener(pacs, addresses.consumer_dicom, CONSUMER_AE_TITLE),
@@ -108,6 +109,12 @@ def consumer_settings(
             ],
         }
     )
+
+
+def _ohif() -> dict[str, object]:
+    """Return the setting for OHIF where scripts/viewer has made it in this checkout."""
+    is_made = (_OHIF / "index.html").is_file()
+    return {"ohif_directory": str(_OHIF)} if is_made else {}
 
 
 def to_toml(values: Toml) -> str:

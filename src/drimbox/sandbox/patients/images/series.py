@@ -6,6 +6,7 @@ from drimbox.sandbox.patients.images.documents import (
     dose_sheet_series,
     structured_report_series,
 )
+from drimbox.sandbox.patients.images.enhanced_mr_objects import enhanced_series
 from drimbox.sandbox.patients.images.header import SeriesFacts, StudyFacts
 from drimbox.sandbox.patients.images.nuclear_objects import (
     PET_SLICES,
@@ -64,6 +65,7 @@ _PLANS: dict[ImageKind, tuple[SeriesPlan, ...]] = {
         mr_objects.brain_series(mr_objects.T1, SeriesFacts(2, "MR", "Ax T1 SE", 4, _MR)),
         mr_objects.brain_series(mr_objects.T2, SeriesFacts(3, "MR", "Ax T2 TSE", 9, _MR)),
         mr_objects.brain_series(mr_objects.FLAIR, SeriesFacts(4, "MR", "Ax T2 FLAIR", 15, _MR)),
+        enhanced_series(mr_objects.T2, SeriesFacts(5, "MR", "Ax T2 multi-images", 20, _MR)),
     ),
     ImageKind.MAMMOGRAPHY: (
         mammography_series(SeriesFacts(1, "MG", "Face et oblique", 3, "SANDBOX MG")),

@@ -51,6 +51,7 @@ def test_the_key_of_a_corsican_number(number: str, as_digits: str) -> None:
         pytest.param("２79035121518989", id="a digit that is not ASCII"),
     ],
 )
+@pytest.mark.requirement("INS")
 def test_what_is_no_ins_cannot_exist_and_is_not_quoted(number: str) -> None:
     with pytest.raises(InvalidValue) as error:
         Ins(number, InsAuthority.NIR)

@@ -135,6 +135,7 @@ def test_there_are_sixty_of_them() -> None:
 
 
 @pytest.mark.parametrize("url", URLS)
+@pytest.mark.requirement("EC-1")
 async def test_what_is_not_on_the_white_list_is_connected_to_by_nobody(
     boxes: TwoBoxes, url: str
 ) -> None:

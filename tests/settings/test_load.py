@@ -104,6 +104,59 @@ def test_a_wrong_setting_is_named(
     assert said in str(error.value)
 
 
+def production(text: str) -> str:
+    """Return the settings of a box in production, from those of the demo."""
+    sections = [s for s in text.split("\n\n") if not s.startswith("[trusted_space.addresses]")]
+    text = "\n\n".join(sections).replace('"test"', '"production"', 1)
+    text = text.replace("[browser]", '[browser]\ncertificate_file = "a.pem"\nkey_file = "a.key"')
+    for line in text.splitlines():
+        if "http://" in line and not line.startswith("crl_urls"):
+            text = text.replace(line, line.replace("http://", "https://"))
+    return text
+
+
+@pytest.mark.requirement("EC-4")
+def test_in_production_only_crls_are_fetched_over_plain_http(
+    tmp_path: Path, source_toml: str
+) -> None:
+    settings = load_settings(write(tmp_path, production(source_toml)))
+    assert settings.environment is Environment.PRODUCTION
+    assert settings.trusted_space.crl_urls == ("http://127.0.0.1:5/crl",)
+
+
+@pytest.mark.requirement("EC-4")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "browser.base_url",
+        "peer.base_url",
+        "dmp.registry_url",
+        "dmp.repository_url",
+        "dmp.patients_url",
+        "pro_sante_connect.issuer",
+        "pro_sante_connect.discovery_url",
+        "trusted_space.white_list_url",
+    ],
+)
+def test_in_production_every_other_address_is_https(
+    tmp_path: Path, source_toml: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = f"DRIMBOX_{name.upper().replace('.', '__')}"
+    monkeypatch.setenv(variable, "http://plain.example")
+    with pytest.raises(SettingsError, match=rf"{name}: https in production"):
+        load_settings(write(tmp_path, production(source_toml)))
+
+
+@pytest.mark.requirement("EC-1")
+def test_in_production_a_source_has_a_name_of_the_national_register(
+    tmp_path: Path, source_toml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings(write(tmp_path, production(source_toml))).publication is not None
+    monkeypatch.setenv("DRIMBOX_PUBLICATION__RETRIEVE_URL_HOST", "box.hopital.example")
+    with pytest.raises(SettingsError, match="retrieve_url_host"):
+        load_settings(write(tmp_path, production(source_toml)))
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml"):
         load_settings(tmp_path / "none.toml")

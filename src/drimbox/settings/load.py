@@ -36,6 +36,8 @@ from drimbox.settings.partners import (
     TrustedSpaceSettings,
 )
 
+# Names are given by the national register of DRIMboxes.
+_NATIONAL_DOMAIN = ".mesimagesmedicales.fr"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -110,13 +112,34 @@ class Settings(BaseSettings):
             raise ValueError("browser: plain HTTP only on loopback with environment = test")
         if self.trusted_space.addresses and not is_test:
             raise ValueError("trusted_space.addresses: only with environment = test")
-        if not is_test and urlsplit(self.browser.base_url).scheme != "https":
-            raise ValueError("browser.base_url: https in production")
+        if not is_test:
+            _check_production(self)
         session = self.contextual_call.context_lifetime_seconds
         if self.is_consumer and self.storage.cache_max_age_seconds < session:
             # CO.69: images are kept for the session at least.
             raise ValueError("storage.cache_max_age_seconds: at least the lifetime of a context")
         return self
+
+
+def _check_production(settings: Settings) -> None:
+    """Check that nothing but the download of CRLs is plain HTTP (EC-4), and our own name (EC-1)."""
+    dmp, provider = settings.dmp, settings.pro_sante_connect
+    addresses = {
+        "browser.base_url": settings.browser.base_url,
+        "peer.base_url": settings.peer.base_url if settings.peer else None,
+        "dmp.registry_url": dmp.registry_url,
+        "dmp.repository_url": dmp.repository_url,
+        "dmp.patients_url": dmp.patients_url,
+        "pro_sante_connect.issuer": provider.issuer,
+        "pro_sante_connect.discovery_url": provider.discovery_url,
+        "trusted_space.white_list_url": settings.trusted_space.white_list_url,
+    }
+    for name, url in addresses.items():
+        if url is not None and urlsplit(url).scheme != "https":
+            raise ValueError(f"{name}: https in production")
+    publication = settings.publication
+    if publication and not publication.retrieve_url_host.endswith(_NATIONAL_DOMAIN):
+        raise ValueError(f"publication.retrieve_url_host: a name under *{_NATIONAL_DOMAIN}")
 
 
 def load_settings(path: Path) -> Settings:

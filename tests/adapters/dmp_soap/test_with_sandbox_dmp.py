@@ -197,6 +197,9 @@ KOS_QUERY = DocumentQuery(
 @pytest.mark.requirement("SO.01")
 @pytest.mark.requirement("CO.02")
 @pytest.mark.anyio
+@pytest.mark.requirement("DMP-1")
+@pytest.mark.requirement("CO.67")
+@pytest.mark.requirement("AIRS.03")
 async def test_a_kos_goes_in_and_comes_out_octet_for_octet(bench: Bench) -> None:
     lot = bench.lot("1.2.250.1.999.7.1")
     await bench.feeding.provide(lot)

@@ -134,6 +134,7 @@ async def test_a_listed_subject_from_another_authority_is_refused(
         box.check_peer_certificate(der(foreign.issue_client("good", subject)))
 
 
+@pytest.mark.requirement("S-cert")
 async def test_a_server_certificate_does_not_authenticate_a_client(world: World) -> None:
     box = world.box()
     await box.refresh()

@@ -46,6 +46,7 @@ def _exam(number: int = 1, **changes: object) -> Manifest:
 
 
 @pytest.mark.requirement("CO.63 / CO.64 / CO.65")
+@pytest.mark.requirement("VI-CS.01 / .02 / .03")
 def test_a_page_without_session_goes_to_the_provider_and_comes_back(
     site: ConsultationSite,
 ) -> None:
@@ -267,6 +268,7 @@ def test_a_situation_is_asked_for_then_shown_then_changed(tmp_path: Path) -> Non
 
 
 @pytest.mark.requirement("INS/va1.36")
+@pytest.mark.requirement("SSI/IE.48")
 def test_the_traits_that_only_documents_tell_complete_those_of_the_call(
     site: ConsultationSite,
 ) -> None:
@@ -339,6 +341,7 @@ def test_every_answer_carries_the_headers_of_a_shared_workstation(
     assert headers["x-frame-options"] == "DENY"
 
 
+@pytest.mark.requirement("VI-CS.01 / .02 / .03")
 def test_pages_have_no_script_nor_style_of_their_own(site: ConsultationSite) -> None:
     site.dmp.hold(_exam())
     client = site.client(DOCTOR)

@@ -26,6 +26,7 @@ def client(site: ConsultationSite) -> TestClient:
 
 
 @pytest.mark.requirement("TRA.04")
+@pytest.mark.requirement("FA.5")
 def test_a_call_redirects_to_the_consultation_page(
     client: TestClient, site: ConsultationSite
 ) -> None:

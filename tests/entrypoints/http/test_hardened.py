@@ -109,6 +109,9 @@ async def test_a_forged_certificate_header_is_not_a_certificate(
     assert recorder.certificates == [None]
 
 
+@pytest.mark.requirement("SO.90")
+@pytest.mark.requirement("SO.98")
+@pytest.mark.requirement("S-cert")
 async def test_hostile_certificates_never_reach_the_application(
     mutual: HttpListener, pki: TestPki, recorder: Recorder, tmp_path: Path
 ) -> None:

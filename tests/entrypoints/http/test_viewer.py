@@ -108,6 +108,7 @@ def test_a_frame_is_drawn_as_asked(site: ConsultationSite, client: TestClient) -
 
 
 @pytest.mark.requirement("CO.80 / .81 / .82")
+@pytest.mark.requirement("VI-CO.11 / .12")
 def test_a_series_is_opened_and_traced_once_however_many_frames(
     site: ConsultationSite, client: TestClient
 ) -> None:
@@ -212,6 +213,7 @@ def test_a_colleague_s_session_does_not_open_the_images(
     assert site.images.opened == []
 
 
+@pytest.mark.requirement("VI-CO.11 / .12")
 def test_no_token_is_in_the_page_nor_its_answers(
     site: ConsultationSite, client: TestClient
 ) -> None:

@@ -219,6 +219,7 @@ CHANGES = [
 @pytest.mark.anyio
 @pytest.mark.requirement("SO.13")
 @pytest.mark.parametrize(("sending", "in_pacs"), CHANGES)
+@pytest.mark.requirement("DMP-1")
 async def test_a_change_replaces_the_kos_by_one_of_a_new_uid(
     house: PublishingHouse, sending: dict[str, object], in_pacs: dict[str, object]
 ) -> None:

@@ -218,6 +218,12 @@ OCTET = "application/octet-stream"
             id="RLE as it is",
         ),
         pytest.param(
+            "JPEG-LS",
+            [f'multipart/related; type="image/x-jls"; transfer-syntax={JPEG_LS}'],
+            f"image/x-jls; transfer-syntax={JPEG_LS}",
+            id="dicomweb-client (JavaScript), the former name",
+        ),
+        pytest.param(
             "explicit",
             ['multipart/related; type="image/jls"'],
             f"image/jls; transfer-syntax={JPEG_LS}",

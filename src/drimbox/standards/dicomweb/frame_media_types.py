@@ -8,7 +8,7 @@ multipart/related; type=application/octet-stream      Explicit VR Little Endian,
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drimbox.errors import NotAcceptable
 from drimbox.model.uids import TransferSyntaxUid
@@ -46,6 +46,8 @@ _MEDIA_TYPE_OF = {
     "1.2.840.10008.1.2.4.203": "image/jphc",
     "1.2.840.10008.1.2.5": "image/dicom-rle",
 }
+# As PS3.18 named them until 2016, and dicomweb-client of dcmjs still does.
+_FORMER_NAMES = {"image/x-jls": "image/jls", "image/x-dicom-rle": "image/dicom-rle"}
 _DEFAULT_SYNTAX_OF = {
     OCTETS: EXPLICIT_VR_LITTLE_ENDIAN,
     "image/jpeg": JPEG_LOSSLESS_SV1,
@@ -105,7 +107,7 @@ def frame_forms(
         NotAcceptable: there is none.
     """
     forms = tuple(
-        dict.fromkeys(form for r in ranges if r.q > 0 for form in _forms(stored, r, is_one=is_one))
+        dict.fromkeys(form for r in ranges if r.q > 0 for form in _named(stored, r, is_one=is_one))
     )
     if not forms:
         raise NotAcceptable(
@@ -120,14 +122,22 @@ def media_type_of(transfer_syntax: str) -> str:
     return _MEDIA_TYPE_OF.get(transfer_syntax, OCTETS)
 
 
-def _forms(
+def _named(
     stored: TransferSyntaxUid, media_range: MediaRange, *, is_one: bool
 ) -> Iterator[FrameForm]:
+    """Yield the forms that one range takes, under the name that it has for them."""
     is_multipart = media_range.media_type in _MULTIPART
     if not (is_multipart or is_one):
         return
     wanted = media_range.inner_type if is_multipart else media_range.media_type
-    syntax = media_range.transfer_syntax
+    current = _FORMER_NAMES.get(wanted, wanted)
+    for form in _forms(stored, current, media_range.transfer_syntax, is_multipart=is_multipart):
+        yield form if current == wanted else replace(form, media_type=wanted)
+
+
+def _forms(
+    stored: TransferSyntaxUid, wanted: str, syntax: str | None, *, is_multipart: bool
+) -> Iterator[FrameForm]:
     if _takes_stored(stored, wanted, syntax):
         yield FrameForm(media_type_of(stored), stored, is_as_stored=True, is_multipart=is_multipart)
     wider = WIDER_SYNTAX.get(stored)

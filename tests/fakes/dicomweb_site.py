@@ -47,6 +47,7 @@ from drimbox.model.patient import LocalPatientId
 from drimbox.model.publication import PublicationState
 from drimbox.model.study import AccessionNumber, ImageSize, StudyPatient
 from drimbox.model.uids import SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid
+from drimbox.ports.pacs import Pacs
 
 SYSTEM = "Bearer system"
 
@@ -60,9 +61,10 @@ async def authenticate(request: Request) -> Caller:
 
 @dataclass
 class DicomwebSite:
-    """url is that of /dicom-web, once it is entered."""
+    """url is that of /dicom-web, once it is entered; behind is asked in place of the folder."""
 
     folder: Path
+    behind: Pacs | None = None
     url: str = ""
     register: FakeStudyRegister = field(default_factory=FakeStudyRegister)
     application: Starlette = field(init=False)
@@ -94,13 +96,14 @@ class DicomwebSite:
         self._pixels = PixelWorkerPool(workers=1, deadline_seconds=20)
         self._cache = DiskImageCache(self.folder / "cache", max_bytes=10**9, max_age_seconds=600)
         clock = FakeClock()
+        pacs = self.behind or self.pacs
         serve = ServeStudy(
             self.register,
-            SourceImages(self.pacs, self._cache),
+            SourceImages(pacs, self._cache),
             FakeAuditRepository(),
             clock,
             frozenset({"10"}),
-            SearchPublished(self.register, PublishedManifests(self.register), self.pacs),
+            SearchPublished(self.register, PublishedManifests(self.register), pacs),
             RecentAccesses(clock),
         )
         door = DicomwebDoor(authenticate, serve, self._pixels, "http://box/dicom-web")

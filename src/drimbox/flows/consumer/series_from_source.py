@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import anyio
 
-from drimbox.errors import MalformedMessage, NotFound, TimedOut, Unavailable
+from drimbox.errors import MalformedMessage, NotFound, TimedOut, TooLarge, Unavailable
 from drimbox.flows.image_streams import close
 from drimbox.model.manifest import ReferencedSeries
 from drimbox.model.retrieval import InstanceStream, TargetResource
@@ -25,6 +25,8 @@ Ask = Callable[[TargetResource], AsyncGenerator[InstanceStream, None]]
 Pause = Callable[[float], Awaitable[None]]
 
 MAX_FAILURES = 3
+MAX_OCTETS = 16 * 1024**3
+_MAX_PASSED_OVER = 1000
 _FIRST_PAUSE_SECONDS = 0.25
 _ANSWER = "answer of the Source"
 
@@ -58,7 +60,10 @@ class SeriesFromSource:
     study_instance_uid: StudyInstanceUid
     series: ReferencedSeries
     pause: Pause = anyio.sleep
+    max_octets: int = MAX_OCTETS
     _patience: _Patience = field(init=False)
+    _octets: int = field(default=0, init=False)
+    _passed_over: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._patience = _Patience(self.pause)
@@ -69,6 +74,7 @@ class SeriesFromSource:
         Raises:
             Unavailable: the Source is away, or goes away again and again.
             NotFound: it has none of them any more.
+            TooLarge: it gives more than max_octets (threat N8).
             MalformedMessage: an instance begins otherwise when it is asked for again.
         """
         missing = dict.fromkeys(i.sop_instance_uid for i in self.series.instances)
@@ -102,9 +108,28 @@ class SeriesFromSource:
         async with aclosing(self.ask(self._target())) as answer:
             async for instance in answer:
                 if instance.sop_instance_uid not in missing:
+                    await self._pass_over(instance)
                     continue
                 del missing[instance.sop_instance_uid]
                 yield self._resumable(instance)
+
+    async def _pass_over(self, instance: InstanceStream) -> None:
+        """Read what the manifest does not name, or names once only, to its end."""
+        self._passed_over += 1
+        if self._passed_over > _MAX_PASSED_OVER:
+            raise MalformedMessage("instances that the manifest does not name", where=_ANSWER)
+        async for chunk in instance.chunks:
+            self._count(chunk)
+
+    def _received(self, chunk: bytes, given: "_Given") -> None:
+        self._patience.received()
+        self._count(chunk)
+        given.add(chunk)
+
+    def _count(self, chunk: bytes) -> None:
+        self._octets += len(chunk)
+        if self._octets > self.max_octets:
+            raise TooLarge(f"a series of more than {self.max_octets} octets")
 
     async def _begin(
         self, uid: SopInstanceUid
@@ -130,8 +155,7 @@ class SeriesFromSource:
         given = _Given()
         try:
             async for chunk in instance.chunks:
-                self._patience.received()
-                given.add(chunk)
+                self._received(chunk, given)
                 yield chunk
         except Unavailable as error:
             failure = error
@@ -140,10 +164,9 @@ class SeriesFromSource:
         while True:
             await self._patience.spend(failure)
             try:
-                async with aclosing(self._rest(instance, given)) as rest:
+                async with aclosing(self._rest(instance, replace(given))) as rest:
                     async for chunk in rest:
-                        self._patience.received()
-                        given.add(chunk)
+                        self._received(chunk, given)
                         yield chunk
             except Unavailable as error:
                 failure = error
@@ -152,7 +175,7 @@ class SeriesFromSource:
                 return
 
     async def _rest(self, instance: InstanceStream, given: "_Given") -> AsyncGenerator[bytes, None]:
-        """Ask for the instance once more and yield what comes behind what was given."""
+        """Ask for the instance once more and yield what comes behind what was given by then."""
         before = _Given()
         async with aclosing(self.ask(self._target(instance.sop_instance_uid))) as answer:
             async for again in answer:

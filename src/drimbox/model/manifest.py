@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from drimbox.model.patient import Ins, PatientTraits
@@ -44,10 +45,15 @@ class ReferencedSeries:
     @property
     def retrieve_host(self) -> str:
         """The host of retrieve_url, only to be looked up; an unreadable one is on no list."""
-        try:
-            return (urlsplit(self.retrieve_url).hostname or "").casefold()
-        except ValueError:
-            return ""
+        return _host_of(self.retrieve_url)
+
+
+@lru_cache(maxsize=4096)
+def _host_of(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").casefold()
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What the DMP tells of a patient's exams: one KOS and its metadata an exam."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 
@@ -14,11 +14,15 @@ from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
 
 @dataclass(frozen=True, slots=True)
 class PriorStudy:
-    """One exam: what its KOS says, the DMP's metadata of that KOS, and the KOS itself."""
+    """One exam: what its KOS says, the DMP's metadata of that KOS, and the KOS itself.
+
+    written keeps what is made of it again and again, by what that depends on beside it.
+    """
 
     manifest: Manifest
     document: DocumentEntry
     kos: bytes
+    written: dict[object, bytes] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         return f"PriorStudy({self.document.unique_id})"

@@ -7,9 +7,11 @@ digest or proof fit again; verify tells. Setting the whole database back to an o
 its reach: that is what forwarding to another repository is for (ITI-20).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import anyio
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from drimbox.adapters.storage_sql.column_types import clean_text
@@ -17,7 +19,7 @@ from drimbox.adapters.storage_sql.engine import AnyRow, Database
 from drimbox.adapters.storage_sql.records import decode_record, encode_record
 from drimbox.adapters.storage_sql.sealing import Sealing
 from drimbox.adapters.storage_sql.tables import audit_events, audit_head
-from drimbox.errors import Mismatch
+from drimbox.errors import DrimboxError, Mismatch, Unavailable
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.ports.audit_repository import AuditSearch, RecordedOutcome
 from drimbox.standards.atna.audit_message import AuditSource, encode_audit_message
@@ -30,6 +32,16 @@ _BATCH = 500
 _BEFORE_ALL = -(2**62)
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """One event on its way into the trail."""
+
+    event: AuditEvent
+    message: bytes
+    is_settled: bool = False
+    error: DrimboxError | None = None
+
+
 class SqlAuditRepository:
     """source is how this box names itself in each AuditMessage."""
 
@@ -37,14 +49,34 @@ class SqlAuditRepository:
         self._database = database
         self._sealing = sealing
         self._source = source
+        self._waiting: list[_Waiting] = []
+        self._turn = anyio.Lock()
 
     async def record(self, event: AuditEvent) -> None:
-        message = encode_audit_message(event, self._source)
+        """See the port; events that wait for their turn together become one transaction."""
+        waiting = _Waiting(event, encode_audit_message(event, self._source))
+        self._waiting.append(waiting)
+        async with self._turn:
+            if not waiting.is_settled:
+                await self._write_waiting()
+        if waiting.error is not None:
+            raise waiting.error
+
+    async def _write_waiting(self) -> None:
+        batch, self._waiting = self._waiting, []
+        error: DrimboxError | None = Unavailable("storage", "the write was abandoned")
 
         def work(connection: Connection) -> None:
-            self._append(connection, event, message)
+            self._append(connection, batch)
 
-        await self._database.write(work)
+        try:
+            await self._database.write(work)
+            error = None
+        except DrimboxError as failure:
+            error = failure
+        finally:
+            for one in batch:
+                one.is_settled, one.error = True, error
 
     async def find(self, search: AuditSearch) -> tuple[AuditEvent, ...]:
         statement = (
@@ -84,11 +116,21 @@ class SqlAuditRepository:
     async def verify(self) -> int:
         return await self._database.read(self._verify)
 
-    def _append(self, connection: Connection, event: AuditEvent, message: bytes) -> None:
+    def _append(self, connection: Connection, batch: Sequence["_Waiting"]) -> None:
         self._database.lock(connection, "audit trail")
-        count, previous = self._read_head(connection)
-        sequence = count + 1
-        row = {
+        sequence, digest = self._read_head(connection)
+        rows = []
+        for one in batch:
+            sequence += 1
+            row = self._row(one, sequence)
+            digest = self._digest(digest, row)
+            rows.append(row | {"digest": digest})
+        connection.execute(insert(audit_events), rows)
+        self._write_head(connection, sequence, digest)
+
+    def _row(self, one: "_Waiting", sequence: int) -> dict[str, object]:
+        event = one.event
+        return {
             "sequence": sequence,
             # As they will be read again: the digest is taken of what is stored.
             "occurred_at": event.occurred_at.astimezone(UTC),
@@ -101,11 +143,8 @@ class SqlAuditRepository:
             "study_instance_uid": clean_text(event.study_instance_uid),
             "document_unique_id": clean_text(event.document_unique_id),
             "event": self._seal(encode_record(event), "event", sequence),
-            "message": self._seal(message, "message", sequence),
+            "message": self._seal(one.message, "message", sequence),
         }
-        digest = self._digest(previous, row)
-        connection.execute(insert(audit_events).values(row | {"digest": digest}))
-        self._write_head(connection, sequence, digest)
 
     def _read_head(self, connection: Connection) -> tuple[int, bytes]:
         """Return the number of events and the digest of the last one.

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from drimbox.entrypoints.http.fhir_edge import request_id_of
 from drimbox.entrypoints.http.fhir_formats import (
     PRIVATE,
+    Format,
     accepts_resource,
     format_of,
     resource_response,
@@ -33,7 +34,7 @@ from drimbox.standards.dicomweb.media_types import parse_accept
 from drimbox.standards.fhir.code_systems import Json
 from drimbox.standards.fhir.document_reference import encode_document_reference
 from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
-from drimbox.standards.fhir.imaging_study import encode_imaging_study
+from drimbox.standards.fhir.imaging_study import SeriesForm, encode_imaging_study
 from drimbox.standards.fhir.manifest_bundle import encode_manifest_bundle
 from drimbox.standards.fhir.organization import (
     DEVICE_ID,
@@ -63,7 +64,9 @@ class FhirReads:
         except InvalidValue:
             raise NotFound("no such study") from None
         record = await self.reading.get_record(caller, _asked(request, "ImagingStudy"), query)
-        resource = encode_imaging_study(record, self.facts.dicomweb_url)
+        is_json = format_of(request) is Format.JSON
+        form = SeriesForm.AS_JSON if is_json else SeriesForm.WHOLE
+        resource = encode_imaging_study(record, self.facts.dicomweb_url, form)
         return _versioned(request, resource, record)
 
     async def document_reference(self, request: Request, caller: Caller) -> Response:

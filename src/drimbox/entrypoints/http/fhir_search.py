@@ -10,11 +10,13 @@ from datetime import timedelta
 from typing import Generic
 from urllib.parse import urlencode
 
+import anyio
+import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from drimbox.entrypoints.http.fhir_edge import request_id_of
-from drimbox.entrypoints.http.fhir_formats import format_of, resource_response
+from drimbox.entrypoints.http.fhir_formats import Format, format_of, resource_response
 from drimbox.entrypoints.http.fhir_includes import Includes
 from drimbox.entrypoints.http.fhir_requests import is_strict, search_pairs
 from drimbox.errors import NotFound
@@ -54,7 +56,7 @@ from drimbox.standards.fhir.search_page import (
     select,
 )
 from drimbox.standards.fhir.search_parameters import Record
-from drimbox.standards.fhir.subset import needs_series, subset
+from drimbox.standards.fhir.subset import series_form, subset
 from drimbox.standards.fhir.surface import ServiceFacts
 
 PAGE_LIFETIME = timedelta(minutes=10)
@@ -89,11 +91,13 @@ class FhirSearch:
             imaging_study_query(search),
             asked.position,
         )
-        has_series = needs_series(search.summary, search.elements)
-        matches = [
-            encode_imaging_study(record, self.facts.dicomweb_url, has_series=has_series)
-            for record in answer.page.matches
-        ]
+        is_json = format_of(request) is Format.JSON
+        form = series_form(search.summary, search.elements, is_json=is_json)
+        matches = []
+        for record in answer.page.matches:
+            matches.append(encode_imaging_study(record, self.facts.dicomweb_url, form))
+            # A page of large studies takes tens of milliseconds: others have their turn between.
+            await anyio.lowlevel.checkpoint()
         included = self._includes(asked).records(answer.page.matches)
         return self._answer(request, asked, answer, matches, included)
 

@@ -25,9 +25,9 @@ from drimbox.model.prior_study import PriorStudy, UnreadableReason, UnreadableSt
 from drimbox.model.publication import DmpIdentity
 from drimbox.standards.dicom.kos import parse_kos
 
-# Fifty exams come in two rounds of requests.
-_DOCUMENTS_A_REQUEST = 5
-_PARALLEL_REQUESTS = 5
+# Fifty exams come in one round of requests.
+_DOCUMENTS_A_REQUEST = 7
+_PARALLEL_REQUESTS = 8
 
 Read = PriorStudy | UnreadableStudy
 

@@ -153,7 +153,7 @@ def _box_keys(
         peer_client=pki.issue_client(f"{name}-peer", peer),
         server=pki.issue_server(f"{name}-server", [db_host, viewer_host(db_host)], peer),
         storage_key=_secret_file(folder / f"{name}.storage-key", secrets.token_bytes(32)),
-        token_key=_secret_file(folder / f"{name}.token-key.json", _private_jwk("P-256", name)),
+        token_key=_secret_file(folder / f"{name}.token-key.json", private_jwk("P-256", name)),
     )
 
 
@@ -165,7 +165,7 @@ def _peer_subject(db_host: str, establishment: SandboxEstablishment) -> x509.Nam
 
 def _fhir_client(folder: Path) -> tuple[Path, Path]:
     key = _secret_file(
-        folder / "fhir-client.key.json", _private_jwk("P-384", FHIR_CLIENT_ID, "ES384")
+        folder / "fhir-client.key.json", private_jwk("P-384", FHIR_CLIENT_ID, "ES384")
     )
     public = ECKey.import_key(json.loads(key.read_text())).as_dict(private=False)
     jwks = folder / "fhir-client.jwks.json"
@@ -173,7 +173,7 @@ def _fhir_client(folder: Path) -> tuple[Path, Path]:
     return key, jwks
 
 
-def _private_jwk(curve: str, kid: str, algorithm: str = "ES256") -> bytes:
+def private_jwk(curve: str, kid: str, algorithm: str = "ES256") -> bytes:
     parameters = {"kid": kid, "use": "sig", "alg": algorithm}
     key = ECKey.generate_key(curve, parameters, private=True)  # type: ignore[arg-type]
     return json.dumps(key.as_dict(private=True)).encode()

@@ -189,6 +189,8 @@ def _query_object(query: bytes, profile: EventProfile) -> etree._Element:
 
 def _stored_query_id(query: bytes) -> str | None:
     """Return AdhocQuery/@id of a registry stored query; None of any other query."""
+    if not query.lstrip().startswith(b"<"):
+        return None
     try:
         root = parse_xml(query, max_bytes=_MAX_QUERY_BYTES)
     except DrimboxError:

@@ -17,6 +17,7 @@ from drimbox.standards.dicom.value_representations import (
     LONG_VRS,
     LUT_DESCRIPTOR,
     PIXEL_REPRESENTATION,
+    WORD_SIZES,
     settle_vr,
     vr_of,
     word_size,
@@ -134,7 +135,7 @@ class DataSetReader:
         tag = group << 16 | element
         if group == 0xFFFE:
             return ElementHeader(tag, "", *self._item_length(offset))
-        vr = _vr_letters(letters)
+        vr = _KNOWN_VRS.get(letters) or _vr_letters(letters)
         if vr not in LONG_VRS:
             return ElementHeader(tag, vr, length, offset + 8)
         if end - offset < 12:
@@ -280,6 +281,17 @@ def read_data_set(octets: bytes | memoryview, encoding: Encoding) -> DataSet:
         MalformedMessage: not a data set in that encoding.
     """
     return DataSetReader(octets, encoding).read(0, len(octets))
+
+
+# Every VR of PS3.5 6.2, spelled once: most of the work of reading a header was this.
+_KNOWN_VRS = {
+    vr.encode(): vr
+    for vr in WORD_SIZES.keys()
+    | LONG_VRS
+    | frozenset(
+        {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"}
+    )
+}
 
 
 def _vr_letters(letters: bytes) -> str:

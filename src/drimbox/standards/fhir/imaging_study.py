@@ -4,6 +4,9 @@ Element order is that of the R4 definition, which XML needs.
 """
 
 from datetime import datetime
+from enum import Enum
+
+import orjson
 
 from drimbox.model.document_entry import AvailabilityStatus
 from drimbox.model.imaging_codes import (
@@ -29,6 +32,7 @@ from drimbox.standards.fhir.code_systems import (
 )
 from drimbox.standards.fhir.date_times import instant, local_date_time
 from drimbox.standards.fhir.endpoint import WadoEndpoint
+from drimbox.standards.fhir.json import encode_json_list
 from drimbox.standards.fhir.profiles import IMAGING_STUDY
 from drimbox.standards.fhir.version import version_of
 
@@ -44,12 +48,21 @@ _PLACER_TYPE = concept(IDENTIFIER_TYPE, "PLAC")
 _GONE = frozenset({AvailabilityStatus.DEPRECATED, AvailabilityStatus.DELETED})
 
 
+class SeriesForm(Enum):
+    """How much of the series is written, and for whom."""
+
+    WHOLE = "whole"
+    AS_JSON = "as-json"  # octets of JSON, made once: only for encode_json
+    WITHOUT_INSTANCES = "without-instances"
+    NONE = "none"
+
+
 def encode_imaging_study(
-    record: ImagingRecord, dicomweb_url: str, *, has_series: bool = True
+    record: ImagingRecord, dicomweb_url: str, form: SeriesForm = SeriesForm.WHOLE
 ) -> Json:
     """Return the ImagingStudy of a record whose KOS was read.
 
-    dicomweb_url is the base of our own DICOMweb; without series it is the form of a summary.
+    dicomweb_url is the base of our own DICOMweb.
     """
     study = record.study
     assert study is not None  # noqa: S101  # the callers ask for records with a KOS
@@ -83,12 +96,32 @@ def encode_imaging_study(
     _add_procedure(written, study)
     if study.title:
         written["description"] = study.title
-    if has_series:
-        written["series"] = [
-            _series(one, WadoEndpoint(dicomweb_url, record.source_of(one)))
-            for one in manifest.series
-        ]
+    if form is SeriesForm.AS_JSON:
+        written["series"] = orjson.Fragment(_series_json(record, dicomweb_url))
+    elif form is not SeriesForm.NONE:
+        is_whole = form is SeriesForm.WHOLE
+        written["series"] = _all_series(record, dicomweb_url, has_instances=is_whole)
     return {name: value for name, value in written.items() if value != []}
+
+
+def _all_series(record: ImagingRecord, dicomweb_url: str, *, has_instances: bool) -> list[Json]:
+    series = record.study.manifest.series if record.study is not None else ()
+    return [
+        _series(one, WadoEndpoint(dicomweb_url, record.source_of(one)), has_instances=has_instances)
+        for one in series
+    ]
+
+
+def _series_json(record: ImagingRecord, dicomweb_url: str) -> bytes:
+    """Return the series as JSON, made once for a KOS and the sources of its images."""
+    study = record.study
+    assert study is not None  # noqa: S101  # as for encode_imaging_study
+    key = ("series", dicomweb_url, record.image_sources)
+    written = study.written.get(key)
+    if written is None:
+        written = encode_json_list(_all_series(record, dicomweb_url, has_instances=True))
+        study.written[key] = written
+    return written
 
 
 def status_of(record: ImagingRecord) -> str:
@@ -175,7 +208,7 @@ def person_name(manifest: Manifest) -> str:
     return " ".join(manifest.referring_physician_name.replace("^", " ").split())
 
 
-def _series(series: ReferencedSeries, endpoint: WadoEndpoint) -> Json:
+def _series(series: ReferencedSeries, endpoint: WadoEndpoint, *, has_instances: bool) -> Json:
     written: Json = {"uid": str(series.series_instance_uid)}
     if series.series_number is not None and series.series_number >= 0:
         written["number"] = series.series_number
@@ -184,6 +217,8 @@ def _series(series: ReferencedSeries, endpoint: WadoEndpoint) -> Json:
         written["description"] = series.series_description
     written["numberOfInstances"] = len(series.instances)
     written["endpoint"] = [{"reference": endpoint.reference}]
+    if not has_instances:
+        return written
     classes = {
         uid: {"system": URI, "code": OID_PREFIX + uid}
         for uid in {instance.sop_class_uid for instance in series.instances}

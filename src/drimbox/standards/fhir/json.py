@@ -5,6 +5,7 @@ dropped, rather than the answer refused.
 """
 
 import re
+from collections.abc import Sequence
 
 import orjson
 
@@ -17,9 +18,18 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 def encode_json(resource: Json) -> bytes:
     """Write a resource; cleaning costs only where something has to be cleaned."""
-    content = orjson.dumps(resource)
+    return _encoded(resource)
+
+
+def encode_json_list(values: Sequence[Json]) -> bytes:
+    """Write an array of a resource, to be put in it as it is (orjson.Fragment)."""
+    return _encoded(list(values))
+
+
+def _encoded(value: object) -> bytes:
+    content = orjson.dumps(value)
     if any(escape in content for escape in _ESCAPES):
-        return orjson.dumps(cleaned(resource))
+        return orjson.dumps(_cleaned(value))
     return content
 
 

@@ -6,6 +6,7 @@ A Patient is always whole: the INS may not travel without its traits, nor may a 
 from collections.abc import Mapping
 
 from drimbox.standards.fhir.code_systems import Json
+from drimbox.standards.fhir.imaging_study import SeriesForm
 from drimbox.standards.fhir.search import Summary
 
 _SUBSETTED = {
@@ -55,9 +56,13 @@ def subset(resource: Json, summary: Summary, elements: tuple[str, ...]) -> Json:
     return resource
 
 
-def needs_series(summary: Summary, elements: tuple[str, ...]) -> bool:
-    """Tell whether series will be written, which is most of the work."""
-    return "series" in elements if elements else summary is not Summary.TEXT
+def series_form(summary: Summary, elements: tuple[str, ...], *, is_json: bool) -> SeriesForm:
+    """Tell how the series of an ImagingStudy are written, which is most of the work."""
+    if summary in {Summary.TEXT, Summary.COUNT} or (elements and "series" not in elements):
+        return SeriesForm.NONE
+    if summary is Summary.TRUE:
+        return SeriesForm.WITHOUT_INSTANCES
+    return SeriesForm.AS_JSON if is_json else SeriesForm.WHOLE
 
 
 def _only(resource: Json, names: frozenset[str]) -> Json:

@@ -120,6 +120,11 @@ class DiskImageCache:
             return False  # nothing could be kept either
         return was_asked
 
+    async def settled(self) -> None:
+        """Wait until nothing is being fetched any more."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
     async def stop(self) -> None:
         """End the retrievals under way."""
         for task in self._tasks:

@@ -108,7 +108,7 @@ MULTIPART = 'multipart/related; type="application/dicom"'
             "JPEG-LS",
             ['multipart/related; type="application/dicom";transfer-syntax=*'],
             JPEG_LS,
-            id="Weasis",
+            id="Weasis, its default",
         ),
         pytest.param(
             "RLE",

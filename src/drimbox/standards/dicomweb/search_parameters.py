@@ -156,7 +156,7 @@ def _field(name: str) -> str:
     try:
         return parse_attribute(name)[0]
     except InvalidValue as error:
-        raise InvalidValue("includefield", f"{error.what}: {error.rule}") from error
+        raise InvalidValue("includefield", error.rule) from error
 
 
 def _number(values: Sequence[str], name: str, default: int) -> int:

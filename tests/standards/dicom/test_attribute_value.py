@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
 from tests.fakes.dicom_objects import encoded, made_up_object
 
 from drimbox.errors import MalformedMessage, NotFound
@@ -47,6 +47,15 @@ def test_a_value_is_found_by_its_path(path: str, expected: bytes) -> None:
         assert found.octets == expected
     else:
         assert OCTETS[found.offset : found.offset + found.length] == expected
+
+
+def test_a_value_of_an_implicit_data_set_is_found() -> None:
+    ds = object_with_values()
+    ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    octets = encoded(ds)
+    found = find_binary_value(memoryview(octets), "00420011", Encoding.IMPLICIT_LITTLE)
+    assert found.offset is not None
+    assert octets[found.offset : found.offset + found.length] == ds.EncapsulatedDocument
 
 
 def test_compressed_pixels_are_told_apart() -> None:

@@ -25,7 +25,8 @@ from drimbox.errors import NotAcceptable, NotFound
 from drimbox.ports.image_cache import CachedInstance
 from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attribute_value import find_binary_value
-from drimbox.standards.dicom.data_set import PIXEL_DATA_TAGS
+from drimbox.standards.dicom.data_set import PIXEL_DATA_TAGS, Encoding
+from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 from drimbox.standards.dicomweb.frame_media_types import OCTETS
 from drimbox.standards.dicomweb.media_types import MULTIPART, Offer, choose
 from drimbox.standards.dicomweb.validators import (
@@ -173,22 +174,23 @@ async def _one(part: Part) -> AsyncIterator[Part]:
 def _find(instance: CachedInstance, path: str) -> _Found | None:
     """Return the value; None for compressed pixels, which are none."""
     with mapped_data_set(instance) as octets:
-        value = find_binary_value(octets, path)
+        encoding = encoding_of(instance.transfer_syntax_uid)
+        value = find_binary_value(octets, path, encoding)
         if value.is_encapsulated:
             if path in _PIXEL_NAMES:
                 return None
             raise NotFound("the pixels of an icon are not given alone")
         if value.offset is None:
             return _Found(instance, value.length, value.octets)
-        media_type = _document_type(octets) if path == _DOCUMENT else OCTETS
+        media_type = _document_type(octets, encoding) if path == _DOCUMENT else OCTETS
     offset = value.offset + instance.data_set_offset
     return _Found(instance, value.length, offset=offset, media_type=media_type)
 
 
-def _document_type(octets: memoryview) -> str:
+def _document_type(octets: memoryview, encoding: Encoding) -> str:
     """Return the media type of an encapsulated document, as far as it may be told."""
     try:
-        told = find_binary_value(octets, _DOCUMENT_TYPE)
+        told = find_binary_value(octets, _DOCUMENT_TYPE, encoding)
     except NotFound:
         return OCTETS
     start = told.offset or 0

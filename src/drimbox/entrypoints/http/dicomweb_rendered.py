@@ -41,9 +41,10 @@ from drimbox.errors import InvalidValue, NotAcceptable, NotFound
 from drimbox.model.manifest import ReferencedInstance
 from drimbox.ports.image_cache import CachedInstance
 from drimbox.ports.pixel_worker import Rendering
-from drimbox.standards.dicom.data_set import Encoding, read_data_set
+from drimbox.standards.dicom.data_set import read_data_set
 from drimbox.standards.dicom.sop_classes import is_document, is_report, value_type_of
 from drimbox.standards.dicom.structured_report import parse_structured_report
+from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 from drimbox.standards.dicomweb.frame_media_types import VIDEO_MEDIA_TYPE_OF
 from drimbox.standards.dicomweb.media_types import Offer, choose
 from drimbox.standards.dicomweb.report_texts import encode_html, encode_plain_text
@@ -179,7 +180,9 @@ async def _report(asked: ImageRequest, instance: CachedInstance) -> Response:
 
 def _report_text(instance: CachedInstance, is_html: bool) -> bytes:  # noqa: FBT001
     with mapped_data_set(instance) as octets:
-        report = parse_structured_report(read_data_set(octets, Encoding.EXPLICIT_LITTLE))
+        report = parse_structured_report(
+            read_data_set(octets, encoding_of(instance.transfer_syntax_uid))
+        )
     return encode_html(report) if is_html else encode_plain_text(report)
 
 

@@ -18,10 +18,10 @@ from drimbox.standards.dicom.data_set import (
     DataSet,
     DataSetReader,
     ElementHeader,
-    Encoding,
 )
 from drimbox.standards.dicom.frame_index import find_fragments
 from drimbox.standards.dicom.metadata import MetadataReader
+from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 
 _HEADER_BYTES = 64 * 1024
 _ROWS, _COLUMNS = 0x00280010, 0x00280011
@@ -115,7 +115,7 @@ def read_instance_header(instance: CachedInstance) -> InstanceHeader:
         MalformedMessage: not a data set.
     """
     with mapped_data_set(instance) as octets:
-        reader = DataSetReader(octets, Encoding.EXPLICIT_LITTLE)
+        reader = DataSetReader(octets, encoding_of(instance.transfer_syntax_uid))
         data_set, offset = reader.read_before(PIXEL_DATA_TAGS, len(octets))
         if offset >= len(octets):
             return InstanceHeader(data_set, None)

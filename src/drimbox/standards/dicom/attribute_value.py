@@ -1,4 +1,4 @@
-"""The value of one attribute of a data set in Explicit VR Little Endian, found by its path.
+"""The value of one attribute of a data set in little endian, found by its path.
 
 7FE00010                    at the top: only the headers before it are read
 54000100/0/54001010         in an item of a sequence, items counted from 0
@@ -30,7 +30,9 @@ class BinaryValue:
     is_encapsulated: bool = False
 
 
-def find_binary_value(octets: memoryview, path: str) -> BinaryValue:
+def find_binary_value(
+    octets: memoryview, path: str, encoding: Encoding = Encoding.EXPLICIT_LITTLE
+) -> BinaryValue:
     """Find the value; at the top it is not copied.
 
     Raises:
@@ -38,7 +40,7 @@ def find_binary_value(octets: memoryview, path: str) -> BinaryValue:
         MalformedMessage: not a data set.
     """
     steps = _steps(path)
-    reader = DataSetReader(octets, Encoding.EXPLICIT_LITTLE)
+    reader = DataSetReader(octets, encoding)
     offset, end, siblings = 0, len(octets), DataSet()
     while offset < end:
         header = reader.read_header(offset, end)

@@ -1,4 +1,4 @@
-"""DICOMweb on either listener: QIDO-RS, WADO-RS and Capabilities (PS3.18 sections 8, 10).
+"""DICOMweb on either listener: QIDO-RS, WADO-RS, WADO-URI and Capabilities (PS3.18 8 to 10).
 
     authenticate -> what is asked (path, Accept) -> one flow -> DICOM JSON, or parts as they arrive
 
@@ -57,7 +57,7 @@ class DicomwebDoor:
         media_type = choose_metadata(asked.ranges)
         metadata = MetadataRequest(asked.opened, asked.target, asked.base_url)
         if media_type == DICOM_XML:
-            return await metadata_xml_response(metadata)
+            return await metadata_xml_response(request, metadata)
         return await metadata_response(request, metadata)
 
     async def bulk_data(self, request: Request) -> Response:
@@ -75,11 +75,11 @@ class DicomwebDoor:
     async def wado_uri(self, request: Request) -> Response:
         """One object, named by query parameters (PS3.18 9)."""
         caller = await self.authenticate(request)
-        asked = parse_wado_uri(request.query_params.multi_items())
-        opened = await self._open(request, caller, asked.target)
-        return await wado_uri_response(
-            asked, ImageRequest(request, opened, asked.target, self.pixels, self.base_url, (), {})
-        )
+        wado = parse_wado_uri(request.query_params.multi_items())
+        opened = await self._open(request, caller, wado.target)
+        base_url = own_address(request, self.base_url)
+        asked = ImageRequest(request, opened, wado.target, self.pixels, base_url, (), {})
+        return await wado_uri_response(wado, asked)
 
     async def rendered(self, request: Request) -> Response:
         return await rendered_response(await self._ask(request))

@@ -12,7 +12,7 @@ from drimbox.standards.dicomweb.validators import RangeNotSatisfiable
 
 # No request has a body: octets that are malformed came from a PACS or another box.
 _STATUS_OF = {**STATUS_OF, MalformedMessage: HTTPStatus.BAD_GATEWAY}
-NO_STORE = {"Cache-Control": "no-store"}
+_NO_STORE = {"Cache-Control": "no-store"}
 _RETRY_AFTER_SECONDS = "10"
 
 
@@ -20,7 +20,7 @@ def error_response(request: Request, error: DrimboxError) -> Response:
     """Return the PS3.18 status of an error, with a JSON message (interfaces.md)."""
     del request
     status = status_of(error, _STATUS_OF)
-    headers = dict(NO_STORE)
+    headers = dict(_NO_STORE)
     if isinstance(error, RangeNotSatisfiable):
         status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
         headers["Content-Range"] = f"bytes */{error.length}"

@@ -129,6 +129,8 @@ async def _every_picture(asked: ImageRequest, rendering: Rendering) -> AsyncIter
         if instance.transfer_syntax_uid in VIDEO_MEDIA_TYPE_OF:
             continue
         header = await anyio.to_thread.run_sync(read_instance_header, instance)
+        if header.pixels is None:
+            continue
         numbers = range(1, header.number_of_frames + 1)
         url = asked.url(series, instance.sop_instance_uid)
         async for part in _drawn(asked, instance, url, rendering, numbers):

@@ -1,5 +1,6 @@
 """Settings fail at start, with the name of what is wrong, never later."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,31 @@ def test_the_environment_overrides_the_file(
     assert load_settings(write(tmp_path, source_toml)).pacs.port == 11112
 
 
+@pytest.mark.requirement("CS.05")
+def test_a_pacs_is_asked_by_dimse_or_by_dicomweb_and_there_may_be_several(
+    tmp_path: Path, source_toml: str
+) -> None:
+    more = """
+[pacs.dicomweb]
+url = "https://pacs.test/dicom-web"
+user = "drimbox"
+
+[[more_pacs]]
+host = "192.0.2.7"
+ae_title = "ECHO"
+issuer_of_patient_id = "1.2.250.1.999.3"
+
+[[more_pacs]]
+dicomweb.url = "http://192.0.2.8/dicom-web"
+"""
+    settings = load_settings(write(tmp_path, source_toml + more))
+    first, second = settings.more_pacs
+    assert settings.pacs.dicomweb is not None
+    assert settings.pacs.speaks_dimse
+    assert (first.port, first.speaks_dimse, first.dicomweb) == (104, True, None)
+    assert (second.speaks_dimse, second.dicomweb is not None) == (False, True)
+
+
 def without_section(name: str) -> Callable[[str], str]:
     def change(text: str) -> str:
         sections = text.split("\n\n")
@@ -92,6 +118,16 @@ def without_section(name: str) -> Callable[[str], str]:
             lambda t: t.replace("[browser]", '[browser]\nhost = "0.0.0.0"'),
             "plain HTTP",
             id="plain HTTP on every address",
+        ),
+        pytest.param(
+            lambda t: re.sub(r'\[pacs\]\nhost = "[^"]*"', "[pacs]", t),
+            "pacs: Value error, host and ae_title, or the section dicomweb",
+            id="a PACS that is nowhere",
+        ),
+        pytest.param(
+            lambda t: t + '[pacs.dicomweb]\nurl = "ftp://pacs/dicom-web"\n',
+            "pacs.dicomweb.url",
+            id="a PACS by FTP",
         ),
         pytest.param(lambda t: t + "= = =", "", id="no TOML"),
     ],

@@ -41,6 +41,7 @@ from drimbox.settings.partners import (
 pytestmark = [pytest.mark.system, pytest.mark.anyio]
 BIG_STUDY = "1.2.250.1.999.80"
 SLICES = 300
+Way = Literal["c-get", "c-move", "dicomweb"]
 
 
 def free_port() -> int:
@@ -103,15 +104,17 @@ def made_up_pacs(
     return DimsePacs(settings, DicomListenerSettings(host=orthanc.box_host, port=move_port))
 
 
+def made_by(orthanc: OrthancPacs, move_port: int, way: Way) -> DimsePacs | DicomwebPacs:
+    if way == "dicomweb":
+        return DicomwebPacs(DicomwebServiceSettings(url=orthanc.dicomweb_url))
+    return made_up_pacs(orthanc, move_port, way)
+
+
 @pytest.fixture(params=["c-get", "c-move", "dicomweb"])
 async def pacs(
     request: pytest.FixtureRequest, orthanc: OrthancPacs, move_port: int
 ) -> AsyncIterator[DimsePacs | DicomwebPacs]:
-    made: DimsePacs | DicomwebPacs
-    if request.param == "dicomweb":
-        made = DicomwebPacs(DicomwebServiceSettings(url=orthanc.dicomweb_url))
-    else:
-        made = made_up_pacs(orthanc, move_port, request.param)
+    made = made_by(orthanc, move_port, request.param)
     yield made
     await made.close()
 
@@ -233,7 +236,7 @@ async def whole(octets: bytes) -> AsyncIterator[bytes]:
     yield octets
 
 
-async def seconds_by_dimse(pacs: DimsePacs) -> tuple[float, float]:
+async def seconds_of(pacs: Pacs) -> tuple[float, float]:
     """Return (first octet, last octet) of the whole study, nothing remembered."""
     start, first, received = time.perf_counter(), 0.0, 0
     async for instance in pacs.retrieve(TargetResource(StudyInstanceUid(BIG_STUDY))):
@@ -260,23 +263,22 @@ def seconds_by_wado(orthanc: OrthancPacs) -> float:
     [
         pytest.param("c-get", 0.2, id="by C-GET"),
         pytest.param("c-move", 0.12, id="by C-MOVE, for want of C-GET"),
+        pytest.param("dicomweb", 0.2, id="by DICOMweb"),
     ],
 )
 async def test_a_cold_study_is_not_far_behind_wado_rs(
-    orthanc: OrthancPacs, move_port: int, mode: Literal["c-get", "c-move"], share: float
+    orthanc: OrthancPacs, move_port: int, mode: Way, share: float
 ) -> None:
     speed, reference = await measure(orthanc, move_port, mode)
     assert speed >= share * reference
 
 
-async def measure(
-    orthanc: OrthancPacs, move_port: int, mode: Literal["c-get", "c-move"]
-) -> tuple[float, float]:
+async def measure(orthanc: OrthancPacs, move_port: int, mode: Way) -> tuple[float, float]:
     """Return (ours, WADO-RS) in MB/s, medians of three taken alternately, and print them."""
     ours, theirs, firsts = [], [], []
     for _ in range(3):
-        pacs = made_up_pacs(orthanc, move_port, mode)
-        first, seconds = await seconds_by_dimse(pacs)
+        pacs = made_by(orthanc, move_port, mode)
+        first, seconds = await seconds_of(pacs)
         await pacs.close()
         ours.append(seconds)
         firsts.append(first)

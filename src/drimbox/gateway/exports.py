@@ -13,6 +13,7 @@ from drimbox.flows.opened_study import ImageService
 from drimbox.gateway.parts import Parts
 from drimbox.model.export_syntax import SyntaxRule
 from drimbox.ports.pacs import StorageDestination
+from drimbox.ports.pixel_worker import InstanceTranscoder
 from drimbox.settings.partners import ExportDestination
 
 
@@ -29,17 +30,18 @@ def make_import_studies(
         SettingsError: a file of a destination cannot be used.
     """
     destinations = parts.settings.export_destinations
+    transcoder = FileTranscoder(parts.pixels)
     return ImportStudies(
         find_prior_studies=find_prior_studies,
         images=images,
-        destinations={one.name: _storage(one) for one in destinations},
+        destinations={one.name: _storage(one, transcoder) for one in destinations},
         exports=parts.stores.exports,
         audit=audit,
         clock=parts.clock,
         identifiers=parts.identifiers,
         use_session=use_session,
         syntaxes=ExportSyntaxes(
-            FileTranscoder(parts.pixels),
+            transcoder,
             {
                 one.name: SyntaxRule(one.transfer_syntax, one.transfer_syntaxes)
                 for one in destinations
@@ -59,7 +61,7 @@ def make_download_studies(parts: Parts, exports: ImportStudies) -> DownloadStudi
     )
 
 
-def _storage(destination: ExportDestination) -> StorageDestination:
+def _storage(destination: ExportDestination, transcoder: InstanceTranscoder) -> StorageDestination:
     if destination.dicomweb is not None:
         return StowStorage(destination.dicomweb, destination.name)
-    return DimseStorage(destination)
+    return DimseStorage(destination, transcoder=transcoder)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
+from drimbox.adapters.pixel_worker_process.instance_transcoder import FileTranscoder
 from drimbox.entrypoints.dimse.query_retrieve_scp import LocalQueryDoor, QueryRetrieveScp
 from drimbox.flows.consumer.keep_exams import KeepExams
 from drimbox.flows.consumer.serve_kept_exams import ServeKeptExams
@@ -23,6 +24,7 @@ def keeping(parts: Parts, images: ImageService) -> ImageService:
 def make_query_retrieve_scp(parts: Parts, settings: LocalQuerySettings) -> QueryRetrieveScp:
     """Make the listener; it is started with the box."""
     exams = ServeKeptExams(parts.stores.kept_exams, parts.cache, parts.stores.audit, parts.clock)
+    transcoder = FileTranscoder(parts.pixels)
     peers = {peer.ae_title: peer for peer in settings.peers}
 
     def destination_of(title: str, asked_by: str, message_id: int) -> StorageDestination:
@@ -34,6 +36,6 @@ def make_query_retrieve_scp(parts: Parts, settings: LocalQuerySettings) -> Query
             ae_title=title,
             calling_ae_title=settings.ae_title,
         )
-        return DimseStorage(destination, originator=(asked_by, message_id))
+        return DimseStorage(destination, originator=(asked_by, message_id), transcoder=transcoder)
 
     return QueryRetrieveScp(LocalQueryDoor(settings, exams, destination_of))

@@ -15,6 +15,7 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
 )
 from tests.fakes.dicom_objects import SC, SR, decoded, encoded, made_up_object
+from tests.fakes.fake_images import FakeTranscoder
 from tests.fakes.scripted_pacs import Peer, scripted_pacs
 
 from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
@@ -101,6 +102,31 @@ async def test_what_it_does_not_take_is_made_explicit(syntax: str, study: str) -
         ds = made_up_object(1, study=study, syntax=syntax)
         await storage.store(streams([ds]), on_stored=stored.append)
     assert stored == [1]
+
+
+@pytest.mark.requirement("CO.74")
+async def test_what_it_takes_only_uncompressed_is_decompressed() -> None:
+    taken: list[str] = []
+
+    async def takes_no_jpeg(peer: Peer) -> None:
+        await peer.accept(refused_syntaxes={JPEGBaseline8Bit})
+        context, request, _ = await peer.message()
+        taken.append(peer.layer.accepted[context])
+        peer.answer(context, request, 0)
+        await peer.finish()
+
+    image = made_up_object(2, sop_class=SC, syntax=JPEGBaseline8Bit)
+    stored: list[int] = []
+    async with scripted_pacs(takes_no_jpeg) as port:
+        storage = DimseStorage(destination(port), transcoder=FakeTranscoder())
+        await storage.store(streams([image]), on_stored=stored.append)
+        assert (stored, taken) == ([1], [ExplicitVRLittleEndian])
+        unreadable = FakeTranscoder({SopInstanceUid(image.SOPInstanceUID)})
+        for transcoder in (unreadable, None):
+            storage = DimseStorage(destination(port), transcoder=transcoder)
+            with pytest.raises(RejectedByPartner) as refused:
+                await storage.store(streams([image]), on_stored=stored.append)
+            assert refused.value.code == "0122"
 
 
 def answers(status: int) -> Callable[[Peer], Awaitable[None]]:

@@ -2,22 +2,27 @@
 
 Instances come one at a time and tell only then what they are, so contexts are negotiated as needed:
 an instance whose SOP class and syntax were not proposed yet begins a new association that has both.
+What it takes only uncompressed is decompressed on the way, where a transcoder is given.
 """
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 
 from drimbox.adapters.pacs_dimse.association import Association, associate_request, connect
 from drimbox.adapters.pacs_dimse.find_scu import next_response
 from drimbox.adapters.pacs_dimse.presentation_contexts import number_contexts
-from drimbox.errors import RejectedByPartner
+from drimbox.errors import MalformedMessage, NotAcceptable, RejectedByPartner
 from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import SopClassUid, TransferSyntaxUid
+from drimbox.ports.pixel_worker import InstanceTranscoder
 from drimbox.settings.partners import ExportDestination
 from drimbox.standards.dicom.outgoing import (
     OutgoingIdentity,
     outgoing_instance,
     outgoing_syntax,
 )
+from drimbox.standards.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from drimbox.standards.dimse.messages import Command, CommandField
 from drimbox.standards.dimse.pdu import MAX_CONTEXTS, ProposedContext
 from drimbox.standards.dimse.status import SUCCESS, is_warning, refusal
@@ -25,6 +30,7 @@ from drimbox.standards.dimse.status import SUCCESS, is_warning, refusal
 MAXIMUM_PDU = 131072
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 60.0
+_PROPOSALS_A_KIND = 3
 
 _Kind = tuple[SopClassUid, TransferSyntaxUid]
 
@@ -36,6 +42,7 @@ class DimseStorage:
         destination: where it is, under which AE titles.
         idle_seconds: how long it may neither read nor answer.
         originator: AE title and Message ID of the C-MOVE that this serves, None for an export.
+        transcoder: decompresses what is not taken as it is; None for never.
     """
 
     def __init__(
@@ -44,16 +51,16 @@ class DimseStorage:
         *,
         idle_seconds: float = IDLE_SECONDS,
         originator: tuple[str, int] | None = None,
+        transcoder: InstanceTranscoder | None = None,
     ) -> None:
         self._destination = destination
-        self._idle_seconds = idle_seconds
-        self._originator = originator
+        self._options = _Options(idle_seconds, originator, transcoder)
 
     async def store(
         self, instances: AsyncIterator[InstanceStream], *, on_stored: Callable[[int], None]
     ) -> None:
         """Send every instance, in the syntax it comes in (ports.pacs.StorageDestination.store)."""
-        sender = _Sender(self._destination, self._idle_seconds, self._originator)
+        sender = _Sender(self._destination, self._options)
         stored = 0
         try:
             async for instance in instances:
@@ -66,18 +73,19 @@ class DimseStorage:
         await sender.release()
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    idle_seconds: float
+    originator: tuple[str, int] | None
+    transcoder: InstanceTranscoder | None
+
+
 class _Sender:
     """The association of the moment, and what has been proposed so far."""
 
-    def __init__(
-        self,
-        destination: ExportDestination,
-        idle_seconds: float,
-        originator: tuple[str, int] | None,
-    ) -> None:
-        self._originator = originator
+    def __init__(self, destination: ExportDestination, options: _Options) -> None:
+        self._options = options
         self._destination = destination
-        self._idle_seconds = idle_seconds
         self._association: Association | None = None
         self._proposed: dict[_Kind, None] = {}
         self._message_id = 0
@@ -90,16 +98,27 @@ class _Sender:
             RejectedByPartner: it refused the instance, or its SOP class and syntax.
         """
         association = await self._ready(instance)
-        context, instance = self._choose(association, instance)
+        async with AsyncExitStack() as kept:
+            context, instance = await self._choose(association, instance, kept)
+            await self._send(association, context, instance)
+        response = await next_response(association, CommandField.C_STORE_RSP)
+        status = response.status or SUCCESS
+        if status != SUCCESS and not is_warning(status):
+            raise refusal(self._destination.name, status)
+
+    async def _send(
+        self, association: Association, context: ProposedContext, instance: InstanceStream
+    ) -> None:
         self._message_id = self._message_id % 0xFFFF + 1
+        title, message_id = self._options.originator or ("", None)
         request = Command(
             CommandField.C_STORE_RQ,
             self._message_id,
             sop_class_uid=instance.sop_class_uid,
             sop_instance_uid=instance.sop_instance_uid,
             has_data_set=True,
-            move_originator_ae_title=self._originator[0] if self._originator else "",
-            move_originator_message_id=self._originator[1] if self._originator else None,
+            move_originator_ae_title=title,
+            move_originator_message_id=message_id,
         )
         association.send(context.context_id, request)
         held = b""
@@ -113,10 +132,6 @@ class _Sender:
             held = chunk
         association.write(association.layer.send_data(context.context_id, held, is_last=True))
         association.expect_answer()
-        response = await next_response(association, CommandField.C_STORE_RSP)
-        status = response.status or SUCCESS
-        if status != SUCCESS and not is_warning(status):
-            raise refusal(self._destination.name, status)
 
     async def _ready(self, instance: InstanceStream) -> Association:
         kind = (instance.sop_class_uid, instance.transfer_syntax_uid)
@@ -124,7 +139,7 @@ class _Sender:
             return self._association
         if self._association is not None:
             await self._association.release()
-        if len(self._proposed) >= MAX_CONTEXTS // 2:
+        if len(self._proposed) >= MAX_CONTEXTS // _PROPOSALS_A_KIND:
             self._proposed.clear()
         self._proposed[kind] = None
         self._association = await self._open()
@@ -132,12 +147,12 @@ class _Sender:
 
     async def _open(self) -> Association:
         name = self._destination.name
-        association = Association(name, self._idle_seconds)
+        association = Association(name, self._options.idle_seconds)
         proposals: dict[tuple[str, str], None] = {}
         for sop_class, syntax in self._proposed:
             # Implicit VR is offered as it is, and as the Explicit VR that we make of it.
-            proposals[sop_class, syntax] = None
-            proposals[sop_class, outgoing_syntax(syntax)] = None
+            for offered in (syntax, outgoing_syntax(syntax), EXPLICIT_VR_LITTLE_ENDIAN):
+                proposals[sop_class, offered] = None
         request = associate_request(
             called_ae_title=self._destination.ae_title,
             calling_ae_title=self._destination.calling_ae_title,
@@ -157,10 +172,14 @@ class _Sender:
             raise
         return association
 
-    def _choose(
-        self, association: Association, instance: InstanceStream
+    async def _choose(
+        self, association: Association, instance: InstanceStream, kept: AsyncExitStack
     ) -> tuple[ProposedContext, InstanceStream]:
-        """Return the context for an instance, and the instance as it must be sent there."""
+        """Return the context for an instance, and the instance as it must be sent there.
+
+        Raises:
+            RejectedByPartner: the destination takes it in no syntax that it can be in.
+        """
         accepted = {
             (context.abstract_syntax, context.transfer_syntaxes[0]): context
             for context in association.contexts.values()
@@ -172,6 +191,12 @@ class _Sender:
         context = accepted.get((instance.sop_class_uid, converted))
         if context is not None:
             return context, outgoing_instance(instance, OutgoingIdentity())
+        context = accepted.get((instance.sop_class_uid, EXPLICIT_VR_LITTLE_ENDIAN))
+        if context is not None and self._options.transcoder is not None:
+            received = self._options.transcoder.received(instance)
+            whole = await kept.enter_async_context(received)
+            with suppress(NotAcceptable, MalformedMessage):
+                return context, await whole.transcoded(EXPLICIT_VR_LITTLE_ENDIAN)
         raise RejectedByPartner(
             self._destination.name, "0122", "SOP class or transfer syntax not accepted"
         )

@@ -26,6 +26,7 @@ class FolderPacs:
     failure: DrimboxError | None = None
     fails_after: int | None = None
     retrievals: int = 0
+    released: int = 0
     chunk_size: int = 1000
     asked_syntaxes: list[tuple[TransferSyntaxUid, ...]] = field(default_factory=list)
 
@@ -44,6 +45,13 @@ class FolderPacs:
     ) -> AsyncIterator[InstanceStream]:
         self.retrievals += 1
         self.asked_syntaxes.append(tuple(transfer_syntaxes))
+        try:
+            async for instance in self._instances(target):
+                yield instance
+        finally:
+            self.released += 1
+
+    async def _instances(self, target: TargetResource) -> AsyncIterator[InstanceStream]:
         given = 0
         for path in sorted(self.folder.glob("*.dcm")):
             image = dcmread(path, stop_before_pixels=True)

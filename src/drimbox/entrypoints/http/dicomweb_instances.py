@@ -9,7 +9,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from pathlib import Path
 
 import anyio
@@ -113,6 +113,10 @@ async def instances_response(asked: ImageRequest) -> Response:
     whole = await _whole_files(asked, accepted)
     if whole is not None:
         return whole
+    return await _as_they_arrive(asked, accepted)
+
+
+async def _as_they_arrive(asked: ImageRequest, accepted: AcceptedInstances) -> Response:
     instances = OutgoingInstances(asked, accepted).iterate()
     first = await anext(instances, None)
     if first is None:
@@ -123,6 +127,9 @@ async def instances_response(asked: ImageRequest) -> Response:
         if is_same_representation(asked.request.headers.get("if-none-match"), headers["ETag"]):
             await close(instances)
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if asked.request.method == HTTPMethod.HEAD:
+        await close(instances)
+        return Response(headers=headers)
     if not accepted.is_multipart:
         headers |= {**_AS_FILE, "Content-Type": _content_type(first.transfer_syntax_uid)}
         return StreamingResponse(_single_part(first, instances), headers=headers)

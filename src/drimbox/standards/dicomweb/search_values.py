@@ -19,7 +19,10 @@ _RULES = {
     "TM": (rf"{_TIME}|{_TIME}-|-{_TIME}|{_TIME}-{_TIME}", "HH[MM[SS[.FFFFFF]]], or a range with -"),
     "IS": (r"[+-]?[0-9]{1,11}", "a whole number"),
     "US": (r"[0-9]{1,5}", "a whole number"),
-    "DS": (r"[+-]?[0-9]{0,14}\.?[0-9]{0,14}(?:[eE][+-]?[0-9]{1,3})?", "a decimal number"),
+    "DS": (
+        r"[+-]?(?:[0-9]{1,14}\.?[0-9]{0,14}|\.[0-9]{1,14})(?:[eE][+-]?[0-9]{1,3})?",
+        "a decimal number",
+    ),
     "AS": (r"[0-9]{3}[DWMY]", "nnnD, nnnW, nnnM or nnnY"),
     "CS": (r"[A-Za-z0-9 _*?\\-]{1,255}", "letters, digits, space and _, * or ? as wildcards"),
 }

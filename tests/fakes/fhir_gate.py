@@ -31,6 +31,7 @@ from tests.fakes.fhir_validation import faults_of
 from tests.fakes.node_judge import OUR_DEFINITIONS, R4_DEFINITIONS, NodeJudge, our_profiles
 
 from drimbox.standards.fhir.canonical import CANONICAL
+from drimbox.standards.fhir.profiles import OPERATION_OUTCOME
 from drimbox.standards.fhir.xml import encode_xml
 
 Json = dict[str, Any]
@@ -98,7 +99,9 @@ def _is_miscount(issue: ValidationIssue) -> bool:
 
 
 def claimed(resource: Json) -> list[str]:
-    """Return the profiles of ours that a resource says it follows."""
+    """Return the profiles of ours that a resource says it follows; an outcome says none."""
+    if resource["resourceType"] == "OperationOutcome":
+        return [OPERATION_OUTCOME]
     return [url for url in resource.get("meta", {}).get("profile", []) if url.startswith(CANONICAL)]
 
 

@@ -14,6 +14,8 @@ from fhirclient.models.imagingstudy import ImagingStudy
 from fhirclient.server import FHIRServer
 from fhirpy import AsyncFHIRClient, SyncFHIRClient
 from fhirpy.base.exceptions import ResourceNotFound
+from pyrofile_validator import ApiTestOptions, ApiTestStatus, run_api_tests
+from pyrofile_validator.config import ValidatorConfig
 from tests.fakes.node_judge import NODE_TESTS, NodeJudge, why_no_node
 from tests.system.demo_session import DemoSession
 
@@ -33,6 +35,10 @@ HAPI_HEADERS = {
     "Accept-Encoding": "gzip",
     "User-Agent": "HAPI-FHIR/8.0.0 (FHIR Client; FHIR 4.0.1/R4; apache)",
 }
+# The resources themselves are judged in test_fhir_resources_of_the_demo.py, with our profiles.
+NO_PROFILES = ValidatorConfig.load_dict(
+    {"allowUnknownExtensions": True, "errorOnUnknownProfile": False}
+)
 Told = TypeVar("Told")
 
 
@@ -158,6 +164,31 @@ async def test_a_crawl_as_hapi_makes_it_finds_each_exam_once(site: Site) -> None
     by_get, by_post = await in_thread(run)
     assert sorted(by_get) == sorted(EXAMS)
     assert by_post == by_get
+
+
+@pytest.mark.requirement("FA.1")
+@pytest.mark.parametrize("kind", ["ImagingStudy", "DocumentReference"])
+async def test_a_pack_of_rest_checks_passes_but_for_the_history_that_we_have_not(
+    site: Site, kind: str
+) -> None:
+    """pyrofile's pack base-r4; /metadata says that there is no history (readHistory false)."""
+
+    def run() -> dict[str, ApiTestStatus]:
+        headers = {"Authorization": site.bearer}
+        found = requests.get(f"{site.url}/{kind}", headers=headers, timeout=30).json()
+        one = found["entry"][0]["resource"]
+        inputs = {
+            "resourceType": kind,
+            "resourceId": one["id"],
+            "versionId": one["meta"]["versionId"],
+        }
+        options = ApiTestOptions(headers=headers, inputs=inputs)
+        report = run_api_tests(site.url, "base-r4", config=NO_PROFILES, options=options)
+        return {scenario.id: scenario.status for scenario in report.scenarios}
+
+    statuses = await in_thread(run)
+    assert statuses.pop("instance-history") is ApiTestStatus.FAIL
+    assert {name for name, status in statuses.items() if status is not ApiTestStatus.PASS} == set()
 
 
 @pytest.mark.requirement("FA.3")

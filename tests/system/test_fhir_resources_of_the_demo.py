@@ -19,6 +19,7 @@ from drimbox.standards.fhir.profiles import (
     DOCUMENT_REFERENCE_KOS,
     ENDPOINT_WADO,
     IMAGING_STUDY,
+    OPERATION_OUTCOME,
     PATIENT_INS,
 )
 from drimbox.standards.fhir.surface import SURFACE
@@ -136,7 +137,8 @@ async def test_every_resource_passes_every_reader(
     claims = {url for part in parts.values() for url in claimed(part)}
     # A Source knows no entryUUID, size or hash: the DMP gives them.
     of_the_dmp = {DOCUMENT_REFERENCE_KOS} if is_consumer else set()
-    assert claims == {IMAGING_STUDY, PATIENT_INS, ENDPOINT_WADO} | of_the_dmp
+    of_each = {IMAGING_STUDY, PATIENT_INS, ENDPOINT_WADO, OPERATION_OUTCOME}
+    assert claims == of_each | of_the_dmp
     told = await asyncio.to_thread(
         lambda: [
             f"{one['resourceType']}/{one.get('id')}: {fault}"

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from tests.fakes.consultation_site import BASE_URL, ConsultationSite
 from tests.fakes.fake_identity_provider import ISSUER
+from tests.fakes.judged_answers import judged
 from tests.fakes.manifests import made_up_ins, made_up_patient
 from tests.fakes.signing_keys import signing_key
 
@@ -52,7 +53,7 @@ def client(site: ConsultationSite) -> TestClient:
     )
     routes = fhir_contextual_call_routes(FhirContextualCall(program), "/fhir")
     app = Starlette(routes=routes, exception_handlers=exception_handlers())
-    client = TestClient(app, base_url=BASE_URL)
+    client = judged(TestClient(app, base_url=BASE_URL))
     client.headers["Authorization"] = f"Bearer {site.provider.sign_in().access_token}"
     client.headers["Content-Type"] = "application/fhir+json"
     return client

@@ -192,6 +192,8 @@ def test_a_pdf_leaves_as_it_is(kinds_site: DicomwebSite, accept: str | None) -> 
     answer = kinds_site.get(f"{instance_path('PDF')}/rendered", accept)
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"
     assert answer.content.startswith(PDF)
 
 

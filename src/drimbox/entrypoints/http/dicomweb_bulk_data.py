@@ -8,9 +8,10 @@ Compressed pixels have no value that octets alone would explain: they leave fram
 media type of their syntax (8.7.3.3), or decoded.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 
 import anyio
 from starlette.requests import Request
@@ -41,6 +42,11 @@ _DOCUMENT, _DOCUMENT_TYPE = (
 )
 # What a browser shows without running anything in it; other documents leave as octets.
 _DOCUMENT_TYPES = frozenset({"application/pdf", "model/stl", "model/obj", "model/mtl"})
+FRAMED_BY_US = MappingProxyType(
+    {"Content-Security-Policy": "frame-ancestors 'self'", "X-Frame-Options": "SAMEORIGIN"}
+)
+"""A viewer of this origin shows a document in a frame; browsers' own readers run nothing of it."""
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +96,15 @@ async def document_response(asked: ImageRequest, instance: CachedInstance) -> Re
     if found is None or found.media_type == OCTETS:
         raise NotAcceptable("this document is given as bulk data only")
     url = f"{asked.url_of(instance)}/bulkdata/{_DOCUMENT}"
-    return await _one_value(asked, found, url, (found.media_type,))
+    return await _one_value(asked, found, url, (found.media_type,), FRAMED_BY_US)
 
 
 async def _one_value(
-    asked: ImageRequest, found: _Found, url: str, kinds: Sequence[str]
+    asked: ImageRequest,
+    found: _Found,
+    url: str,
+    kinds: Sequence[str],
+    more_headers: Mapping[str, str] = _NONE,
 ) -> Response:
     offers = [
         Offer(media_type, inner)
@@ -105,7 +115,7 @@ async def _one_value(
     if offer is None:
         raise NotAcceptable(f"this value is sent as {' or '.join(kinds)}")
     etag = strong_etag(url, offer.media_type, offer.inner_type or "")
-    headers = {**cache_headers(asked.request), "ETag": etag}
+    headers = {**cache_headers(asked.request), **more_headers, "ETag": etag}
     if is_same_representation(asked.request.headers.get("if-none-match"), etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if offer.inner_type is not None:

@@ -177,7 +177,8 @@ async def _report(asked: ImageRequest, instance: CachedInstance) -> Response:
     octets = await anyio.to_thread.run_sync(_report_text, instance, is_html)
     etag = weak_etag(octets)
     representation = Representation(octets, _HTML if is_html else _PLAIN, etag)
-    return answer(asked.request, representation, {"Content-Security-Policy": _NOTHING_RUNS})
+    headers = {"Content-Security-Policy": _NOTHING_RUNS, "X-Frame-Options": "SAMEORIGIN"}
+    return answer(asked.request, representation, headers)
 
 
 def _report_text(instance: CachedInstance, is_html: bool) -> bytes:  # noqa: FBT001

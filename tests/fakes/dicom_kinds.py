@@ -98,13 +98,25 @@ def _rle(number: int) -> Dataset:
     return image
 
 
-def _cine(number: int) -> Dataset:
-    image = _base(number, _US, "US", JPEGBaseline8Bit)
-    image.SamplesPerPixel, image.PhotometricInterpretation = 3, "YBR_FULL_422"
-    image.PlanarConfiguration, image.NumberOfFrames = 0, FRAMES
+def _with_colours(image: Dataset, photometric: str) -> Dataset:
+    image.SamplesPerPixel, image.PhotometricInterpretation = 3, photometric
+    image.PlanarConfiguration = 0
     image.Rows, image.Columns = ROWS, COLUMNS
     image.BitsAllocated = image.BitsStored = 8
     image.HighBit, image.PixelRepresentation = 7, 0
+    return image
+
+
+def _colours(number: int) -> Dataset:
+    image = _with_colours(_base(number, _US, "US", ExplicitVRLittleEndian), "RGB")
+    image.PixelData = coloured(0).tobytes()
+    image["PixelData"].VR = "OB"
+    return image
+
+
+def _cine(number: int) -> Dataset:
+    image = _with_colours(_base(number, _US, "US", JPEGBaseline8Bit), "YBR_FULL_422")
+    image.NumberOfFrames = FRAMES
     image.PixelData = encapsulate([jpeg(n) for n in range(FRAMES)])
     image["PixelData"].VR = "OB"
     return image
@@ -126,12 +138,8 @@ def _report(number: int) -> Dataset:
 
 
 def _video(number: int) -> Dataset:
-    video = _base(number, _VIDEO, "XC", MPEG4HP41)
-    video.SamplesPerPixel, video.PhotometricInterpretation = 3, "YBR_PARTIAL_420"
-    video.PlanarConfiguration, video.NumberOfFrames = 0, 25
-    video.Rows, video.Columns = ROWS, COLUMNS
-    video.BitsAllocated = video.BitsStored = 8
-    video.HighBit, video.PixelRepresentation = 7, 0
+    video = _with_colours(_base(number, _VIDEO, "XC", MPEG4HP41), "YBR_PARTIAL_420")
+    video.NumberOfFrames = 25
     video.PixelData = encapsulate([MP4], has_bot=False)
     video["PixelData"].VR = "OB"
     return video
@@ -154,6 +162,7 @@ _MAKERS: dict[str, Callable[[int], Dataset]] = {
         imagecodecs.jpeg8_encode(grey(), lossless=True, predictor=1, bitspersample=12),
     ),
     "RLE": _rle,
+    "RGB": _colours,
     "cine": _cine,
     "PDF": _pdf,
     "SR": _report,

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.encaps import get_frame
-from tests.fakes.dicom_kinds import grey, instance_path, jpeg
+from tests.fakes.dicom_kinds import COLUMNS, KINDS, ROWS, coloured, grey, instance_path, jpeg
 from tests.fakes.dicomweb_site import SYSTEM, DicomwebSite
 from tests.fakes.multipart_parts import parts_of
 
@@ -159,6 +160,40 @@ def test_an_instance_leaves_in_the_syntax_due(
     assert image.file_meta.TransferSyntaxUID == syntax
     if "PixelData" in image and syntax in {EXPLICIT, JPEG_LS, J2K_LOSSLESS, HTJ2K, JPEG_LOSSLESS}:
         assert (decoded(image) == grey()).all()
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        pytest.param([f"application/dicom; transfer-syntax={JPEG_BASELINE}"], id="by name"),
+        pytest.param(
+            [f"{MULTIPART}; transfer-syntax={JPEG_BASELINE}, {MULTIPART}; transfer-syntax={RLE}"],
+            id="where nothing else can be given",
+        ),
+    ],
+)
+def test_a_lossy_copy_is_made_by_name_only_and_says_so(
+    kinds_site: DicomwebSite, accept: list[str]
+) -> None:
+    ((content_type, octets),) = ask(kinds_site, instance_path("RGB"), accept).parts
+    assert content_type == f"application/dicom; transfer-syntax={JPEG_BASELINE}"
+    image = dcmread(io.BytesIO(octets))
+    assert image.LossyImageCompression == "01"
+    assert image.LossyImageCompressionMethod == "ISO_10918_1"
+    assert image.SOPInstanceUID == KINDS["RGB"].SOPInstanceUID
+    frame = get_frame(image.PixelData, 0, number_of_frames=1)
+    drawn = np.asarray(Image.open(io.BytesIO(frame)).convert("RGB"))
+    assert np.abs(drawn.astype(int) - coloured(0)).mean() < 8
+
+
+def test_a_lossy_frame_is_made_by_name_only(kinds_site: DicomwebSite) -> None:
+    path = f"{instance_path('RGB')}/frames/1"
+    lossy = f'multipart/related; type="image/jpeg"; transfer-syntax={JPEG_BASELINE}'
+    ((content_type, frame),) = ask(kinds_site, path, [lossy]).parts
+    assert content_type == f"image/jpeg; transfer-syntax={JPEG_BASELINE}"
+    assert Image.open(io.BytesIO(frame)).size == (COLUMNS, ROWS)
+    # The default of image/jpeg is lossless, which our coder has not for colours.
+    assert ask(kinds_site, path, ['multipart/related; type="image/jpeg"']).status == 406
 
 
 def decoded(image: Dataset) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:

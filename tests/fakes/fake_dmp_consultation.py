@@ -9,6 +9,7 @@ from drimbox.model.document_entry import (
     AvailabilityStatus,
     DocumentEntry,
     DocumentQuery,
+    PartialDocuments,
     ReferenceId,
     ReferenceIdKind,
 )
@@ -28,6 +29,7 @@ class FakeDmpConsultation:
     """calls tells every call in order; failures are raised by the call of that name."""
 
     access: DmpAccess = OPEN
+    is_partial: bool = False
     entries: list[DocumentEntry] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     failures: dict[str, DrimboxError] = field(default_factory=dict)
@@ -57,7 +59,8 @@ class FakeDmpConsultation:
     ) -> tuple[DocumentEntry, ...]:
         self._called("find_documents", identity)
         self.queries.append(query)
-        return tuple(entry for entry in self.entries if _answers(query, entry))
+        found = tuple(entry for entry in self.entries if _answers(query, entry))
+        return PartialDocuments(found) if self.is_partial else found
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity

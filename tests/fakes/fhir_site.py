@@ -8,6 +8,7 @@ from lxml import etree
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 from tests.fakes.callers import FakeTrustedSpace
 from tests.fakes.consultation_site import ConsultationSite
 from tests.fakes.contexts import made_up_caller, made_up_context
@@ -136,6 +137,10 @@ class FhirSite:
             ContextRecords(self.consultation.find_prior_studies, self.trusted_space), bearer
         )
 
+    def consumer_app(self) -> ASGIApp:
+        """Return the Consommatrice's application itself, to be called in the test's own loop."""
+        return self._app(ContextRecords(self.consultation.find_prior_studies, self.trusted_space))
+
     def source(self, bearer: str = "client") -> TestClient:
         """Return a client of the Source."""
         return self._client(RegisterRecords(self.register, self.patient_ids), bearer)
@@ -155,12 +160,16 @@ class FhirSite:
         )
 
     def _client(self, service: FhirService, bearer: str) -> TestClient:
-        routes = fhir_routes(self._door(service))
-        app = Starlette(routes=routes, exception_handlers=exception_handlers())
-        edge = CrossOrigin(FhirEdge(app), CrossOriginPolicy(frozenset({ORIGIN})))
-        client = TestClient(edge, base_url="https://box.test", raise_server_exceptions=True)
+        client = TestClient(
+            self._app(service), base_url="https://box.test", raise_server_exceptions=True
+        )
         client.headers["Authorization"] = f"Bearer {bearer}"
         return judged(client)
+
+    def _app(self, service: FhirService) -> ASGIApp:
+        routes = fhir_routes(self._door(service))
+        app = Starlette(routes=routes, exception_handlers=exception_handlers())
+        return CrossOrigin(FhirEdge(app), CrossOriginPolicy(frozenset({ORIGIN})))
 
     async def _authenticate(self, request: Request) -> Caller:
         word = request.headers.get("authorization", "").removeprefix("Bearer ")

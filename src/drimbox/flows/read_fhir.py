@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from drimbox.errors import ConsentMissing, DrimboxError, NotFound, Refused
+from drimbox.errors import ConsentMissing, DrimboxError, NotFound, Refused, RejectedByPartner
 from drimbox.flows.fhir_service import FhirService
 from drimbox.model.access import Caller
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.document_entry import AvailabilityStatus
 from drimbox.model.imaging_record import ImageSource, ImagingRecord, Subject, kos_id_of
 from drimbox.model.imaging_search import Notice, PatientKey, RecordQuery, Studies
+from drimbox.model.prior_study import UnreadableReason
 from drimbox.model.scopes import Permission, check_scope
 from drimbox.ports.audit_repository import AuditRepository
 from drimbox.ports.clock import Clock
@@ -32,6 +33,10 @@ _OTHER_FORM_OF = {"Bundle": "Binary", "Provenance": "ImagingStudy"}
 
 class DocumentGone(NotFound):
     """A document that was replaced or withdrawn (410, ITI-68 3.68.4.1.3)."""
+
+
+class DocumentAltered(RejectedByPartner):
+    """Octets that the DMP lists and does not give, or that differ from their size or hash (502)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +267,11 @@ def _read(record: ImagingRecord) -> ImagingRecord:
     """Return the record of a KOS that could be read.
 
     Raises:
-        NotFound: it could not.
+        DocumentAltered: the DMP lists it, and does not give it, or not as listed.
+        NotFound: it names another patient, or is no KOS.
     """
+    if record.unreadable is UnreadableReason.NOT_RETRIEVED:
+        raise DocumentAltered("DMP", "the document is not given, or not as it is listed")
     if record.study is None:
         raise NotFound("the document could not be read")
     return record

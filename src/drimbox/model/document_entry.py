@@ -84,6 +84,12 @@ class DocumentEntry:
     home_community_id: str | None = None
 
 
+class PartialDocuments(tuple[DocumentEntry, ...]):
+    """What a registry listed, saying that it is not all (PartialSuccess), or not all readable."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class SubmissionSet:
     """Metadata of one submission; submission_time is aware, written in UTC."""

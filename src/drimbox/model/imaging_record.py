@@ -10,7 +10,7 @@ from drimbox.model.access import Peer
 from drimbox.model.document_entry import DocumentEntry
 from drimbox.model.manifest import ReferencedSeries
 from drimbox.model.patient import LocalPatientId, PatientTraits
-from drimbox.model.prior_study import PriorStudy
+from drimbox.model.prior_study import PriorStudy, UnreadableReason
 from drimbox.model.uids import Oid
 
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z", re.ASCII)
@@ -51,6 +51,7 @@ OWN_IMAGES = ImageSource()
 class ImagingRecord:
     """study is None where only the metadata were asked for, or the KOS could not be read.
 
+    unreadable says why it could not.
     updated_at is when these metadata came to be as they are (aware). boxes are the boxes of the
     white list that the KOS names, by host. superseded_ids are the logical ids of other KOS of the
     same study. made_of is the record of the KOS where this is the FHIR manifest made of it.
@@ -63,6 +64,7 @@ class ImagingRecord:
     boxes: Mapping[str, Peer] = field(default_factory=dict)
     superseded_ids: tuple[str, ...] = ()
     made_of: "ImagingRecord | None" = None
+    unreadable: UnreadableReason | None = None
 
     def __repr__(self) -> str:
         return f"ImagingRecord({self.document.unique_id})"

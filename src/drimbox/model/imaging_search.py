@@ -57,6 +57,7 @@ class Notice(Enum):
     """What a caller must know beside the records; the value is our stable code."""
 
     KOS_UNREADABLE = "kos-unreadable"
+    LIST_PARTIAL = "list-partial"
     NO_DMP = "dmp-absent"
     DMP_CLOSED = "dmp-closed"
     TOO_MANY = "too-many"

@@ -45,7 +45,10 @@ class DmpConsultation(Protocol):
     async def find_documents(
         self, query: DocumentQuery, identity: DmpIdentity
     ) -> tuple[DocumentEntry, ...]:
-        """Search the registry (ITI-18, TD3.1a); nothing found is an empty tuple."""
+        """Search the registry (ITI-18, TD3.1a); nothing found is an empty tuple.
+
+        PartialDocuments where the registry says, or we see, that these are not all.
+        """
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity

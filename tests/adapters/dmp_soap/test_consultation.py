@@ -15,7 +15,7 @@ from drimbox.adapters.dmp_soap.dmp import SoapDmpConsultation
 from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
 from drimbox.errors import InvalidValue, RejectedByPartner, TimedOut, Unavailable
-from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.document_entry import DocumentEntry, DocumentQuery, PartialDocuments
 from drimbox.model.patient import Ins, InsAuthority, ins_control_key
 from drimbox.model.practice import Code
 from drimbox.model.publication import AuthenticationMode
@@ -138,6 +138,7 @@ async def test_a_partial_answer_gives_what_it_holds(
     dmp.body = _found(_object(ENTRY), status=status, errors=error)
     with capture_logs() as logs:
         found = await consultation.find_documents(QUERY, USER)
+    assert isinstance(found, PartialDocuments)
     assert len(found) == 1
     assert logs[0]["codes"] == "XDSUnavailableCommunity"
 

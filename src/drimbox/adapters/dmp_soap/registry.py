@@ -8,7 +8,7 @@ from lxml import etree
 
 from drimbox.adapters.dmp_soap.answers import check_success, raise_failure
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient, SoapCall
-from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.document_entry import DocumentEntry, DocumentQuery, PartialDocuments
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
 from drimbox.model.practice import Code
 from drimbox.model.publication import DmpIdentity
@@ -137,6 +137,8 @@ def _usable(answer: QueryResponse, patient_id: str) -> tuple[DocumentEntry, ...]
     if len(usable) != len(answer.entries):
         count = len(answer.entries) - len(usable)
         _log.error("dmp_entries_refused", count=count, reason="other patient")
+    if response.status is ResponseStatus.PARTIAL_SUCCESS or answer.unreadable:
+        return PartialDocuments(usable)
     return usable
 
 

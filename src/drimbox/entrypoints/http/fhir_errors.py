@@ -32,7 +32,7 @@ from drimbox.errors import (
     Unavailable,
     UnsupportedMessage,
 )
-from drimbox.flows.read_fhir import DocumentGone
+from drimbox.flows.read_fhir import DocumentAltered, DocumentGone
 from drimbox.model.contextual_call import MalformedCall
 from drimbox.model.scopes import ScopeMissing
 from drimbox.standards.fhir.operation_outcome import Issue, Severity, encode_outcome
@@ -84,6 +84,12 @@ FHIR_ANSWER_TO: Mapping[type[DrimboxError], FhirAnswer] = MappingProxyType(
         ),
         DocumentGone: FhirAnswer(
             HTTPStatus.GONE, "deleted", "document-gone", "Ce document a été remplacé ou retiré."
+        ),
+        DocumentAltered: FhirAnswer(
+            HTTPStatus.BAD_GATEWAY,
+            "exception",
+            "document-altered",
+            "Document altéré, ou que le DMP ne donne pas.",
         ),
         PageExpired: FhirAnswer(
             HTTPStatus.GONE,

@@ -13,7 +13,12 @@ from drimbox.errors import Refused, Unavailable
 from drimbox.flows.consumer.consult_dmp import DmpNotReadable, DmpState
 from drimbox.flows.consumer.find_prior_studies import KOS_TYPE, FindPriorStudies
 from drimbox.model.access import Caller, ConsultationContext, Peer
-from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry, DocumentQuery
+from drimbox.model.document_entry import (
+    AvailabilityStatus,
+    DocumentEntry,
+    DocumentQuery,
+    PartialDocuments,
+)
 from drimbox.model.imaging_record import (
     OWN_IMAGES,
     ImageSource,
@@ -53,11 +58,12 @@ class ContextRecords:
         if query.patients is not None and not is_named(subject, query.patients):
             return FoundRecords(())
         try:
-            entries = await self._entries(context, query)
+            entries, notices = await self._entries(context, query)
             if query.reads is Studies.NOT_NEEDED:
                 records = tuple(_record(subject, entry) for entry in entries)
-                return FoundRecords(records)
-            return await self._read(context, subject, entries, query)
+                return FoundRecords(records, notices)
+            found = await self._read(context, subject, entries, query)
+            return replace(found, notices=(*notices, *found.notices))
         except DmpNotReadable as error:
             if error.state not in _NOTICES:
                 raise
@@ -78,13 +84,14 @@ class ContextRecords:
 
     async def _entries(
         self, context: ConsultationContext, query: RecordQuery
-    ) -> Sequence[DocumentEntry]:
+    ) -> tuple[Sequence[DocumentEntry], tuple[Notice, ...]]:
+        """Return the metadata, and whether the DMP said that there is more."""
         documents = self.find_prior_studies.documents
         states = tuple(state for state in _STATES if state in query.statuses)
         if query.documents is not None:
-            return await self._named(context, query.documents)
+            return await self._named(context, query.documents), ()
         if not states:
-            return ()
+            return (), ()
         everything = DocumentQuery(
             context.patient.ins.xds_patient_id, type_codes=(KOS_TYPE,), statuses=states
         )
@@ -98,7 +105,9 @@ class ContextRecords:
         if not entries and asked.reference_ids:
             entries = await documents.find(context, replace(asked, reference_ids=()))
         # GetDocuments, and a list kept for a wider question, know no states.
-        return [e for e in entries if (e.status or AvailabilityStatus.APPROVED) in states]
+        kept = [e for e in entries if (e.status or AvailabilityStatus.APPROVED) in states]
+        is_partial = isinstance(entries, PartialDocuments)
+        return kept, (Notice.LIST_PARTIAL,) if is_partial else ()
 
     async def _named(
         self, context: ConsultationContext, identifiers: Sequence[str]
@@ -133,7 +142,9 @@ class ContextRecords:
         if query.reads is Studies.REQUIRED:
             records = _one_a_study(records)
         else:
-            records += [_record(subject, one.document) for one in unreadable]
+            records += [
+                replace(_record(subject, one.document), unreadable=one.reason) for one in unreadable
+            ]
         return FoundRecords(tuple(records), (Notice.KOS_UNREADABLE,) if unreadable else ())
 
     def _boxes(self, studies: Sequence[PriorStudy]) -> Mapping[str, Peer]:

@@ -39,6 +39,12 @@ _NOTICES: dict[Notice, Issue] = {
         Notice.KOS_UNREADABLE.value,
         "Réponse partielle : un manifeste au moins n'a pas pu être lu.",
     ),
+    Notice.LIST_PARTIAL: Issue(
+        Severity.WARNING,
+        "incomplete",
+        Notice.LIST_PARTIAL.value,
+        "Réponse partielle : le DMP n'a pas donné la liste entière.",
+    ),
     Notice.NO_DMP: Issue(
         Severity.INFORMATION,
         "not-found",

@@ -8,9 +8,14 @@ import pytest
 from tests.fixtures.set_up_box import SetUpBox
 
 from drimbox.errors import SettingsError
-from drimbox.gateway.certificates_in_use import CertificateInUse, check_certificate
+from drimbox.gateway.certificates_in_use import (
+    CertificateInUse,
+    certificates_in_use,
+    check_certificate,
+)
 from drimbox.sandbox.network.keys import NetworkKeys
 from drimbox.sandbox.trusted_space.pki import organisation_name
+from drimbox.settings.load import load_settings
 
 SUBJECT = organisation_name("db9.test", structure="399900010200015", organisation="TEST")
 
@@ -85,6 +90,25 @@ def test_a_certificate_is_told_thirty_days_before_its_end(
         return
     with pytest.raises(SettingsError, match=f"peer_client: {told}"):
         check_certificate(certificate, now)
+
+
+def test_every_section_that_names_a_certificate_is_looked_at(
+    source_box: SetUpBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = str(source_box.keys.services.certificate_file)
+    monkeypatch.setenv("DRIMBOX_PACS__DICOMWEB__URL", "https://localhost:1/dicom-web")
+    monkeypatch.setenv("DRIMBOX_PACS__DICOMWEB__CERTIFICATE_FILE", certificate)
+    monkeypatch.setenv("DRIMBOX_PACS__DICOMWEB__KEY_FILE", str(source_box.keys.services.key_file))
+    settings = load_settings(source_box.settings_file)
+    named = {one.setting for one in certificates_in_use(settings)}
+    assert "pacs.dicomweb.certificate_file" in named
+    assert {
+        "peer.tls",
+        "peer_client",
+        "dmp.establishments 1990781015.authentication",
+        "dmp.establishments 1990781015.signature",
+        "pro_sante_connect.tls",
+    } <= named
 
 
 def test_the_key_of_another_certificate_is_told(network_keys: NetworkKeys) -> None:

@@ -11,9 +11,10 @@ from cryptography import x509
 
 from drimbox.errors import MalformedMessage, SettingsError
 from drimbox.settings.load import Settings
-from drimbox.settings.partners import TlsFiles
+from drimbox.settings.partners import Section, TlsFiles
 from drimbox.standards.trusted_space.certificates import load_certificates
 
+_AUTHORITIES = ("ca_file", "anchors_file")
 WARNED_BEFORE = timedelta(days=30)
 
 
@@ -27,11 +28,14 @@ class CertificateInUse:
 
 
 def certificates_in_use(settings: Settings) -> tuple[CertificateInUse, ...]:
-    """List them in the order of the settings, authorities after what they vouch for, each once."""
-    found: dict[Path, CertificateInUse] = {}
-    for one in _all(settings):
-        found.setdefault(one.certificate_file, one)
-    return tuple(found.values())
+    """List them in the order of the settings; a file of authorities once, by its first setting."""
+    seen: set[Path] = set()
+    found = []
+    for one in _below(settings, ""):
+        if one.key_file is not None or one.certificate_file not in seen:
+            found.append(one)
+        seen.add(one.certificate_file)
+    return tuple(found)
 
 
 def check_certificate(certificate: CertificateInUse, now: datetime) -> str:
@@ -79,29 +83,30 @@ def read_leaf(files: TlsFiles) -> x509.Certificate:
     return _read(in_use)[0]
 
 
-def _all(settings: Settings) -> Iterator[CertificateInUse]:
-    browser = settings.browser
-    if browser.certificate_file is not None:
-        yield CertificateInUse(
-            "browser.certificate_file", browser.certificate_file, browser.key_file
-        )
-    if settings.peer is not None:
-        yield from _pair("peer.tls", settings.peer.tls)
-    yield from _pair("peer_client", settings.peer_client)
-    for establishment in settings.dmp.establishments:
-        where = f"dmp.establishments {establishment.identifier}"
-        yield from _pair(f"{where} authentication", establishment.authentication)
-        yield from _pair(f"{where} signature", establishment.signature)
-    if settings.pro_sante_connect.tls is not None:
-        yield from _pair("pro_sante_connect.tls", settings.pro_sante_connect.tls)
-    space = settings.trusted_space
-    yield CertificateInUse("trusted_space.anchors_file", space.anchors_file, None)
-    yield CertificateInUse("trusted_space.peer_anchors_file", space.peer_anchors_file, None)
+def _below(section: Section | Settings, where: str) -> Iterator[CertificateInUse]:
+    """Walk a section: what names a certificate file is found, whichever section is added."""
+    prefix = f"{where}." if where else ""
+    own = getattr(section, "certificate_file", None)
+    if isinstance(own, Path):
+        # The section stands for its certificate; browser, whose key may be absent, names the file.
+        setting = where if isinstance(section, TlsFiles) else f"{prefix}certificate_file"
+        yield CertificateInUse(setting, own, getattr(section, "key_file", None))
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Path) and name.endswith(_AUTHORITIES):
+            yield CertificateInUse(f"{prefix}{name}", value, None)
+        elif isinstance(value, Section):
+            yield from _below(value, f"{prefix}{name}")
+        elif isinstance(value, tuple):
+            for number, one in enumerate(value, 1):
+                if isinstance(one, Section):
+                    yield from _below(one, f"{prefix}{name} {_name_of(one, number)}")
 
 
-def _pair(setting: str, files: TlsFiles) -> Iterator[CertificateInUse]:
-    yield CertificateInUse(setting, files.certificate_file, files.key_file)
-    yield CertificateInUse(f"{setting}.ca_file", files.ca_file, None)
+def _name_of(section: Section, number: int) -> str:
+    """Return what tells one of several from the others."""
+    names = (getattr(section, name, None) for name in ("identifier", "name", "client_id"))
+    return next((str(name) for name in names if name), str(number))
 
 
 def _read(certificate: CertificateInUse) -> tuple[x509.Certificate, ...]:

@@ -104,6 +104,18 @@ def encode(action: AuditAction, **changes: object) -> etree._Element:
     return etree.fromstring(encode_audit_message(event, BOX))
 
 
+def test_the_request_id_of_a_program_stands_in_the_message() -> None:
+    """BALP names it as an entity of its own: it ties our trail to the caller's."""
+    message = encode(AuditAction.FHIR_READ, request_id="0af7651916cd43dd")
+    check_structure(message)
+    found = [
+        one.get("ParticipantObjectID")
+        for one in message.iter("ParticipantObjectIdentification")
+        if one.find("ParticipantObjectIDTypeCode").get("csd-code") == "XrequestId"
+    ]
+    assert found == ["0af7651916cd43dd"]
+
+
 @pytest.mark.parametrize("action", EACH_ACTION)
 def test_each_action_is_told_as_the_schema_of_the_standard_wants(action: AuditAction) -> None:
     message = encode(action)

@@ -9,7 +9,14 @@ from tests.fakes.manifests import made_up_ins, made_up_patient
 
 from drimbox.errors import NotFound
 from drimbox.model.imaging_record import Subject
-from drimbox.model.patient import BirthDate, Gender, InsAuthority, LocalPatientId, PatientTraits
+from drimbox.model.patient import (
+    BirthDate,
+    District,
+    Gender,
+    InsAuthority,
+    LocalPatientId,
+    PatientTraits,
+)
 from drimbox.standards.fhir.patient import encode_patient
 from drimbox.standards.fhir.patient_ids import PatientIds
 
@@ -35,6 +42,17 @@ def test_the_ins_travels_with_its_five_traits() -> None:
     place = patient["extension"][1]["valueAddress"]
     assert place["district"] == "2A004"
     assert place["extension"][0]["valueCoding"]["code"] == "2A004"
+
+
+@pytest.mark.parametrize(
+    ("district", "table"),
+    [("2A004", "R13-CommuneOM"), ("97105", "R13-CommuneOM"), ("99109", "R20-Pays")],
+)
+def test_a_birth_place_is_a_commune_or_a_country(district: str, table: str) -> None:
+    patient = encode(made_up_patient(birth_place=District(district)))
+    coding = patient["extension"][1]["valueAddress"]["extension"][0]["valueCoding"]
+    assert coding["code"] == district
+    assert table in coding["system"]
 
 
 @pytest.mark.parametrize(

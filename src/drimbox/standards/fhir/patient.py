@@ -27,6 +27,9 @@ INSEE_CODE = f"{_FR_CORE}/fr-core-address-insee-code"
 IDENTITY_RELIABILITY = f"{_FR_CORE}/fr-core-identity-reliability"
 BIRTH_PLACE = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 COMMUNES = "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM"
+COUNTRIES = "https://mos.esante.gouv.fr/NOS/TRE_R20-Pays/FHIR/TRE-R20-Pays"
+# COG: 99 and three digits for what lies abroad.
+_ABROAD = "99"
 _IDENTITY_STATUS = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0445"
 
 # use and code of each INS slice.
@@ -134,12 +137,13 @@ def _extensions(traits: PatientTraits) -> list[Json]:
     ]
     if traits.birth_place is not None:
         code = traits.birth_place.value
+        system = COUNTRIES if code.startswith(_ABROAD) else COMMUNES
         extensions.append(
             {
                 "url": BIRTH_PLACE,
                 "valueAddress": {
                     "extension": [
-                        {"url": INSEE_CODE, "valueCoding": {"system": COMMUNES, "code": code}}
+                        {"url": INSEE_CODE, "valueCoding": {"system": system, "code": code}}
                     ],
                     "district": code,
                 },

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.system.chromium import Chromium, Tab, find_chromium, running_chromium
 from tests.system.demo_session import DemoSession
 from tests.system.test_pages import call_from_dpi, confirm, sign_in
 
+from drimbox.sandbox.chromium import Chromium, Tab, find_chromium, running_chromium
 from drimbox.sandbox.patients.scenario import ScenarioStudy
 from drimbox.sandbox.patients.studies import (
     CT_OF_LUCIE,

@@ -1,16 +1,20 @@
 """What a professional does, in a real browser: DPI, sign-in, patient, exams, images, export."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.system.chromium import Chromium, Tab, find_chromium, running_chromium
+from tests.entrypoints.http.test_consultation import XSS
 from tests.system.demo_session import DemoSession
 
+from drimbox.sandbox.chromium import Chromium, Tab, find_chromium, running_chromium
+from drimbox.sandbox.network.report_deposit import deposit
 from drimbox.sandbox.patients.identities import LUCIE, PATIENTS
 from drimbox.sandbox.patients.professionals import REFERRING_PHYSICIAN
 from drimbox.sandbox.patients.scenario import ScenarioStudy
-from drimbox.sandbox.patients.studies import CT_OF_LUCIE, STUDIES
+from drimbox.sandbox.patients.studies import CT_OF_LUCIE, RADIOGRAPH_OF_NOE, STUDIES
+from drimbox.sandbox.ris.scenario_reports import report_of
 
 pytestmark = [
     pytest.mark.anyio,
@@ -20,7 +24,7 @@ pytestmark = [
 ]
 
 _PUBLISHED = [pytest.param(study, id=study.key) for study in STUDIES if study.is_published]
-_SECONDS_TO_FIRST_IMAGE = 5.0
+_FIRST_IMAGE = "performance.getEntriesByName('first-image')[0]?.startTime"
 # Tells whether the viewport shows a picture: its pixels are of many greys.
 _SHOWS_AN_IMAGE = """(() => {
   const canvas = document.getElementById("canvas");
@@ -93,9 +97,7 @@ async def test_a_professional_goes_from_the_dpi_to_the_export(
 
     await tab.click(f"{exam} .exam-actions a")
     viewer = await chromium.next_tab()
-    seconds = await viewer.wait_for(_SHOWS_AN_IMAGE)
-    print(f"first image after {seconds:.2f} s")  # noqa: T201
-    assert seconds < _SECONDS_TO_FIRST_IMAGE
+    await viewer.wait_for(_SHOWS_AN_IMAGE)
     await viewer.screenshot(pictures / "5-viewer.png")
 
     await tab.click(f"{exam} [data-pick]")
@@ -104,6 +106,80 @@ async def test_a_professional_goes_from_the_dpi_to_the_export(
     await tab.wait_for("document.querySelector('.export[data-state=done]') !== null")
     await tab.wait_for(f'document.querySelector("{exam} .chip-good") !== null')
     await tab.screenshot(pictures / "7-exported.png")
+    assert complaints_of(chromium) == []
+
+
+@pytest.mark.requirement("VI-SO.37 / VI-CO.39")
+async def test_the_first_image_is_there_within_a_second_with_cold_caches(
+    demo: DemoSession, chromium: Chromium
+) -> None:
+    """The best of four: what is measured is the way there, not what else the machine does."""
+    tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=True)
+    await confirm(tab)
+    await tab.wait_for(_SHOWS_AN_IMAGE)
+    address = str(await tab.evaluate("location.href"))
+    times = []
+    for _ in range(4):
+        await tab.goto("about:blank")
+        demo.forget_images()
+        await tab.forget_files()
+        await tab.goto(address)
+        await tab.wait_for(f"{_FIRST_IMAGE} !== undefined")
+        times.append(float(await tab.evaluate(_FIRST_IMAGE)))
+    print(f"first image after {times} ms")  # noqa: T201
+    assert min(times) < 1000
+
+
+@pytest.mark.requirement("CO.58")
+@pytest.mark.requirement("CO.59")
+async def test_a_report_is_read_beside_the_images_and_the_exams_own_documents_in_their_place(
+    demo: DemoSession, chromium: Chromium, pictures: Path
+) -> None:
+    tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=True)
+    await confirm(tab)
+    await tab.wait_for(_SHOWS_AN_IMAGE)
+    await tab.wait_for("!document.querySelector('[data-action=reports]').hidden")
+    await tab.click("[data-action=reports]")
+    await tab.wait_for(f"{_framed('report-page')}.innerText.includes('Nodule plein')")
+    assert await tab.evaluate(_SHOWS_AN_IMAGE)
+    await tab.screenshot(pictures / "C-report.png")
+    await tab.click("#series li:nth-child(2) button")
+    await tab.wait_for(f"{_framed('object-document')}.innerText.includes('Injection bien')")
+    await tab.click("#series li:nth-child(3) button")
+    page = f"{_framed('object-document')}.querySelector('.document-page')"
+    await tab.wait_for(f"{page}?.naturalWidth > 1000 && {page}.alt.includes('CTDIvol')")
+    await tab.screenshot(pictures / "D-pdf.png")
+    assert complaints_of(chromium) == []
+
+
+def _framed(identifier: str) -> str:
+    """Return the body of the page in a frame."""
+    return f"document.getElementById('{identifier}').contentDocument.body"
+
+
+async def test_nothing_of_a_hostile_report_acts(demo: DemoSession, chromium: Chromium) -> None:
+    """X7: in the metadata, the title and the text of a report, as a list, a page and a frame."""
+    study = RADIOGRAPH_OF_NOE
+    assert study.report is not None
+    report = report_of(study, study.report, viewer_host="db1.test.mesimagesmedicales.fr")
+    hostile = " ".join(XSS)
+    hostile_report = replace(
+        report,
+        title=hostile,
+        sections=tuple((payload, payload) for payload in XSS),
+        is_structured=True,
+    )
+    await deposit(demo.running.folder / "source.toml", [hostile_report])
+    tab = await call_from_dpi(demo, chromium, study, names_study=False)
+    await confirm(tab)
+    await tab.wait_for("document.querySelector('[data-document]') !== null")
+    assert hostile in await tab.evaluate("document.getElementById('documents').innerText")
+    await tab.click("[data-document]")
+    page = await chromium.next_tab()
+    await page.wait_for("document.querySelectorAll('.narrative').length > 5")
+    shown = await page.evaluate("document.body.innerText")
+    assert all(payload in shown for payload in XSS)
+    assert await page.evaluate("document.scripts.length") == 0
     assert complaints_of(chromium) == []
 
 
@@ -155,12 +231,17 @@ async def test_the_viewer_shows_each_kind_of_exam(
 async def test_signing_out_ends_it_and_nothing_left_this_machine(
     demo: DemoSession, chromium: Chromium, pictures: Path
 ) -> None:
+    for viewer in [one for one in chromium.tabs if not one.is_closed]:
+        await viewer.close()  # or they would ask for images after the end
     tab = await chromium.open(f"{demo.consumer}/consultation")
     await tab.wait_for("document.querySelector('.sign-out button') !== null")
     await tab.screenshot(pictures / "A-home.png")
     await tab.click(".sign-out button")
     await tab.wait_for("document.querySelector('.sign-out button') === null")
     await tab.screenshot(pictures / "B-signed-out.png")
+    await tab.evaluate("history.back()")
+    await tab.wait_for("document.title.includes('Pro Santé Connect')")
+    assert LUCIE.traits.family_name not in await tab.evaluate("document.body.innerText")
     await tab.goto(f"{demo.consumer}/consultation")
     await tab.wait_for("document.title.includes('Pro Santé Connect')")
     assert {host for tab in chromium.tabs for host in tab.hosts} == {"localhost"}

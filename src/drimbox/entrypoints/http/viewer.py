@@ -9,9 +9,10 @@ failure has a word that the page turns into a sentence.
 """
 
 import mmap
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
+from typing import Any
 
 import anyio
 import structlog
@@ -90,6 +91,10 @@ class ViewerDoor:
         caller = await self._caller(request, session)
         study = StudyInstanceUid(request.path_params["study"])
         manifest = await self.view_study.open(caller, study)
+        shown = encode_study(manifest)
+        series = first_series(shown, request.query_params.get("series"))
+        if series is not None:
+            await self.view_study.begin(caller, study, SeriesInstanceUid(series))
         context = await self.confirm_patient.get_confirmed(session, identifier)
         return self.pages.render(
             "viewer.html",
@@ -98,7 +103,7 @@ class ViewerDoor:
             local_patient_id=context.local_patient_id,
             context=identifier,
             manifest=manifest,
-            study=encode_study(manifest),
+            study=shown,
             ohif_address=ohif_address(identifier, study) if self.has_ohif else "",
         )
 
@@ -158,6 +163,13 @@ def encode_study(manifest: Manifest) -> dict[str, object]:
         "study": manifest.study_instance_uid,
         "series": [_encode_series(one) for one in series],
     }
+
+
+def first_series(study: Mapping[str, Any], asked: str | None) -> str | None:
+    """Return the series that the page opens: the one asked for, else the first with images."""
+    uids = [str(one["uid"]) for one in study["series"]]
+    pictured = (str(one["uid"]) for one in study["series"] if one["is_pictured"])
+    return asked if asked in uids else next(pictured, None)
 
 
 def parse_rendering(request: Request) -> Rendering:

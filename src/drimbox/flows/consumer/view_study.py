@@ -6,6 +6,7 @@
 A series is opened once a context; its images are then found on disk, as they arrive.
 """
 
+import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -47,27 +48,29 @@ class ViewStudy:
         """
         return (await self.images.open_study(caller, TargetResource(study), None)).manifest
 
+    async def begin(
+        self, caller: Caller, study: StudyInstanceUid, series: SeriesInstanceUid
+    ) -> None:
+        """Start bringing a series, before its page asks for the first image.
+
+        What goes wrong here is told when that image is asked for.
+        """
+        with contextlib.suppress(DrimboxError):
+            opened = await self._open_series(caller, study, series)
+            opened.open_series(series)
+
     async def get_instance(self, caller: Caller, image: ImageAddress) -> CachedInstance:
         """Return the image's file, waiting until it has arrived.
 
         Raises:
             ConsentMissing, NotFound, and what the retrieval from the Source raised.
         """
-        context = caller.context
-        if context is None:
-            raise Refused("images belong to a contextual call")
-        check_may_consult(context.consent)
-        key = (context.identifier, image.series)
-        opened = self._opened.get(key)
-        if opened is None or opened.manifest.study_instance_uid != image.study:
-            target = TargetResource(image.study, image.series)
-            opened = await self.images.open_study(caller, target, None)
-            self._keep(key, opened)
+        opened = await self._open_series(caller, image.study, image.series)
         try:
             return await self._instance(opened, image)
         except DrimboxError:
             # Opened anew next time: with a fresh token, and traced again.
-            self._opened.pop(key, None)
+            self._opened.pop(_key(caller, image.series), None)
             raise
 
     async def render(self, caller: Caller, image: ImageAddress, rendering: Rendering) -> bytes:
@@ -81,13 +84,33 @@ class ViewStudy:
         instance = await self.get_instance(caller, image)
         return await self.pixels.render(instance.path, rendering)
 
+    async def _open_series(
+        self, caller: Caller, study: StudyInstanceUid, series: SeriesInstanceUid
+    ) -> OpenedStudy:
+        key = _key(caller, series)
+        opened = self._opened.get(key)
+        if opened is None or opened.manifest.study_instance_uid != study:
+            opened = await self.images.open_study(caller, TargetResource(study, series), None)
+            self._opened[key] = opened
+            while len(self._opened) > _MAX_OPENED:
+                self._opened.popitem(last=False)
+        return opened
+
     async def _instance(self, opened: OpenedStudy, image: ImageAddress) -> CachedInstance:
         named = {one.sop_instance_uid for one in opened.series(image.series).instances}
         if image.instance not in named:
             raise NotFound("no such image in this series")
         return await opened.open_series(image.series).get_instance(image.instance)
 
-    def _keep(self, key: tuple[str, SeriesInstanceUid], opened: OpenedStudy) -> None:
-        self._opened[key] = opened
-        while len(self._opened) > _MAX_OPENED:
-            self._opened.popitem(last=False)
+
+def _key(caller: Caller, series: SeriesInstanceUid) -> tuple[str, SeriesInstanceUid]:
+    """Return what an opened series is kept under.
+
+    Raises:
+        Refused: no contextual call.
+        ConsentMissing: opposed, or nobody asked.
+    """
+    if caller.context is None:
+        raise Refused("images belong to a contextual call")
+    check_may_consult(caller.context.consent)
+    return caller.context.identifier, series

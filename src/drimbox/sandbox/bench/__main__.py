@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 
 from drimbox.errors import DrimboxError, SettingsError
-from drimbox.sandbox.bench import fhir, requests, transfers, two_boxes
+from drimbox.sandbox.bench import fhir, first_image, requests, transfers, two_boxes
 from drimbox.sandbox.bench.addresses import largest_series
 from drimbox.sandbox.bench.ground import Ground, Work
 from drimbox.sandbox.bench.machine import machine_facts
@@ -30,6 +30,7 @@ WORKS: Mapping[str, Work] = {
     "rendered": requests.rendered,
     "two-boxes": two_boxes.through_both,
     "fhir-searches": fhir.searches,
+    "first-image": first_image.first_image,
     "study-as-shipped": transfers.study_as_shipped,
 }
 """In this order; the last ones change the site."""

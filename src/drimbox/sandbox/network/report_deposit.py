@@ -13,6 +13,7 @@ from drimbox.adapters.system_clock import RandomIdentifiers, SystemClock
 from drimbox.model.document_entry import Submission
 from drimbox.sandbox.network.addresses import SOURCE_DB, viewer_host
 from drimbox.sandbox.patients.scenario import ScenarioStudy
+from drimbox.sandbox.ris.report import RisReport
 from drimbox.sandbox.ris.report_submission import report_lot, sender_identity
 from drimbox.sandbox.ris.scenario_reports import report_of
 from drimbox.settings.load import Settings, load_settings
@@ -25,27 +26,39 @@ _PARALLEL = 4
 async def deposit_reports(source_settings: Path, studies: Sequence[ScenarioStudy]) -> None:
     """Send each study's report with the certificates of the Source's establishment.
 
-    What a former run of the same demo left in the DMP stays.
+    Raises:
+        Unavailable, RejectedByPartner: the DMP does not take one.
+    """
+    reports = [
+        report_of(study, study.report, viewer_host=viewer_host(SOURCE_DB))
+        for study in studies
+        if study.report is not None
+    ]
+    await deposit(source_settings, reports)
+
+
+async def deposit(source_settings: Path, reports: Sequence[RisReport]) -> None:
+    """Send these reports; one that the DMP holds already stays as it is there.
 
     Raises:
         Unavailable, RejectedByPartner: the DMP does not take one.
     """
-    deposit = _Deposit(await anyio.to_thread.run_sync(load_settings, source_settings))
+    sender = _Sender(await anyio.to_thread.run_sync(load_settings, source_settings))
     limiter = anyio.CapacityLimiter(_PARALLEL)
 
-    async def send(study: ScenarioStudy) -> None:
+    async def send(report: RisReport) -> None:
         async with limiter:
-            await deposit.send(study)
+            await sender.send(report)
 
     try:
         async with anyio.create_task_group() as tasks:
-            for study in studies:
-                tasks.start_soon(send, study)
+            for report in reports:
+                tasks.start_soon(send, report)
     finally:
-        await deposit.close()
+        await sender.close()
 
 
-class _Deposit:
+class _Sender:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.dmp
         self._clock, self._identifiers = SystemClock(), RandomIdentifiers(None)
@@ -60,9 +73,7 @@ class _Deposit:
         self._signer = CertificateLotSigner(establishments, algorithm)
         self._dmp = SoapDmpFeeding(self._client, settings.dmp, self._clock, self._identifiers)
 
-    async def send(self, study: ScenarioStudy) -> None:
-        assert study.report is not None  # noqa: S101  # published studies have one
-        report = report_of(study, study.report, viewer_host=viewer_host(SOURCE_DB))
+    async def send(self, report: RisReport) -> None:
         identity = sender_identity(report, self._clock.now())
         if await self._dmp.find_registered(report.document_id, identity) is not None:
             return

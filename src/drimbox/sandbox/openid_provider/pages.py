@@ -66,7 +66,7 @@ def _page(look: Look, title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="fr"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)} - {escape(look.service)}</title>"
+        f'<link rel="icon" href="data:,"><title>{escape(title)} - {escape(look.service)}</title>'
         f"<style>{_STYLE.replace('ACCENT', look.accent)}</style></head><body>"
         f"<header><div><strong>{escape(look.service)}</strong>"
         '<p class="note">Bac à sable : aucun service réel, aucune identité réelle.</p></div>'

@@ -4,6 +4,7 @@ const PARALLEL = 4;
 const MAX_KEPT = 1200; // compressed
 const MAX_DECODED = 48; // a decoded frame may take 16 MB
 const THUMBNAIL = 192;
+const RETRY_MS = 400;
 
 /** What the server said is wrong, as one of its words. */
 export class ViewFailure extends Error {
@@ -100,6 +101,11 @@ export class FrameStore {
     return (await fetchOrFail(url)).blob();
   }
 
+  /** The open series turned out to be one object of many frames; what is on its way stays so. */
+  restack(stack) {
+    this.#stack = stack;
+  }
+
   /** Where one image of the exam stands. */
   address(series, instance) {
     return `${this.#root}/series/${series}/instances/${instance}`;
@@ -162,7 +168,7 @@ function remember(map, key, value, limit) {
 async function fetchOrFail(url, options = {}) {
   let answer;
   try {
-    answer = await fetch(url, options);
+    answer = await fetchTwice(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ViewFailure("network");
@@ -171,4 +177,15 @@ async function fetchOrFail(url, options = {}) {
   if (answer.status === 401) throw new ViewFailure("session-over");
   const body = await answer.json().catch(() => ({}));
   throw new ViewFailure(body.failure ?? "error");
+}
+
+/** A workstation that changes network loses what is on its way: once more, then it is an error. */
+async function fetchTwice(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    await new Promise((wake) => setTimeout(wake, RETRY_MS));
+    return fetch(url, options);
+  }
 }

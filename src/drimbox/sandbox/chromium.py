@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from drimbox.errors import SettingsError
+
 _START_SECONDS = 30
 _WAIT_SECONDS = 20.0
 _FLAGS = (
@@ -48,34 +50,40 @@ class Tab:
     session_id: str
     hosts: set[str] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
+    is_closed: bool = False
 
     async def goto(self, url: str) -> None:
         await self._send("Page.navigate", url=url)
 
-    async def evaluate(self, expression: str) -> Any:
+    async def evaluate(self, expression: str) -> Any:  # noqa: ANN401  # what a page gives
         """Return what a script is worth in the page.
 
         Raises:
-            AssertionError: it threw.
+            ScriptFailed: it threw.
         """
         answer = await self._send(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        if "exceptionDetails" in answer:
+            raise ScriptFailed(str(answer["exceptionDetails"]))
         return answer["result"].get("value")
 
     async def wait_for(self, condition: str, *, timeout_seconds: float = _WAIT_SECONDS) -> float:
-        """Wait until a condition holds, through navigations; return the seconds it took."""
+        """Wait until a condition holds, through navigations; return the seconds it took.
+
+        Raises:
+            ScriptFailed: it never did; where the page was, and what it said.
+        """
         since = time.monotonic()
         while time.monotonic() - since < timeout_seconds:
             # Between two pages there is nobody to ask.
-            with contextlib.suppress(AssertionError, DevToolsError, TimeoutError):
+            with contextlib.suppress(ScriptFailed, DevToolsError, TimeoutError):
                 async with asyncio.timeout(2):
                     if await self.evaluate(condition):
                         return time.monotonic() - since
             await asyncio.sleep(0.02)
         where = await self.evaluate("location.href + '\\n' + document.body.innerText")
-        raise AssertionError(f"never true: {condition}\n{where}")
+        raise ScriptFailed(f"never true: {condition}\n{where}")
 
     async def click(self, selector: str) -> None:
         """Wait for an element and click in its middle, with a real mouse."""
@@ -109,8 +117,13 @@ class Tab:
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
 
+    async def forget_files(self) -> None:
+        """Empty the browser's cache."""
+        await self._send("Network.clearBrowserCache")
+
     async def close(self) -> None:
         """End it as its user does; what it complained of stays."""
+        self.is_closed = True
         await self._send("Page.close")
 
     async def screenshot(self, path: Path) -> None:
@@ -133,6 +146,8 @@ class Tab:
                 self.hosts.add(url.hostname or "")
         elif method == "Network.loadingFailed" and not event.get("canceled"):
             self.complaints.append(f"not loaded: {event['errorText']}")
+        elif method == "Page.javascriptDialogOpening":
+            self.complaints.append(f"dialog: {event['message']}")
         elif method == "Runtime.exceptionThrown":
             details = event["exceptionDetails"]
             thrown = details.get("exception", {}).get("description", "")
@@ -142,8 +157,12 @@ class Tab:
         elif method == "Log.entryAdded" and event["entry"]["level"] == "error":
             self.complaints.append(f"log: {event['entry']['text']} {event['entry'].get('url')}")
 
-    async def _send(self, method: str, **parameters: object) -> Any:
+    async def _send(self, method: str, **parameters: object) -> Any:  # noqa: ANN401
         return await self.browser.send(method, parameters, self.session_id)
+
+
+class ScriptFailed(Exception):
+    """A script in a page threw, or what was waited for never came."""
 
 
 class DevToolsError(Exception):
@@ -177,7 +196,7 @@ class Chromium:
 
     async def send(
         self, method: str, parameters: dict[str, Any], session_id: str | None = None
-    ) -> Any:
+    ) -> Any:  # noqa: ANN401  # each command has its own
         number = len(self._answers) + 1
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
@@ -228,9 +247,14 @@ class Chromium:
 
 @contextlib.asynccontextmanager
 async def running_chromium(folder: Path) -> AsyncIterator[Chromium]:
-    """Run one with a profile of its own in the folder."""
+    """Run one with a profile of its own in the folder.
+
+    Raises:
+        SettingsError: there is none on this machine.
+    """
     program = find_chromium()
-    assert program is not None
+    if program is None:
+        raise SettingsError("chromium", "not installed (apt-get install chromium)")
     flags = [*_FLAGS, f"--user-data-dir={folder}"]
     if os.geteuid() == 0:
         flags.append("--no-sandbox")  # Chromium refuses root otherwise
@@ -239,22 +263,8 @@ async def running_chromium(folder: Path) -> AsyncIterator[Chromium]:
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        address = await _address_in(folder / "DevToolsActivePort")
-        async with (
-            aiohttp.ClientSession(trust_env=False) as session,
-            session.ws_connect(address, max_msg_size=0) as socket,
-        ):
-            browser = Chromium(socket)
-            listening = asyncio.create_task(browser.listen())
-            attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
-            await browser.send("Target.setAutoAttach", attach)
-            await browser.next_tab()
-            try:
-                yield browser
-            finally:
-                with contextlib.suppress(TimeoutError):
-                    await browser.send("Browser.close", {})
-                listening.cancel()
+        async with _attached(await _address_in(folder / "DevToolsActivePort")) as browser:
+            yield browser
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(10):
@@ -262,6 +272,25 @@ async def running_chromium(folder: Path) -> AsyncIterator[Chromium]:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@contextlib.asynccontextmanager
+async def _attached(address: str) -> AsyncIterator[Chromium]:
+    async with (
+        aiohttp.ClientSession(trust_env=False) as session,
+        session.ws_connect(address, max_msg_size=0) as socket,
+    ):
+        browser = Chromium(socket)
+        listening = asyncio.create_task(browser.listen())
+        attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+        await browser.send("Target.setAutoAttach", attach)
+        await browser.next_tab()
+        try:
+            yield browser
+        finally:
+            with contextlib.suppress(TimeoutError):
+                await browser.send("Browser.close", {})
+            listening.cancel()
 
 
 async def _address_in(file: Path) -> str:

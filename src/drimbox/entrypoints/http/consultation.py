@@ -172,10 +172,13 @@ class ConsultationDoor:
         return SituationChoice(activity, is_installed)
 
     def _situation_name(self, session: Session, situation: Situation | None) -> str:
-        for activity in session.professional.activities:
-            if situation is not None and activity.structure.identifier == situation.value:
-                return activity.structure.name
-        return ""
+        """Name the situation chosen, else the only one that can be used here (CO.50)."""
+        choices = self.situations.choices(session.professional)
+        usable = [choice.activity.structure for choice in choices if choice.is_installed]
+        for structure in usable:
+            if situation is not None and structure.identifier == situation.value:
+                return structure.name
+        return usable[0].name if situation is None and len(usable) == 1 else ""
 
 
 def complete_traits(patient: PatientTraits, found: PriorStudies) -> PatientTraits:

@@ -22,7 +22,7 @@ from drimbox.sandbox.openid_provider.refusals import AuthorizationRefused, PageR
 _WAIT = timedelta(minutes=10)
 _SECURITY = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }

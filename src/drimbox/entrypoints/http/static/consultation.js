@@ -30,6 +30,9 @@ document.getElementById("situation")?.addEventListener("change", (event) => even
 
 if ("searches" in page.dataset) {
   restoreFilters();
+  showCriteria();
+  // Where the panel stands above the list, the list comes first.
+  if (matchMedia("(max-width: 1080px)").matches) document.getElementById("criteria").open = false;
   filters.addEventListener("change", searchAgain);
   filters.addEventListener("submit", (event) => event.preventDefault());
   filters.addEventListener("reset", clearFilters);
@@ -124,7 +127,21 @@ function searchAgain() {
   const query = new URLSearchParams(new FormData(filters));
   for (const name of ["from", "to"]) if (!query.get(name)) query.delete(name);
   history.replaceState(null, "", `?${query}`);
+  showCriteria();
   load();
+}
+
+/** Say what the list answers to (CO.55), in words, wherever the panel is. */
+function showCriteria() {
+  const words = [...filters.querySelectorAll("input:checked")].map((input) =>
+    input.closest("label").textContent.trim(),
+  );
+  const day = (name) => filters.elements[name].value.split("-").reverse().join("/");
+  if (day("from")) words.push(`depuis le ${day("from")}`);
+  if (day("to")) words.push(`jusqu'au ${day("to")}`);
+  const line = document.getElementById("criteria-in-use");
+  line.hidden = words.length === 0;
+  line.textContent = `Critères : ${words.join(", ")}`;
 }
 
 function clearFilters(event) {

@@ -196,6 +196,16 @@ async def test_published_words_are_those_of_the_code(schema: str, words: type[En
     assert set(published) == {word.value for word in words}
 
 
+async def test_a_name_is_answered_where_the_settings_have_it(
+    source_box: SetUpBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIMBOX_OPERATOR__ALLOWED_HOSTS", '["box.admin.example"]')
+    made = await make_parts(load_settings(source_box.settings_file))
+    by_name = TestClient(operator_application(made), base_url="http://box.admin.example:8080")
+    assert by_name.get("/metrics").status_code == 200
+    await made.stores.database.close()
+
+
 async def test_nothing_generated_makes_a_5xx_or_an_answer_not_published(
     client: TestClient,
 ) -> None:

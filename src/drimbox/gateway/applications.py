@@ -102,7 +102,7 @@ def operator_application(parts: Parts) -> ASGIApp:
         routes=[*operator_routes(door), *health_routes(health)],
         exception_handlers=exception_handlers(),
     )
-    return OwnHostOnly(application, settings.operator.host)
+    return OwnHostOnly(application, settings.operator.allowed_hosts)
 
 
 def health_door(parts: Parts) -> HealthDoor:

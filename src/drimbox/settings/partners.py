@@ -304,10 +304,14 @@ class PeerListenerSettings(Section):
 
 
 class OperatorListenerSettings(Section):
-    """Metrics and administration, loopback by default."""
+    """Metrics and administration, loopback by default.
+
+    It answers to addresses and localhost; allowed_hosts are the names by which others reach it.
+    """
 
     host: str = "127.0.0.1"
     port: int
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class ContextualCallSettings(Section):

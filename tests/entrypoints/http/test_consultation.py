@@ -163,6 +163,15 @@ def test_a_filter_of_no_value_set_is_refused(site: ConsultationSite, query: str)
     assert site.dmp.calls == []
 
 
+@pytest.mark.requirement("AIRS.07")
+def test_the_professional_is_told_where_the_national_number_goes(site: ConsultationSite) -> None:
+    client = site.client(DOCTOR)
+    for path in ("/consultation", f"/consultation/{site.open_patient(client)}"):
+        page = client.get(path).text
+        assert "Votre identité professionnelle (RPPS) est transmise au DMP" in page
+        assert "traces nationales" in page
+
+
 @pytest.mark.requirement("CS.53")
 def test_who_is_signed_in_and_since_when_is_shown(site: ConsultationSite) -> None:
     page = site.client(DOCTOR).get("/consultation").text

@@ -7,7 +7,7 @@ itself recorded, tells identities.
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -98,13 +98,13 @@ def operator_routes(door: OperatorDoor) -> list[BaseRoute]:
 class OwnHostOnly:
     """Refuses what a web page may make an operator's browser send to a loopback port.
 
-    Host must be an address, localhost or the configured host (a name that an attacker made resolve
-    to us is none of them); Origin, where a browser sends one, must be that very host.
+    Host must be an address, localhost or one of names (a name that an attacker made resolve to us
+    is none of them); Origin, where a browser sends one, must be that very host.
     """
 
-    def __init__(self, application: ASGIApp, host: str) -> None:
+    def __init__(self, application: ASGIApp, names: Collection[str]) -> None:
         self._application = application
-        self._host = host.casefold()
+        self._names = {"localhost", *(name.casefold() for name in names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._is_own(Headers(scope=scope)):
@@ -117,7 +117,7 @@ class OwnHostOnly:
         host = headers.get("host", "")
         parts = _HOST.fullmatch(host)
         name = (parts[1] or parts[2]).casefold() if parts else ""
-        if name not in {"localhost", self._host} and not _is_address(name):
+        if name not in self._names and not _is_address(name):
             return False
         origin = headers.get("origin")
         return origin is None or origin.partition("://")[2] == host

@@ -12,7 +12,14 @@ from pathlib import Path
 import orjson
 
 from drimbox.errors import DrimboxError, SettingsError
-from drimbox.sandbox.bench import fhir, first_image, requests, transfers, two_boxes
+from drimbox.sandbox.bench import (
+    fhir,
+    first_image,
+    parallel_studies,
+    requests,
+    transfers,
+    two_boxes,
+)
 from drimbox.sandbox.bench.addresses import largest_series
 from drimbox.sandbox.bench.ground import Ground, Work
 from drimbox.sandbox.bench.machine import machine_facts
@@ -32,6 +39,7 @@ WORKS: Mapping[str, Work] = {
     "fhir-searches": fhir.searches,
     "first-image": first_image.first_image,
     "study-as-shipped": transfers.study_as_shipped,
+    "parallel-studies": parallel_studies.parallel_studies,
 }
 """In this order; the last ones change the site."""
 

@@ -34,8 +34,8 @@ from drimbox.standards.dimse.upper_layer import (
     UpperLayer,
 )
 
-HIGH_WATER = 8 * 1024 * 1024
-LOW_WATER = 2 * 1024 * 1024
+HIGH_WATER = 2 * 1024 * 1024
+LOW_WATER = 512 * 1024
 _BUFFER = 1024 * 1024
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 _RELEASE_SECONDS = 2.0

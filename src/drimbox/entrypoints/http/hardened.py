@@ -2,6 +2,7 @@
 
     first octet of a request, then 10 s      -> 408 unless its headers are complete
     header block over 32 KiB                 -> 431
+    more requests under way than allowed     -> 503, come back later (R10)
 
 `scope["extensions"]["tls"]` then holds client_cert_der (bytes or None), tls_version, cipher_suite;
 the key is absent on a plain connection. A header that claims a certificate is never read.
@@ -20,6 +21,8 @@ from uvicorn.server import ServerState
 HEADER_DEADLINE_SECONDS = 10.0
 MAX_HEADER_BYTES = 32 * 1024
 MAX_WAITING_BYTES = 1024 * 1024
+_CONNECTIONS_A_REQUEST = 4
+_OVERLOADED = b"503 Service Unavailable\r\nretry-after: 10"
 _CLOSE = b"content-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -34,6 +37,8 @@ class HardenedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        # uvicorn's own refusal says nothing of when to come back.
+        self._most_at_once, self.limit_concurrency = self.limit_concurrency, None
         self._header_bytes = 0
         self._is_in_header = True
         self._deadline: TimerHandle | None = None
@@ -71,6 +76,8 @@ class HardenedProtocol(HttpToolsProtocol):
         # The whole block may have arrived at once, with more than the limit.
         if sum(len(n) + len(v) + 4 for n, v in self.headers) + len(self.url) > MAX_HEADER_BYTES:
             self._refuse(b"431 Request Header Fields Too Large")
+        elif self._is_overloaded():
+            self._refuse(_OVERLOADED)
         # llhttp objects to an unknown transfer coding once the application runs (RFC 9112 6.1).
         elif any(n == b"transfer-encoding" and v.lower() != b"chunked" for n, v in self.headers):
             self._refuse(b"400 Bad Request")
@@ -80,6 +87,13 @@ class HardenedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._is_in_header = True
         self._header_bytes = 0
+
+    def _is_overloaded(self) -> bool:
+        """Count requests under way; connections that only wait do not keep others out."""
+        most = self._most_at_once
+        if most is None:
+            return False
+        return len(self.tasks) >= most or len(self.connections) > _CONNECTIONS_A_REQUEST * most
 
     def _arm(self) -> None:
         if self._deadline is None:

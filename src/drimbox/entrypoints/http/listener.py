@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from drimbox.entrypoints.http.hardened import HardenedProtocol
 
 _GRACE_SECONDS = 30
-_MAX_CONNECTIONS = 1000
+MAX_REQUESTS = 1000
 
 
 class HttpListener:
@@ -26,6 +26,7 @@ class HttpListener:
         port: int,
         *,
         tls: ssl.SSLContext | None = None,
+        max_requests: int = MAX_REQUESTS,
         is_shared: bool = False,
     ) -> None:
         """Bind nothing yet; is_shared lets several worker processes listen on the same port."""
@@ -42,7 +43,7 @@ class HttpListener:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=_MAX_CONNECTIONS,
+            limit_concurrency=max_requests,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )

@@ -28,6 +28,12 @@ the request differs between the box and Orthanc. The box checks the token, the s
 records the access each time; Orthanc asks nobody. "Cold" empties the folder of images before each
 measure; what the operating system keeps of Orthanc's own files is left to both. "Ratio" is how many
 times better the box is, whichever way the unit counts.
+
+Through both boxes: curl asks the Consommatrice, whose browser listener speaks plain HTTP in the
+demo; it asks the Source over mutual TLS, which asks the PACS over DIMSE. Beside them the octets
+come as one file through two nginx of one worker each, mutual TLS before each of them. The studies
+asked for at once are copies that the PACS made of the one study, each published by its own report;
+they are measured once.
 """
 
 

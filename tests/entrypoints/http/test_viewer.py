@@ -142,6 +142,7 @@ def test_what_is_no_way_to_draw_is_refused(
 
 
 _FAILURES = [
+    pytest.param(NotAcceptable("406"), 406, "no-common-syntax", id="no syntax asked for"),
     pytest.param(TimedOut("peer", 30), 503, "source-unavailable", id="the Source does not answer"),
     pytest.param(Unavailable("peer"), 503, "source-unavailable", id="the Source is away"),
     pytest.param(NotAuthenticated("401"), 502, "token-refused", id="the token is refused"),

@@ -39,7 +39,7 @@ from drimbox.errors import (
     Unavailable,
 )
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
-from drimbox.flows.consumer.view_study import ImageAddress, ViewStudy
+from drimbox.flows.consumer.view_study import ImageAddress, NoCommonSyntax, ViewStudy
 from drimbox.model.access import Caller
 from drimbox.model.image_facts import ImageFacts
 from drimbox.model.manifest import Manifest, ReferencedInstance, ReferencedSeries
@@ -62,6 +62,7 @@ VIEW_FAILURES: dict[type[DrimboxError], tuple[HTTPStatus, str]] = {
     Refused: (HTTPStatus.FORBIDDEN, "not-authorised"),
     NotAuthenticated: (HTTPStatus.BAD_GATEWAY, "token-refused"),
     NotFound: (HTTPStatus.NOT_FOUND, "not-found"),
+    NoCommonSyntax: (HTTPStatus.NOT_ACCEPTABLE, "no-common-syntax"),
     NotAcceptable: (HTTPStatus.NOT_ACCEPTABLE, "not-an-image"),
     Mismatch: (HTTPStatus.CONFLICT, "other-patient"),
     MalformedMessage: (HTTPStatus.BAD_GATEWAY, "unreadable"),

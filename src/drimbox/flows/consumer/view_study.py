@@ -10,7 +10,7 @@ import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from drimbox.errors import DrimboxError, NotFound, Refused
+from drimbox.errors import DrimboxError, NotAcceptable, NotFound, Refused
 from drimbox.flows.opened_study import ImageService, OpenedStudy
 from drimbox.model.access import Caller
 from drimbox.model.consent import check_may_consult
@@ -30,6 +30,10 @@ class ImageAddress:
     study: StudyInstanceUid
     series: SeriesInstanceUid
     instance: SopInstanceUid
+
+
+class NoCommonSyntax(NotAcceptable):
+    """The Source gives the images in none of the transfer syntaxes asked for (VI-CO.27)."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,17 @@ class ViewStudy:
         """Return the image's file, waiting until it has arrived.
 
         Raises:
+            NoCommonSyntax: the Source has it in no form that was asked for.
             ConsentMissing, NotFound, and what the retrieval from the Source raised.
         """
         opened = await self._open_series(caller, image.study, image.series)
         try:
             return await self._instance(opened, image)
-        except DrimboxError:
+        except DrimboxError as error:
             # Opened anew next time: with a fresh token, and traced again.
             self._opened.pop(_key(caller, image.series), None)
+            if isinstance(error, NotAcceptable):
+                raise NoCommonSyntax(str(error)) from error
             raise
 
     async def render(self, caller: Caller, image: ImageAddress, rendering: Rendering) -> bytes:

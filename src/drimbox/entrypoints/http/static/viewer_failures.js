@@ -6,6 +6,7 @@ const TEXTS = {
   "token-refused": "La DRIMbox d'origine n'a pas accepté votre identification. Reconnectez-vous, puis réessayez.",
   "not-found": "Ces images ne sont pas ou plus disponibles.",
   "not-an-image": "Cet objet n'est pas une image, ou son type n'est pas pris en charge.",
+  "no-common-syntax": "La DRIMbox d'origine n'a ces images dans aucun des formats demandés (syntaxes de transfert).",
   "other-patient": "Les images reçues ne portent pas l'identité de ce patient. Elles ne sont pas affichées.",
   unreadable: "Ces images ne peuvent pas être décodées.",
   "source-refused": "La DRIMbox d'origine a refusé l'envoi des images.",

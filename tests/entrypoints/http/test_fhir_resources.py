@@ -175,14 +175,34 @@ def test_the_current_version_is_read_by_its_own_address(site: FhirSite) -> None:
     assert site.consumer().get(path).json() == study
 
 
-@pytest.mark.parametrize("path", ["ImagingStudy", "DocumentReference", "Bundle", "Binary"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"ImagingStudy/{STUDY}",
+        f"DocumentReference/{KOS}",
+        f"Bundle/{MANIFEST}",
+        f"Binary/{KOS}",
+        f"Provenance/{KOS}",
+        "Endpoint/dicom-web",
+        "Organization/structure-1330781360",
+        "Device/drimbox",
+        "Patient",
+        "OperationDefinition/contextual-call",
+        "SearchParameter/ImagingStudy-accession-number",
+        "metadata",
+    ],
+)
 def test_what_a_client_has_already_is_not_sent_again(site: FhirSite, path: str) -> None:
-    identifier = {"ImagingStudy": STUDY, "Bundle": MANIFEST}.get(path, KOS)
-    first = site.consumer().get(f"/fhir/{path}/{identifier}")
+    path = f"/fhir/{site.patient if path == 'Patient' else path}"
+    first = site.consumer().get(path)
+    assert first.status_code == 200
     headers = {"If-None-Match": first.headers["etag"]}
-    again = site.consumer().get(f"/fhir/{path}/{identifier}", headers=headers)
+    again = site.consumer().get(path, headers=headers)
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
+    assert again.headers["cache-control"] == first.headers["cache-control"]
+    other = site.consumer().get(path, headers={"If-None-Match": 'W/"another"'})
+    assert (other.status_code, other.content) == (200, first.content)
 
 
 def test_definitions_are_public_and_valid(site: FhirSite) -> None:

@@ -5,6 +5,7 @@ If-None-Match with this very version   304
 """
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,7 +80,7 @@ class FhirReads:
     async def patient(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
         subject = await self.reading.get_patient(caller, _asked(request, "Patient"), identifier)
-        return resource_response(encode_patient(subject), format_of(request))
+        return _unversioned(request, encode_patient(subject))
 
     async def endpoint(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
@@ -87,7 +88,7 @@ class FhirReads:
         for source in sources:
             endpoint = WadoEndpoint(self.facts.dicomweb_url, source)
             if endpoint.identifier == identifier:
-                return resource_response(encode_endpoint(endpoint), format_of(request))
+                return _unversioned(request, encode_endpoint(endpoint))
         raise NotFound("no such endpoint")
 
     async def organization(self, request: Request, caller: Caller) -> Response:
@@ -104,15 +105,14 @@ class FhirReads:
         known |= {box_organization_id(box): encode_box_organization(box) for box in boxes}
         if identifier not in known:
             raise NotFound("no such organization")
-        return resource_response(known[identifier], format_of(request))
+        return _unversioned(request, known[identifier])
 
     async def device(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
         await self.reading.check_read(caller, _asked(request, "Device"))
         if identifier != DEVICE_ID:
             raise NotFound("no such device")
-        device = encode_device(self.facts.version, self.facts.creator)
-        return resource_response(device, format_of(request))
+        return _unversioned(request, encode_device(self.facts.version, self.facts.creator))
 
     async def provenance(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
@@ -183,7 +183,7 @@ class PublicReads:
 
 def _public(request: Request, resource: Json) -> Response:
     headers = {"Cache-Control": "public, max-age=300"}
-    return resource_response(resource, format_of(request), headers=headers)
+    return _unless_known(request, resource_response(resource, format_of(request), headers=headers))
 
 
 def _asked(request: Request, resource: str) -> Asked:
@@ -198,16 +198,27 @@ def _versioned(request: Request, resource: Json, record: ImagingRecord) -> Respo
     return _conditional(request, resource_response(resource, format_of(request)), record)
 
 
+def _unversioned(request: Request, resource: Json) -> Response:
+    """Write what has no version of its own: its octets tell whether it has changed."""
+    return _unless_known(request, resource_response(resource, format_of(request)))
+
+
 def _conditional(request: Request, response: Response, record: ImagingRecord) -> Response:
-    """Add ETag and Last-Modified; 304 where the client has this very version (RFC 9110 13)."""
-    etag = f'W/"{version_of(record)}"'
-    headers = {"ETag": etag, "Last-Modified": _http_date(record.updated_at)}
-    known = ",".join(request.headers.getlist("if-none-match"))
-    if any(one.strip().removeprefix("W/") in {etag[2:], "*"} for one in known.split(",")):
-        headers |= {"Cache-Control": PRIVATE, "Vary": "Accept, Authorization"}
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    response.headers.update(headers)
-    return response
+    """Add the version and the time of a record."""
+    response.headers["Last-Modified"] = _http_date(record.updated_at)
+    return _unless_known(request, response, version_of(record))
+
+
+def _unless_known(request: Request, response: Response, version: str | None = None) -> Response:
+    """Add ETag; 304 where the client has this very version (RFC 9110 13)."""
+    version = version or hashlib.sha256(response.body).hexdigest()[:16]
+    response.headers["ETag"] = f'W/"{version}"'
+    known = ",".join(request.headers.getlist("if-none-match")).split(",")
+    if not any(one.strip().removeprefix("W/") in {f'"{version}"', "*"} for one in known):
+        return response
+    kept = ("etag", "last-modified", "cache-control", "vary")
+    headers = {name: response.headers[name] for name in kept if name in response.headers}
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
 
 
 def _http_date(moment: datetime) -> str:

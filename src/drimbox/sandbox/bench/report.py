@@ -24,10 +24,13 @@ as root, with `TCP_NODELAY=1` unless a row says otherwise, and both boxes as `dr
 processes, one worker each. The study is the CT of the demo: 300 images of 512 x 512, 158 MB, a
 structured report and a PDF. Studies are retrieved with curl, many requests sent with wrk on one
 thread through every instance in turn, so no answer is the one just given; nothing but the token in
-the request differs between the box and Orthanc. The box checks the token, the study's KOS and
-records the access each time; Orthanc asks nobody. "Cold" empties the folder of images before each
-measure; what the operating system keeps of Orthanc's own files is left to both. "Ratio" is how many
-times better the box is, whichever way the unit counts.
+the request differs between the box and Orthanc. The box checks token and KOS each time and records
+each access, requests of one minute by the same caller for the same study being one; Orthanc asks
+nobody. Pictures that were drawn a moment ago come from memory, as for a viewer that goes back and
+forth; those "for the first time" are drawn. "Cold" empties the folder of images, and the note of
+what was asked for before, so that the study passes through; what the operating system keeps of
+Orthanc's own files is left to both. "Ratio" is how many times better the box is, whichever way the
+unit counts.
 
 Through both boxes: curl asks the Consommatrice, whose browser listener speaks plain HTTP in the
 demo; it asks the Source over mutual TLS, which asks the PACS over DIMSE. Beside them the octets

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import count
 
 from drimbox.sandbox.bench.addresses import DICOM_JSON, FRAMES, JPEG, PNG
 from drimbox.sandbox.bench.ground import ORTHANC, RATE, Ground, Headers
@@ -10,6 +11,9 @@ from drimbox.sandbox.bench.row import Better, Goal, Row, alternately, at_least, 
 
 _CONNECTIONS = (1, 4)
 """Alone, then as many at once as a viewer that loads a stack."""
+
+_WINDOWS = 10
+"""Through 300 images, more pictures than anyone draws in two seconds."""
 
 
 async def search_instances(ground: Ground) -> Sequence[Row]:
@@ -42,7 +46,27 @@ async def rendered(ground: Ground) -> Sequence[Row]:
     urls = _each(ground, "/rendered")
     jpeg = await _compare(ground, "rendered, JPEG", urls, JPEG, at_least_times(1.5))
     png = await _compare(ground, "rendered, PNG", urls, PNG, at_least_times(8))
-    return [*jpeg, *png]
+    anew = [
+        await _drawn_anew(ground, f"rendered, {kind}, each for the first time", asked)
+        for kind, asked in (("JPEG", JPEG), ("PNG", PNG))
+    ]
+    return [*jpeg, *png, *anew]
+
+
+async def _drawn_anew(ground: Ground, work: str, asked: Headers) -> Row:
+    """Ask for each picture through a window of its own, which nobody can have drawn before."""
+    headers = await ground.headers(asked)
+    windows = count(100)
+
+    async def measure(root: str, told: Headers) -> float:
+        endings = [f"/rendered?window=40,{next(windows)},linear" for _ in range(_WINDOWS)]
+        urls = [url for ending in endings for url in ground.target.each_at(root, ending)]
+        return await requests_per_second(urls, told)
+
+    mine, theirs = await alternately(
+        partial(measure, ground.ours, headers), partial(measure, ground.orthanc, asked)
+    )
+    return Row(f"{work}, one connection", RATE, mine, theirs, ORTHANC, Better.HIGHER, None)
 
 
 async def _warm_up(ground: Ground) -> None:
@@ -61,12 +85,12 @@ async def _compare(
     """Measure with one connection and with several; urls are ours, then the peer's."""
     rows = []
     mine, theirs = urls
-    for count in _CONNECTIONS:
+    for connections in _CONNECTIONS:
         headers = await ground.headers(asked)
         ours, peer = await alternately(
-            partial(requests_per_second, mine, headers, connections=count),
-            partial(requests_per_second, theirs, asked, connections=count),
+            partial(requests_per_second, mine, headers, connections=connections),
+            partial(requests_per_second, theirs, asked, connections=connections),
         )
-        at_once = "one connection" if count == 1 else f"{count} connections"
+        at_once = "one connection" if connections == 1 else f"{connections} connections"
         rows.append(Row(f"{work}, {at_once}", RATE, ours, peer, ORTHANC, Better.HIGHER, goal))
     return rows

@@ -13,8 +13,11 @@ from drimbox.sandbox.network.addresses import (
 from drimbox.sandbox.network.keys import (
     FHIR_CLIENT_ID,
     FHIR_CLIENT_SCOPES,
+    SMART_APPLICATION_ID,
+    SMART_APPLICATION_SCOPES,
     BoxKeys,
     NetworkKeys,
+    smart_redirect_uri,
 )
 from drimbox.sandbox.network.national_services import ServiceAddresses
 from drimbox.sandbox.network.site_pacs import PacsAddress
@@ -88,6 +91,7 @@ def consumer_settings(
     common["pro_sante_connect"] = _pro_sante_connect(
         services, keys, keys.consumer, "drimbox-consumer"
     )
+    common["oauth"] = _oauth(keys, keys.consumer, addresses)
     return to_toml(
         {
             "environment": "test",
@@ -166,17 +170,29 @@ def _common(
             ],
         },
         "trusted_space": _trusted_space(folder, addresses, keys, services),
-        "oauth": {
-            "signing_key_file": box.token_key,
-            "clients": [
-                {
-                    "client_id": FHIR_CLIENT_ID,
-                    "jwks_file": keys.fhir_client_jwks,
-                    "scopes": list(FHIR_CLIENT_SCOPES),
-                }
-            ],
-        },
+        "oauth": _oauth(keys, box),
     }
+
+
+def _oauth(keys: NetworkKeys, box: BoxKeys, dpi: Addresses | None = None) -> Toml:
+    """Return the clients that a box knows; beside a DPI there is a SMART application too."""
+    clients: list[Toml] = [
+        {
+            "client_id": FHIR_CLIENT_ID,
+            "jwks_file": keys.fhir_client_jwks,
+            "scopes": list(FHIR_CLIENT_SCOPES),
+        }
+    ]
+    if dpi is not None:
+        clients.append(
+            {
+                "client_id": SMART_APPLICATION_ID,
+                "name": "Application SMART de démonstration",
+                "redirect_uris": [smart_redirect_uri(dpi)],
+                "scopes": list(SMART_APPLICATION_SCOPES),
+            }
+        )
+    return {"signing_key_file": box.token_key, "clients": clients}
 
 
 def _trusted_space(

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from drimbox.sandbox.network.addresses import Addresses
 from drimbox.sandbox.network.box_settings import LOCAL_PACS_NAME, SOURCE_AE_TITLE
-from drimbox.sandbox.network.keys import FHIR_CLIENT_ID, FHIR_CLIENT_SCOPES, NetworkKeys
+from drimbox.sandbox.network.keys import (
+    FHIR_CLIENT_ID,
+    FHIR_CLIENT_SCOPES,
+    SMART_APPLICATION_ID,
+    SMART_APPLICATION_SCOPES,
+    NetworkKeys,
+    smart_redirect_uri,
+)
 from drimbox.sandbox.network.national_services import ServiceAddresses
 from drimbox.sandbox.network.processes import Child
 from drimbox.sandbox.network.site_pacs import PacsAddress, SitePacs
@@ -125,6 +132,11 @@ def _programs(demo: RunningDemo) -> Json:
             "key_file": str(keys.fhir_client_key),
             "token_url": f"http://localhost:{demo.addresses.source_browser}/oauth2/token",
             "scope": " ".join(FHIR_CLIENT_SCOPES),
+        },
+        "smart_application": {
+            "client_id": SMART_APPLICATION_ID,
+            "redirect_uri": smart_redirect_uri(demo.addresses),
+            "scope": " ".join(SMART_APPLICATION_SCOPES),
         },
     }
 

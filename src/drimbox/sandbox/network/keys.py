@@ -11,7 +11,13 @@ from joserfc.jwk import ECKey
 
 from drimbox.model.access import Peer
 from drimbox.model.practice import Structure
-from drimbox.sandbox.network.addresses import CONSUMER_DB, PROGRAM_DB, SOURCE_DB, viewer_host
+from drimbox.sandbox.network.addresses import (
+    CONSUMER_DB,
+    PROGRAM_DB,
+    SOURCE_DB,
+    Addresses,
+    viewer_host,
+)
 from drimbox.sandbox.patients.establishments import (
     CONSUMER_ESTABLISHMENT,
     SOURCE_ESTABLISHMENT,
@@ -21,6 +27,9 @@ from drimbox.sandbox.patients.professionals import PROFESSIONALS
 from drimbox.sandbox.trusted_space.pki import Issued, TestPki, organisation_name
 
 FHIR_CLIENT_ID = "demo-fhir-client"
+# A SMART application of the Consommatrice's site: public, so that it has no key to keep.
+SMART_APPLICATION_ID = "demo-smart-application"
+SMART_APPLICATION_SCOPES = ("launch", "launch/patient", "patient/*.rs")
 FHIR_CLIENT_SCOPES = (
     "system/ImagingStudy.rs",
     "system/DocumentReference.rs",
@@ -32,6 +41,11 @@ FHIR_CLIENT_SCOPES = (
     "system/Organization.r",
     "system/Device.r",
 )
+
+
+def smart_redirect_uri(addresses: Addresses) -> str:
+    """Return where the application takes its code: on the host of the DPI."""
+    return f"http://localhost:{addresses.dpi}/smart/callback"
 
 
 @dataclass(frozen=True, slots=True)

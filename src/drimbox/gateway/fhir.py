@@ -27,6 +27,7 @@ from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, Subject
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
 from drimbox.model.practice import Structure
 from drimbox.model.uids import Oid
+from drimbox.standards.fhir.patient import FrCoreRelease
 from drimbox.standards.fhir.patient_ids import ID_KEY_LENGTH, PatientIds
 from drimbox.standards.fhir.patient_reference import patient_reference
 from drimbox.standards.fhir.search_page import SEAL_KEY_LENGTH, PageSeal
@@ -72,6 +73,7 @@ def make_fhir_routes(
         version=version("drimbox"),
         allows_cors=bool(settings.allowed_origins),
         opens_contexts=consumer is not None,
+        fr_core_release=FrCoreRelease(settings.fr_core_release),
         structures=tuple(
             Structure(e.identifier, e.name) for e in parts.settings.dmp.establishments
         ),

@@ -330,13 +330,15 @@ class FhirSettings(Section):
 
     allowed_origins are those of pages that may call it from a browser, and our DICOMweb and token
     endpoint with it. serve_superseded gives the octets of a document that was replaced, which MHD
-    would call gone. dmp_list_seconds is how long an answer of the DMP serves the same program.
+    would call gone. fr_core_release chooses the code of a qualified identity. dmp_list_seconds is
+    how long an answer of the DMP serves the same program.
     """
 
     allowed_origins: tuple[str, ...] = ()
     iua_strict_401: bool = False
     serve_superseded: bool = False
     requests_a_minute: int = Field(default=12_000, ge=1)
+    fr_core_release: Literal["2.1", "2.2"] = "2.1"
     dmp_list_seconds: float = Field(default=30, ge=0, le=300)
 
 

@@ -17,7 +17,7 @@ from drimbox.model.patient import (
     LocalPatientId,
     PatientTraits,
 )
-from drimbox.standards.fhir.patient import encode_patient
+from drimbox.standards.fhir.patient import FrCoreRelease, encode_patient
 from drimbox.standards.fhir.patient_ids import PatientIds
 
 
@@ -42,6 +42,22 @@ def test_the_ins_travels_with_its_five_traits() -> None:
     place = patient["extension"][1]["valueAddress"]
     assert place["district"] == "2A004"
     assert place["extension"][0]["valueCoding"]["code"] == "2A004"
+
+
+@pytest.mark.parametrize(
+    ("release", "system", "code"),
+    [("2.1", "fr-core-cs-v2-0445", "VALI"), ("2.2", "fr-core-cs-identity-status", "QUAL")],
+)
+def test_a_qualified_identity_is_told_in_the_words_of_the_release(
+    release: str, system: str, code: str
+) -> None:
+    patient: dict[str, Any] = encode_patient(
+        Subject("p-1", made_up_patient(), IPP), FrCoreRelease(release)
+    )
+    check(patient)
+    status = patient["extension"][0]["extension"][0]["valueCoding"]
+    assert status["system"].endswith(f"/{system}")
+    assert status["code"] == code
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class Includes:
 
     def _of(self, record: ImagingRecord) -> Iterable[Json]:
         if "Patient" in self.forward:
-            yield encode_patient(record.subject)
+            yield encode_patient(record.subject, self.facts.fr_core_release)
         if "Endpoint" in self.forward:
             for source in record.image_sources:
                 yield encode_endpoint(WadoEndpoint(self.facts.dicomweb_url, source))

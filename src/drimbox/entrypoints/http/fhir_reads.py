@@ -80,7 +80,7 @@ class FhirReads:
     async def patient(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
         subject = await self.reading.get_patient(caller, _asked(request, "Patient"), identifier)
-        return _unversioned(request, encode_patient(subject))
+        return _unversioned(request, encode_patient(subject, self.facts.fr_core_release))
 
     async def endpoint(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
@@ -129,7 +129,9 @@ class FhirReads:
         if not record.is_derived:
             raise NotFound("no such manifest")
         facts = self.facts
-        bundle = encode_manifest_bundle(record, facts.dicomweb_url, facts.version, facts.creator)
+        bundle = encode_manifest_bundle(
+            record, facts.dicomweb_url, facts.version, facts.creator, facts.fr_core_release
+        )
         return _versioned(request, bundle, record)
 
     async def binary(self, request: Request, caller: Caller) -> Response:

@@ -120,7 +120,9 @@ class FhirSearch:
         answer = await self.reading.search_patients(
             caller, self._trail(request, asked.search), asked.search, asked.position
         )
-        return self._answer(request, asked, answer, map(encode_patient, answer.page.matches))
+        release = self.facts.fr_core_release
+        matches = [encode_patient(subject, release) for subject in answer.page.matches]
+        return self._answer(request, asked, answer, matches)
 
     async def endpoints(self, request: Request, caller: Caller) -> Response:
         asked = await self._read(request, caller, ENDPOINT)

@@ -22,7 +22,7 @@ from drimbox.standards.fhir.organization import (
     encode_device,
     encode_structure,
 )
-from drimbox.standards.fhir.patient import encode_patient
+from drimbox.standards.fhir.patient import FrCoreRelease, encode_patient
 
 # Ours alone: the ids within a manifest are uuids of this name space (RFC 9562 5.5).
 _NAME_SPACE = UUID("5a1f3e0e-8f0c-5d0a-9c0b-6a2f6f1d3c41")
@@ -33,7 +33,11 @@ _TYPE: Json = {
 
 
 def encode_manifest_bundle(
-    record: ImagingRecord, dicomweb_url: str, version: str, creator: Structure | None
+    record: ImagingRecord,
+    dicomweb_url: str,
+    version: str,
+    creator: Structure | None,
+    release: FrCoreRelease = FrCoreRelease.R2_1,
 ) -> Json:
     """Return the manifest of a record whose KOS was read.
 
@@ -51,7 +55,7 @@ def encode_manifest_bundle(
     boxes = dict.fromkeys(s.box for s in record.image_sources if s.box is not None)
     resources = [
         _composition(anyone, imaging_study, authors),
-        encode_patient(anyone.subject),
+        encode_patient(anyone.subject, release),
         imaging_study,
         *(encode_endpoint(WadoEndpoint(dicomweb_url, s)) for s in record.image_sources),
         *authors,

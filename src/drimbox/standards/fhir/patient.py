@@ -4,6 +4,8 @@ https://hl7.fr/ig/fhir/core, fr-core-patient-ins 2.1.0. The INS never travels wi
 (Référentiel INS; FR Core issue 240), so there is no shorter form of this resource.
 """
 
+from enum import Enum
+
 from drimbox.model.imaging_record import Subject
 from drimbox.model.patient import (
     Gender,
@@ -30,7 +32,7 @@ COMMUNES = "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-Commun
 COUNTRIES = "https://mos.esante.gouv.fr/NOS/TRE_R20-Pays/FHIR/TRE-R20-Pays"
 # COG: 99 and three digits for what lies abroad.
 _ABROAD = "99"
-_IDENTITY_STATUS = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0445"
+_CODE_SYSTEM = "https://hl7.fr/ig/fhir/core/CodeSystem/"
 
 # use and code of each INS slice.
 INS_SLICES = {
@@ -42,7 +44,20 @@ INS_SLICES = {
 _GENDERS = {Gender.MALE: "male", Gender.FEMALE: "female"}
 
 
-def encode_patient(subject: Subject) -> Json:
+class FrCoreRelease(Enum):
+    """The release of FR Core whose code says that an identity is qualified (D13)."""
+
+    R2_1 = "2.1"
+    R2_2 = "2.2"
+
+
+_QUALIFIED = {
+    FrCoreRelease.R2_1: ("fr-core-cs-v2-0445", "VALI"),
+    FrCoreRelease.R2_2: ("fr-core-cs-identity-status", "QUAL"),
+}
+
+
+def encode_patient(subject: Subject, release: FrCoreRelease = FrCoreRelease.R2_1) -> Json:
     """Return the Patient; every trait that we know, none left out."""
     traits = subject.traits
     # A Source knows the birth place only where its RIS tells it: without it no claim is made.
@@ -51,7 +66,7 @@ def encode_patient(subject: Subject) -> Json:
         "resourceType": "Patient",
         "id": subject.identifier,
         **meta,
-        "extension": _extensions(traits),
+        "extension": _extensions(traits, release),
         "identifier": _identifiers(subject),
         "active": True,
         "name": _names(traits),
@@ -123,13 +138,14 @@ def _names(traits: PatientTraits) -> list[Json]:
     return names
 
 
-def _extensions(traits: PatientTraits) -> list[Json]:
+def _extensions(traits: PatientTraits, release: FrCoreRelease) -> list[Json]:
+    code_system, qualified = _QUALIFIED[release]
     extensions: list[Json] = [
         {
             "extension": [
                 {
                     "url": "identityStatus",
-                    "valueCoding": {"system": _IDENTITY_STATUS, "code": "VALI"},
+                    "valueCoding": {"system": _CODE_SYSTEM + code_system, "code": qualified},
                 }
             ],
             "url": IDENTITY_RELIABILITY,

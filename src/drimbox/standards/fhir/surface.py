@@ -11,6 +11,7 @@ from drimbox.standards.fhir.contextual_call import OPERATION
 from drimbox.standards.fhir.document_reference_search import DOCUMENT_REFERENCE
 from drimbox.standards.fhir.endpoint_search import ENDPOINT
 from drimbox.standards.fhir.imaging_study_search import IMAGING_STUDY
+from drimbox.standards.fhir.patient import FrCoreRelease
 from drimbox.standards.fhir.patient_search import PATIENT
 from drimbox.standards.fhir.search import SearchableResource
 
@@ -29,6 +30,7 @@ class ServiceFacts:
     structures: tuple[Structure, ...] = ()
     allows_cors: bool = False
     opens_contexts: bool = True
+    fr_core_release: FrCoreRelease = FrCoreRelease.R2_1
 
     @property
     def creator(self) -> Structure | None:

@@ -82,14 +82,24 @@ async def test_a_pacs_without_relational_searches_is_walked_from_then_on(
     assert "/studies?" in service.requests[1]
 
 
+@pytest.mark.parametrize("is_relational", [True, False])
 async def test_an_attribute_of_the_study_is_asked_for_with_its_series(
-    service: DicomwebService,
+    service: DicomwebService, is_relational: bool
 ) -> None:
+    service.is_relational = is_relational
     query = DicomQuery(QueryLevel.SERIES, {"0020000D": STUDY}, ("00100010",))
     async with pacs_of(service) as pacs:
         rows = await pacs.find(query)
     assert {row["00100010"]["Value"][0]["Alphabetic"] for row in rows} == {"PÂQUERETTE^ZOÉ"}  # type: ignore[index]
     assert all("00081190" not in row for row in rows), "an address of the PACS"
+
+
+async def test_below_a_study_that_it_does_not_hold_nothing_is_found(
+    service: DicomwebService,
+) -> None:
+    service.answer = lambda _: web.Response(status=404)
+    async with pacs_of(service) as pacs:
+        assert await pacs.find(DicomQuery(QueryLevel.SERIES, {"0020000D": "1.2.3"})) == ()
 
 
 async def test_pages_are_followed_to_the_last(service: DicomwebService) -> None:

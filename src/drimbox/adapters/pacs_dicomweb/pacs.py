@@ -84,11 +84,14 @@ class DicomwebPacs:
         return tuple(plan.trimmed(row) for row in rows)
 
     async def _rows(self, plan: QueryPlan) -> list[DicomJson]:
-        if self._is_relational or not plan.needs_relational:
+        search = plan.at_once()
+        if self._is_relational or not search.is_relational:
             try:
-                return await self._search.search(plan.at_once())
-            except (RejectedByPartner, NotFound):
-                if not plan.needs_relational:
+                return await self._search.search(search)
+            except (RejectedByPartner, NotFound) as error:
+                if isinstance(error, NotFound) and search.study is not None:
+                    return []  # some answer 404 below a study that they do not hold
+                if not search.is_relational:
                     raise
         rows = await walk(self._search, plan)
         # Only now: had the walk failed too, the refusal was not of the relational form.

@@ -32,15 +32,6 @@ class QueryPlan:
 
     query: DicomQuery
 
-    @property
-    def needs_relational(self) -> bool:
-        """Whether it looks into studies, or series, that it does not name."""
-        study, series = self.named(_STUDY_UID), self.named(_SERIES_UID)
-        level = self.query.level
-        return (level is not QueryLevel.STUDY and study is None) or (
-            level is QueryLevel.IMAGE and series is None
-        )
-
     def at_once(self) -> Search:
         """Return the one request that answers all of it."""
         keys = {tag: text for tag, text in self.query.matching.items() if text}

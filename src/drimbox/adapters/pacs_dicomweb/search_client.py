@@ -35,6 +35,12 @@ class Search:
     series: str | None = None
     limit: int | None = None
 
+    @property
+    def is_relational(self) -> bool:
+        """Whether it looks into studies, or series, that its path does not name."""
+        above = {QueryLevel.SERIES: (self.study,), QueryLevel.IMAGE: (self.study, self.series)}
+        return None in above.get(self.level, ())
+
 
 class SearchClient:
     """Searches of one service.

@@ -76,3 +76,32 @@ def test_the_spacing_of_pixels(
 def test_frames_and_colour() -> None:
     facts = _facts(_00280008=("IS", b"40"), _00280004=("CS", b"YBR_FULL_422"))
     assert (facts.number_of_frames, facts.is_monochrome) == (40, False)
+
+
+@pytest.mark.requirement("VI-CS.25")
+def test_an_enhanced_object_says_it_in_its_functional_groups() -> None:
+    """Shared ones first, then those of the first frame; what stands at the top counts more."""
+    shared: DataSet = {
+        0x00289110: ("SQ", [{0x00280030: ("DS", b"0.5\\0.6 "), 0x00180050: ("DS", b"4 ")}]),
+        0x00209116: ("SQ", [{0x00200037: ("DS", b"1\\0\\0\\0\\1\\0 ")}]),
+        0x00289132: ("SQ", [{0x00281050: ("DS", b"1 "), 0x00281051: ("DS", b"2 ")}]),
+        0x00209071: ("SQ", []),
+    }
+    first: DataSet = {
+        0x00289132: ("SQ", [{0x00281050: ("DS", b"40"), 0x00281051: ("DS", b"400 ")}]),
+    }
+    facts = parse_image_facts(
+        _SHAPE | {0x52009229: ("SQ", [shared]), 0x52009230: ("SQ", [first, {}])}
+    )
+    assert facts is not None
+    assert facts.pixel_spacing_mm == (0.5, 0.6)
+    assert facts.slice_thickness_mm == 4
+    assert facts.edges == Edges("R", "L", "A", "P")
+    assert facts.window == (40, 400)
+
+
+@pytest.mark.parametrize("groups", [("SQ", []), ("UN", b"\0"), ("SQ", [{0x00289110: ("UN", b"")}])])
+def test_functional_groups_that_are_none_say_nothing(groups: tuple[str, bytes]) -> None:
+    facts = parse_image_facts(_SHAPE | {0x52009229: groups})
+    assert facts is not None
+    assert facts.window is None

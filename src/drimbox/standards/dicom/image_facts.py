@@ -15,12 +15,17 @@ _IMAGE_LATERALITY, _LATERALITY, _VIEW_POSITION = 0x00200062, 0x00200060, 0x00185
 _KVP, _TUBE_CURRENT = 0x00180060, 0x00181151
 _ECHO_TIME, _REPETITION_TIME = 0x00180081, 0x00180080
 _FRAME_TIME = 0x00181063
+_SHARED_GROUPS, _PER_FRAME_GROUPS = 0x52009229, 0x52009230
 # A direction counts as an axis of the patient when this much of it lies along that axis.
 _NEGLIGIBLE = 0.2
 
 
 def parse_image_facts(data_set: DataSet) -> ImageFacts | None:
-    """Return the facts, leniently; None for an object without rows: it is no image."""
+    """Return the facts, leniently; None for an object without rows: it is no image.
+
+    Of a multi-frame object with functional groups, they are those of its first frame.
+    """
+    data_set = {**_functional_groups(data_set), **data_set}
     attributes = Attributes(data_set)
     rows, columns = _unsigned(data_set, _ROWS), _unsigned(data_set, _COLUMNS)
     if not rows or not columns:
@@ -46,6 +51,21 @@ def parse_image_facts(data_set: DataSet) -> ImageFacts | None:
         repetition_time_ms=_number(attributes, _REPETITION_TIME),
         frame_time_ms=_number(attributes, _FRAME_TIME),
     )
+
+
+def _functional_groups(data_set: DataSet) -> DataSet:
+    """Return the attributes of every macro of the first frame, and of all (PS3.3 C.7.6.16)."""
+    found: DataSet = {}
+    for tag in (_SHARED_GROUPS, _PER_FRAME_GROUPS):
+        for macro in _first_item(data_set, tag).values():
+            if macro[0] == "SQ" and isinstance(macro[1], list) and macro[1]:
+                found |= macro[1][0]
+    return found
+
+
+def _first_item(data_set: DataSet, tag: int) -> DataSet:
+    items = data_set.get(tag, ("", b""))[1]
+    return items[0] if isinstance(items, list) and items else {}
 
 
 def _unsigned(data_set: DataSet, tag: int) -> int:

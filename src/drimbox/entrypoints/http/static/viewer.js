@@ -91,6 +91,8 @@ async function open(one) {
         frame: n + 1,
       }));
       frames.restack(stack);
+      const item = document.querySelector(`[data-series="${CSS.escape(one.uid)}"] small`);
+      item.textContent = `${stack.length} images`;
     }
     fillPresets(facts);
     if (facts.frame_time_ms > 0) setSpeed(Math.round(1000 / facts.frame_time_ms));

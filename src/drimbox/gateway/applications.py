@@ -44,7 +44,13 @@ def browser_application(
         frame_ancestors=settings.contextual_call.frame_ancestors,
         form_targets=(_origin(settings.pro_sante_connect.issuer),),
     )
-    door = DicomwebDoor(identity.browser, images, parts.pixels, f"{base_url}/dicom-web")
+    door = DicomwebDoor(
+        identity.browser,
+        images,
+        parts.pixels,
+        f"{base_url}/dicom-web",
+        fetch_ahead=parts.fetch_ahead,
+    )
     application = Starlette(
         routes=[
             # Routes are tried in this order: what viewers ask for by the hundred comes first.

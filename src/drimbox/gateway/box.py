@@ -85,6 +85,7 @@ class Box:
         # In the background: the codecs take a second to load, and nothing waits for them yet.
         self._run(parts.pixels.start())
         self._stack.push_async_callback(parts.cache.stop)
+        self._stack.push_async_callback(parts.fetch_ahead.stop)
         if self._is_first_worker:
             await parts.pacs.start()
         self._stack.push_async_callback(parts.pacs.close)

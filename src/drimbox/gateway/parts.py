@@ -12,6 +12,7 @@ from drimbox.adapters.peer_dicomweb.peer_tokens import PeerTokensByBox, takes_iu
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.adapters.system_clock import RandomIdentifiers, SystemClock
 from drimbox.adapters.trusted_space_file.trusted_space import VerifiedTrustedSpace
+from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.gateway.site_pacs import SitePacs, make_site_pacs
 from drimbox.gateway.stores import Stores, open_stores
 from drimbox.settings.load import Settings
@@ -39,6 +40,7 @@ class Parts:
     peer: DicomwebPeerDrimbox
     peer_tokens: PeerTokensByBox
     cache: DiskImageCache
+    fetch_ahead: FetchAhead
     pixels: PixelWorkerPool
 
 
@@ -82,5 +84,6 @@ async def make_parts(settings: Settings) -> Parts:
             max_age_seconds=storage.cache_max_age_seconds,
             base_url=f"{settings.browser.base_url}/dicom-web",
         ),
+        fetch_ahead=FetchAhead(is_on=storage.fetch_ahead),
         pixels=PixelWorkerPool(),
     )

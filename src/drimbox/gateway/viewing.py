@@ -52,7 +52,11 @@ class Viewing:
             return []
         files = OhifFiles(browser.ohif_directory, self._frame_ancestors)
         dicomweb = DicomwebDoor(
-            identity.browser, self.images, self.parts.pixels, f"{browser.base_url}/dicom-web"
+            identity.browser,
+            self.images,
+            self.parts.pixels,
+            f"{browser.base_url}/dicom-web",
+            fetch_ahead=self.parts.fetch_ahead,
         )
         return ohif_routes(
             OhifDoor(self.confirm, files),

@@ -267,13 +267,15 @@ class PeerRetrievalSettings(Section):
 class StorageSettings(Section):
     """Where the box keeps its state; key_file (32 octets) seals tokens and patients at rest.
 
-    cache_from says from which request on a Source keeps whole studies and series (SO.40).
+    cache_from says from which request on a Source keeps whole studies and series (SO.40);
+    fetch_ahead whether a viewer's first look at a study brings all of it.
     """
 
     url: str = "sqlite:///drimbox.sqlite"
     key_file: Path
     cache_directory: Path
     cache_from: Literal["first-request", "second-request", "never"] = "second-request"
+    fetch_ahead: bool = False
     cache_max_bytes: int = 4 * 1024**3
     cache_max_age_seconds: float = 3600
 

@@ -28,6 +28,7 @@ from drimbox.entrypoints.http.dicomweb_representation import accept_of
 from drimbox.entrypoints.http.dicomweb_request import ImageRequest, own_address
 from drimbox.entrypoints.http.dicomweb_search import SearchDoor, search_routes
 from drimbox.entrypoints.http.dicomweb_uri import parse_wado_uri, wado_uri_response
+from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.flows.opened_study import ImageService, OpenedStudy
 from drimbox.model.access import Caller
 from drimbox.model.retrieval import TargetResource
@@ -47,6 +48,7 @@ class DicomwebDoor:
     pixels: PixelWorker
     base_url: str
     is_for_peers: bool = False
+    fetch_ahead: FetchAhead | None = None
 
     async def retrieve(self, request: Request) -> Response:
         """Study, series or instance as DICOM objects (PS3.18 10.4.1.1.1)."""
@@ -55,6 +57,8 @@ class DicomwebDoor:
     async def metadata(self, request: Request) -> Response:
         asked = await self._ask(request)
         media_type = choose_metadata(asked.ranges)
+        if self.fetch_ahead is not None:
+            self.fetch_ahead.begin(asked.opened)
         metadata = MetadataRequest(asked.opened, asked.target, asked.base_url)
         if media_type == DICOM_XML:
             return await metadata_xml_response(request, metadata)

@@ -33,9 +33,11 @@ from drimbox.standards.dicomweb.media_types import MediaRange, parse_accept
 
 _DICOM = "application/dicom"
 _KNOWN = frozenset(
-    {"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "charset", "anonymize"}
-    | {"annotation", "rows", "columns", "region", "windowCenter", "windowWidth", "frameNumber"}
-    | {"imageQuality", "presentationUID", "presentationSeriesUID", "transferSyntax"}
+    (
+        *("requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax"),
+        *("rows", "columns", "region", "windowCenter", "windowWidth", "frameNumber"),
+        *("imageQuality", "annotation", "anonymize", "presentationUID", "presentationSeriesUID"),
+    )
 )
 _REFUSED = {
     "anonymize": frozenset({"", "no"}),
@@ -61,10 +63,11 @@ def parse_wado_uri(items: Sequence[tuple[str, str]]) -> WadoUri:
     """
     parameters: dict[str, str] = {}
     for name, value in items:
+        if name not in _KNOWN:
+            continue
         if name in parameters:
             raise InvalidValue(name, "once")
-        if name in _KNOWN:
-            parameters[name] = value.strip()
+        parameters[name] = value.strip()
     if parameters.get("requestType") != "WADO":
         raise InvalidValue("requestType", "WADO (PS3.18 9.1.2.1)")
     for name, harmless in _REFUSED.items():

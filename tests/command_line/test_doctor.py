@@ -105,8 +105,8 @@ def test_every_section_that_names_a_certificate_is_looked_at(
     assert {
         "peer.tls",
         "peer_client",
-        "dmp.establishments 1990781015.authentication",
-        "dmp.establishments 1990781015.signature",
+        "dmp.establishments 1.authentication",
+        "dmp.establishments 1.signature",
         "pro_sante_connect.tls",
     } <= named
 

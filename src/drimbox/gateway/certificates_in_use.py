@@ -100,13 +100,9 @@ def _below(section: Section | Settings, where: str) -> Iterator[CertificateInUse
         elif isinstance(value, tuple):
             for number, one in enumerate(value, 1):
                 if isinstance(one, Section):
-                    yield from _below(one, f"{prefix}{name} {_name_of(one, number)}")
-
-
-def _name_of(section: Section, number: int) -> str:
-    """Return what tells one of several from the others."""
-    names = (getattr(section, name, None) for name in ("identifier", "name", "client_id"))
-    return next((str(name) for name in names if name), str(number))
+                    # By number: the identifier of a practice holds the RPPS of its practitioner,
+                    # and this name is a label of /metrics too.
+                    yield from _below(one, f"{prefix}{name} {number}")
 
 
 def _read(certificate: CertificateInUse) -> tuple[x509.Certificate, ...]:

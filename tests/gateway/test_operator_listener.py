@@ -19,7 +19,10 @@ from tests.fakes.publications import made_up_publication
 from tests.fixtures.set_up_box import SetUpBox
 from tests.house.source_files import ROOT
 
+from drimbox.entrypoints.http.health import KeptCheck
+from drimbox.errors import Unavailable
 from drimbox.gateway.applications import operator_application
+from drimbox.gateway.identity import make_identity
 from drimbox.gateway.parts import Parts, make_parts
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.publication import Alert, AlertKind, JobState
@@ -38,9 +41,16 @@ async def parts(source_box: SetUpBox) -> AsyncIterator[Parts]:
     await made.stores.database.close()
 
 
+def _client(parts: Parts, base_url: str) -> TestClient:
+    identity = make_identity(
+        parts.settings, parts.stores, parts.trusted_space, parts.clock, parts.identifiers
+    )
+    return TestClient(operator_application(parts, identity), base_url=base_url)
+
+
 @pytest.fixture
 def client(parts: Parts) -> TestClient:
-    return TestClient(operator_application(parts), base_url="http://127.0.0.1:8080")
+    return _client(parts, "http://127.0.0.1:8080")
 
 
 async def _publish(parts: Parts, *alerts: Alert) -> None:
@@ -100,11 +110,31 @@ async def test_the_meteo_tells_each_dependency_and_readiness_what_is_required(
     client: TestClient,
 ) -> None:
     meteo = client.get("/meteo").json()
-    down = {"storage": "up", "white_list": "down", "pacs": "down"}
+    partners = ("white_list", "pacs", "dmp", "pro_sante_connect")
+    down = {"storage": "up"} | dict.fromkeys(partners, "down")
     assert (meteo["status"], meteo["dependencies"]) == ("down", down)
     ready = client.get("/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (503, "down")
     assert client.get("/health/live").json() == {"status": "up"}
+
+
+async def test_a_partner_is_asked_once_a_minute_however_often_the_meteo_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    now = [1000.0]
+    monkeypatch.setattr("drimbox.entrypoints.http.health.time.monotonic", lambda: now[0])
+
+    async def ask() -> None:
+        asked.append("DMP")
+        raise Unavailable("DMP")
+
+    check = KeptCheck(ask)
+    for seconds in (0, 10, 59, 61, 100):
+        now[0] = 1000.0 + seconds
+        with pytest.raises(Unavailable):
+            await check()
+    assert len(asked) == 2
 
 
 @pytest.mark.requirement("SO.21")
@@ -201,7 +231,7 @@ async def test_a_name_is_answered_where_the_settings_have_it(
 ) -> None:
     monkeypatch.setenv("DRIMBOX_OPERATOR__ALLOWED_HOSTS", '["box.admin.example"]')
     made = await make_parts(load_settings(source_box.settings_file))
-    by_name = TestClient(operator_application(made), base_url="http://box.admin.example:8080")
+    by_name = _client(made, "http://box.admin.example:8080")
     assert by_name.get("/metrics").status_code == 200
     await made.stores.database.close()
 

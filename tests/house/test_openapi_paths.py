@@ -44,7 +44,7 @@ async def listeners(source_box: SetUpBox) -> AsyncIterator[dict[str, Any]]:
     yield {
         "browser": browser_application(parts, identity, consumer.images, pages, routes),
         "peer": peer_application(parts, identity, make_serve_study(parts)),
-        "operator": operator_application(parts),
+        "operator": operator_application(parts, identity),
     }
     await identity.provider.close()
     await parts.stores.database.close()

@@ -1,18 +1,20 @@
 """The ASGI application of each listener: its routes, its tables of errors, its headers."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
+from drimbox.adapters.dmp_soap.reachability import reach
 from drimbox.entrypoints.http.api_reference import OPENAPI_PATH, published_interfaces
 from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
 from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.fhir_edge import FhirEdge
-from drimbox.entrypoints.http.health import HealthDoor, health_routes
+from drimbox.entrypoints.http.health import HealthDoor, KeptCheck, health_routes
 from drimbox.entrypoints.http.metrics import Metrics
 from drimbox.entrypoints.http.oauth import oauth_routes
 from drimbox.entrypoints.http.operator import OperatorDoor, OwnHostOnly, operator_routes
@@ -62,7 +64,7 @@ def browser_application(
             *sign_in_routes(
                 identity.sign_in, callback_path=settings.pro_sante_connect.redirect_path
             ),
-            *health_routes(health_door(parts)),
+            *health_routes(health_door(parts, identity)),
             Mount(STATIC_PATH, static_files()),
             Mount(OPENAPI_PATH, published_interfaces()),
             *last_routes,
@@ -85,15 +87,15 @@ def peer_application(parts: Parts, identity: Identity, images: ImageService) -> 
         routes=[
             *dicomweb_routes(door),
             *_oauth(identity.peer_tokens),
-            *health_routes(health_door(parts)),
+            *health_routes(health_door(parts, identity)),
         ],
         exception_handlers=exception_handlers(),
     )
 
 
-def operator_application(parts: Parts) -> ASGIApp:
+def operator_application(parts: Parts, identity: Identity) -> ASGIApp:
     """Return what operators use."""
-    stores, settings, health = parts.stores, parts.settings, health_door(parts)
+    stores, settings, health = parts.stores, parts.settings, health_door(parts, identity)
     metrics = Metrics(
         stores.figures, health, certificate_ends(settings), parts.clock, health.version
     )
@@ -111,7 +113,7 @@ def operator_application(parts: Parts) -> ASGIApp:
     return OwnHostOnly(application, settings.operator.allowed_hosts)
 
 
-def health_door(parts: Parts) -> HealthDoor:
+def health_door(parts: Parts, identity: Identity) -> HealthDoor:
     """Return the state of the box and of each partner."""
 
     async def storage() -> None:
@@ -122,9 +124,20 @@ def health_door(parts: Parts) -> HealthDoor:
 
     return HealthDoor(
         required={"storage": storage, "white_list": white_list},
-        others={"pacs": parts.pacs.service.echo},
+        others={
+            "pacs": parts.pacs.service.echo,
+            "dmp": KeptCheck(partial(_reach_dmp, parts)),
+            "pro_sante_connect": KeptCheck(identity.provider.check),
+        },
         version=version("drimbox"),
     )
+
+
+async def _reach_dmp(parts: Parts) -> None:
+    """Ask as the first establishment: what is known of one is the network's and the DMP's."""
+    dmp = parts.settings.dmp
+    credentials = parts.dmp.establishments.choose(dmp.establishments[0].identifier)
+    await reach(dmp.registry_url, credentials.tls, timeout_seconds=dmp.connect_timeout_seconds)
 
 
 def _oauth(server: TokenServer) -> list[BaseRoute]:

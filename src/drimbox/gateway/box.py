@@ -142,7 +142,7 @@ class Box:
                 HttpListener(peers, host, port, tls=context, is_shared=self._is_shared)
             )
         if self._is_first_worker:
-            operator = operator_application(parts)
+            operator = operator_application(parts, identity)
             await self._open(HttpListener(operator, settings.operator.host, settings.operator.port))
 
     async def _open(self, listener: HttpListener) -> None:

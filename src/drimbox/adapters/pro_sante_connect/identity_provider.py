@@ -94,6 +94,14 @@ class ProSanteConnect:
     async def close(self) -> None:
         await self._connection.close()
 
+    async def check(self) -> None:
+        """Check that the provider answers now, whatever of it is kept.
+
+        Raises:
+            Unavailable, RejectedByPartner: it does not, or with something else.
+        """
+        await self._fetch_metadata()
+
     async def authorization_url(self, *, state: str, nonce: str, code_challenge: str) -> str:
         """Return where to send the browser (code + PKCE S256, acr_values)."""
         metadata = await self._metadata.get()

@@ -15,14 +15,37 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.errors import DrimboxError
+from drimbox.errors import DrimboxError, Unavailable
 
 _KEPT_SECONDS = 5.0
+_PARTNER_KEPT_SECONDS = 60.0
 _CHECK_SECONDS = 10.0
 _NO_STORE = {"Cache-Control": "no-store"}
 
 Check = Callable[[], Awaitable[None]]
 """Raises a DrimboxError when the dependency is not well."""
+
+
+@dataclass(slots=True)
+class KeptCheck:
+    """A check whose answer serves for a minute: a national service is not ours to ask at will."""
+
+    check: Check
+    _error: DrimboxError | None = None
+    _checked_at: float = float("-inf")
+
+    async def __call__(self) -> None:
+        if time.monotonic() - self._checked_at > _PARTNER_KEPT_SECONDS:
+            self._checked_at = time.monotonic()
+            # What stands if we are cancelled: it did not answer in the time there is.
+            self._error = Unavailable("partner")
+            try:
+                await self.check()
+                self._error = None
+            except DrimboxError as error:
+                self._error = error
+        if self._error is not None:
+            raise self._error
 
 
 @dataclass(slots=True)

@@ -18,8 +18,14 @@ import aiohttp
 import orjson
 
 from drimbox.errors import RejectedByPartner
+from drimbox.model.imaging_record import ImagingRecord, Subject
+from drimbox.model.prior_study import PriorStudy
+from drimbox.sandbox.bench.fhir_box import bench_entry, bench_manifest
 from drimbox.sandbox.bench.ground import MILLISECONDS, RATE, Ground
 from drimbox.sandbox.bench.row import Better, Goal, Row, at_least, at_most
+from drimbox.sandbox.patients.studies import CT_OF_LUCIE
+from drimbox.standards.fhir.imaging_study import encode_imaging_study
+from drimbox.standards.fhir.json import encode_json
 
 _RATE = 200
 _SECONDS = 10
@@ -62,6 +68,7 @@ async def searches(ground: Ground) -> Sequence[Row]:
         ground.tell(f"200 searches a second for {_SECONDS} s")
         rate, p99 = await _load(box)
     return [
+        _row("ImagingStudy of 500 instances, built and written", _one_study(), 1),
         _row(f"FHIR search of {_EXAMS}, cold DMP of 100 ms", statistics.median(cold), 1000),
         _row(f"FHIR search of {_EXAMS}, warm", statistics.median(warm), 20),
         Row(
@@ -71,6 +78,21 @@ async def searches(ground: Ground) -> Sequence[Row]:
         _row("FHIR search under that load, 99th percentile", p99, 100),
         _row("FHIR: event loop held at most, processor time", held[0], 50),
     ]  # fmt: skip
+
+
+def _one_study() -> float:
+    """Build and write one ImagingStudy from its manifest, nothing kept; return milliseconds."""
+    manifest = bench_manifest(1)
+    entry = bench_entry(manifest, {str(manifest.sop_instance_uid): b""})
+    subject = Subject("patient", CT_OF_LUCIE.patient.traits)
+    times = []
+    for _ in range(100):
+        study = PriorStudy(manifest, entry, b"")
+        record = ImagingRecord(subject, entry, entry.creation_time, study)
+        since = time.perf_counter()
+        encode_json(encode_imaging_study(record, "http://bench/dicom-web"))
+        times.append((time.perf_counter() - since) * 1000)
+    return statistics.median(times)
 
 
 async def _load(box: FhirBox) -> tuple[float, float]:

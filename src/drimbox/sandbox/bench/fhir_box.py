@@ -186,9 +186,9 @@ async def _serve(folder: Path) -> None:
 
 
 def _records(database: Database, sealing: Sealing, clock: SystemClock) -> ContextRecords:
-    manifests = [_manifest(number) for number in range(1, EXAMS + 1)]
+    manifests = [bench_manifest(number) for number in range(1, EXAMS + 1)]
     contents = {str(m.sop_instance_uid): encode_kos(m) for m in manifests}
-    dmp = SlowDmp(tuple(_entry(m, contents) for m in manifests), contents)
+    dmp = SlowDmp(tuple(bench_entry(m, contents) for m in manifests), contents)
     audit = ConsultationAudit(SqlAuditRepository(database, sealing, AuditSource("bench")), clock)
     situations = Situations(frozenset(s.value for s in REFERRING_PHYSICIAN.situations))
     consult = ConsultDmp(dmp, situations, audit)
@@ -201,7 +201,7 @@ def _records(database: Database, sealing: Sealing, clock: SystemClock) -> Contex
     return ContextRecords(find, OneBox())
 
 
-def _manifest(number: int) -> Manifest:
+def bench_manifest(number: int) -> Manifest:
     study = StudyInstanceUid(f"{_ROOT}.{number}")
     day = datetime(2026, 1, 1, 9, tzinfo=UTC) + timedelta(days=number)
     series = tuple(
@@ -232,7 +232,7 @@ def _manifest(number: int) -> Manifest:
     )
 
 
-def _entry(manifest: Manifest, contents: dict[str, bytes]) -> DocumentEntry:
+def bench_entry(manifest: Manifest, contents: dict[str, bytes]) -> DocumentEntry:
     uid = str(manifest.sop_instance_uid)
     study = ReferenceId(str(manifest.study_instance_uid), ReferenceIdKind.STUDY_INSTANCE_UID.value)
     return DocumentEntry(

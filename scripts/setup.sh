@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export UV_PYTHON_DOWNLOADS=never
 # Compiled once for the many processes of demo and tests, beside the sources and not among them.
 unset PYTHONDONTWRITEBYTECODE
-export PYTHONPYCACHEPREFIX="$PWD/.venv/pycache"
+export PYTHONPYCACHEPREFIX="$PWD/.pycache"
 
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 

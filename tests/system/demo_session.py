@@ -2,6 +2,7 @@
 
 import shutil
 import ssl
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -85,9 +86,18 @@ class DemoSession:
         return await count_events(self.running.folder / f"{role}.toml", search)
 
     def forget_images(self) -> None:
-        """Empty the image cache of the Consommatrice, so that images come from the Source again."""
-        for series in (self.running.folder / "consumer" / "images").iterdir():
-            shutil.rmtree(series)
+        """Empty the image cache of the Consommatrice, so that images come from the Source again.
+
+        A series whose last notes are being written is tried again.
+        """
+        images = self.running.folder / "consumer" / "images"
+        for _ in range(50):
+            for series in images.iterdir():
+                shutil.rmtree(series, ignore_errors=True)
+            if not any(images.iterdir()):
+                return
+            time.sleep(0.1)
+        raise AssertionError("the image cache does not become empty")
 
     def peer_context(self, *, has_certificate: bool = True) -> ssl.SSLContext:
         """Return TLS towards peer listeners, with the certificate of peer_client or without."""

@@ -1,5 +1,6 @@
 """What a professional does, in a real browser: DPI, sign-in, patient, exams, images, export."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ pytestmark = [
 
 _PUBLISHED = [pytest.param(study, id=study.key) for study in STUDIES if study.is_published]
 _FIRST_IMAGE = "performance.getEntriesByName('first-image')[0]?.startTime"
+_IS_COMPLETE = "document.getElementById('loaded-text').textContent === 'Série complète'"
 # Tells whether the viewport shows a picture: its pixels are of many greys.
 _SHOWS_AN_IMAGE = """(() => {
   const canvas = document.getElementById("canvas");
@@ -103,7 +105,8 @@ async def test_a_professional_goes_from_the_dpi_to_the_export(
     await tab.click(f"{exam} [data-pick]")
     await tab.screenshot(pictures / "6-export-bar.png")
     await tab.click("#export-bar button")
-    await tab.wait_for("document.querySelector('.export[data-state=done]') !== null")
+    exported = "document.querySelector('.export[data-state=done]') !== null"
+    await tab.wait_for(exported, timeout_seconds=60)
     await tab.wait_for(f'document.querySelector("{exam} .chip-good") !== null')
     await tab.screenshot(pictures / "7-exported.png")
     assert complaints_of(chromium) == []
@@ -113,15 +116,18 @@ async def test_a_professional_goes_from_the_dpi_to_the_export(
 async def test_the_first_image_is_there_within_a_second_with_cold_caches(
     demo: DemoSession, chromium: Chromium
 ) -> None:
-    """The best of four: what is measured is the way there, not what else the machine does."""
+    """The best of three: what is measured is the way there, not what else the machine does."""
     tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=True)
     await confirm(tab)
     await tab.wait_for(_SHOWS_AN_IMAGE)
     address = str(await tab.evaluate("location.href"))
     times = []
-    for _ in range(4):
+    for _ in range(3):
+        await tab.wait_for(
+            "document.getElementById('loaded-text').textContent === 'Série complète'"
+        )
         await tab.goto("about:blank")
-        demo.forget_images()
+        await asyncio.to_thread(demo.forget_images)
         await tab.forget_files()
         await tab.goto(address)
         await tab.wait_for(f"{_FIRST_IMAGE} !== undefined")
@@ -231,9 +237,10 @@ async def test_the_viewer_shows_each_kind_of_exam(
 async def test_signing_out_ends_it_and_nothing_left_this_machine(
     demo: DemoSession, chromium: Chromium, pictures: Path
 ) -> None:
-    for viewer in [one for one in chromium.tabs if not one.is_closed]:
-        await viewer.close()  # or they would ask for images after the end
+    others = [one for one in chromium.tabs if not one.is_closed]
     tab = await chromium.open(f"{demo.consumer}/consultation")
+    for other in others:
+        await other.close()  # or it would ask for images after the end
     await tab.wait_for("document.querySelector('.sign-out button') !== null")
     await tab.screenshot(pictures / "A-home.png")
     await tab.click(".sign-out button")
@@ -244,5 +251,7 @@ async def test_signing_out_ends_it_and_nothing_left_this_machine(
     assert LUCIE.traits.family_name not in await tab.evaluate("document.body.innerText")
     await tab.goto(f"{demo.consumer}/consultation")
     await tab.wait_for("document.title.includes('Pro Santé Connect')")
+    # Chromium asks for an icon of its own accord where a page has had no time to name one.
+    tab.complaints[:] = [one for one in tab.complaints if not one.endswith("/favicon.ico")]
     assert {host for tab in chromium.tabs for host in tab.hosts} == {"localhost"}
     assert complaints_of(chromium) == []

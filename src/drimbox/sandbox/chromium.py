@@ -127,6 +127,7 @@ class Tab:
         await self._send("Page.close")
 
     async def screenshot(self, path: Path) -> None:
+        await self._send("Page.bringToFront")  # one behind another is not drawn
         answer = await self._send("Page.captureScreenshot", format="png")
         await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 

@@ -244,6 +244,42 @@ async def test_criteria_find_or_do_not(
     assert len(await bench.consultation.find_documents(query, USER)) == count
 
 
+@pytest.mark.requirement("FA.1")
+@pytest.mark.anyio
+async def test_every_criterion_of_a_fhir_search_is_one_that_the_dmp_takes(bench: Bench) -> None:
+    """The DMP judges slots by tables of its own, and refuses a name or a coding that is not one."""
+    await bench.feeding.provide(bench.lot("1.2.250.1.999.7.1"))
+    (held,) = await bench.consultation.find_documents(KOS_QUERY, USER)
+    assert held.facility_type is not None and held.practice_setting is not None  # noqa: PT018
+    assert held.service_start_time is not None and held.entry_uuid is not None  # noqa: PT018
+    hour = timedelta(hours=1)
+    answering: dict[str, object] = {
+        "class_codes": (held.class_code,),
+        "facility_types": (held.facility_type,),
+        "practice_settings": (held.practice_setting,),
+        "event_codes": ((Code("CT", "1.2.250.1.213.1.1.5.618"),), (Code("774007", SNOMED_CT),)),
+        "confidentiality_codes": tuple((code,) for code in held.confidentiality_codes),
+        "creation_from": held.creation_time - hour,
+        "creation_to": held.creation_time + hour,
+        "service_start_from": held.service_start_time - hour,
+        "service_stop_to": NOW + timedelta(days=900),
+        "statuses": tuple(AvailabilityStatus)[:3],
+    }
+    query = DocumentQuery(INS.xds_patient_id, **answering)  # type: ignore[arg-type]
+    assert await bench.consultation.find_documents(query, USER) == (held,)
+    for changes in (
+        {"facility_types": (Code("SA99", "1.2.250.1.71.4.2.4"),)},
+        {"event_codes": ((Code("MR", DICOM_CONTROLLED_TERMINOLOGY),),)},
+        {"confidentiality_codes": ((Code("R", "2.16.840.1.113883.5.25"),),)},
+        {"creation_to": held.creation_time - hour},
+        {"statuses": (AvailabilityStatus.DEPRECATED,)},
+    ):
+        other = replace(query, **changes)  # type: ignore[arg-type]
+        assert await bench.consultation.find_documents(other, USER) == ()
+    by_name = DocumentQuery(INS.xds_patient_id, entry_uuids=(held.entry_uuid,))
+    assert await bench.consultation.find_documents(by_name, USER) == (held,)
+
+
 @pytest.mark.anyio
 async def test_the_same_lot_again_is_held_already(bench: Bench) -> None:
     lot = bench.lot("1.2.250.1.999.7.1")

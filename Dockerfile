@@ -10,7 +10,7 @@ FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /var/lib/drimbox --create-home drimbox
 COPY --from=build /opt/drimbox /opt/drimbox
 COPY scripts/container /opt/drimbox/container
-ENV PATH=/opt/drimbox/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/drimbox/bin:$PATH PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2
 USER drimbox
 WORKDIR /var/lib/drimbox
 VOLUME /var/lib/drimbox

@@ -29,10 +29,10 @@ from drimbox.standards.dicom.part10 import encode_file_meta
 
 T = TypeVar("T")
 
-_WRITE_BYTES = 4 * 1024 * 1024
+_WRITE_BYTES = 1024 * 1024
 # Most that one writev takes (IOV_MAX of Linux).
 _MAX_PIECES = 1024
-_MOST_WAITING = 2 * 1024 * 1024
+_MOST_WAITING = 1024 * 1024
 _GRACE_SECONDS = 0.2
 
 

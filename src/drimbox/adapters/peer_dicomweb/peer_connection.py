@@ -20,6 +20,8 @@ from drimbox.settings.partners import TlsFiles
 PARTNER = "Source box"
 # Twice this may wait to be read; larger pieces cost more pages than they save calls.
 _READ_BYTES = 256 * 1024
+# Of one Source, which gives five at least (SO.35); the rest wait their turn.
+_REQUESTS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class PeerConnection:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=self._tls,
-                limit_per_host=16,
+                limit_per_host=_REQUESTS_AT_ONCE,
                 resolver=resolver if self._allow_private_addresses else PublicResolver(resolver),
             ),
             timeout=aiohttp.ClientTimeout(

@@ -11,6 +11,8 @@ from drimbox.errors import TimedOut, Unavailable
 
 _END_SECONDS = 15.0
 _POLL_SECONDS = 0.05
+# As docs/operations.md has it for a box in service: what threads free is used again.
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 
 
 class Child:
@@ -37,7 +39,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **(environment or {})},
+                env={**_FEW_ARENAS, **os.environ, **(environment or {})},
                 # A Ctrl-C in the terminal is the parent's to handle, in order.
                 start_new_session=True,
             )

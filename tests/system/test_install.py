@@ -142,6 +142,8 @@ def test_the_wheel_has_what_a_box_shows_and_needs(installed: Path) -> None:
         if not (package / path.relative_to(ROOT / "src/drimbox")).is_file()
     }
     assert not missing
+    # A read-only image compiles nothing later.
+    assert list(package.glob("__pycache__/errors.*.pyc"))
 
 
 def test_every_step_of_the_dockerfile_is_a_script_of_ours() -> None:

@@ -133,6 +133,33 @@ async def test_a_question_that_failed_is_asked_again(site: FhirSite) -> None:
     assert len((await records.find_records(caller(site), STUDIES)).records) == 3
 
 
+async def test_what_cannot_be_traced_is_not_read(site: FhirSite) -> None:
+    """The trail fails while KOS come in several batches: one error of ours, not a group."""
+    for number in range(4, 20):
+        site.dmp.hold(exam(number, date(2026, 7, number)))
+    dmp = SlowDmp(entries=site.dmp.entries, contents=site.dmp.contents)
+
+    async def fail() -> None:
+        await anyio.wait_all_tasks_blocked()
+        site.audit.is_away = True
+        dmp.may_answer.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(fail)
+        with pytest.raises(Unavailable):
+            await records_of(site, dmp).find_records(caller(site), STUDIES)
+
+
+async def test_a_trail_that_fails_between_two_batches_is_one_error(site: FhirSite) -> None:
+    for number in range(4, 20):
+        site.dmp.hold(exam(number, date(2026, 7, number)))
+    records = records_of(site)
+    await records.find_records(caller(site), METADATA)
+    site.audit.is_away = True
+    with pytest.raises(Unavailable):
+        await records.find_records(caller(site), STUDIES)
+
+
 async def test_a_study_whose_authority_is_a_dummy_is_found_all_the_same(site: FhirSite) -> None:
     """Published entries disagree on CXi.4 of a study UID: a registry compares to the letter."""
     uid = "1.2.250.1.999.7.2"

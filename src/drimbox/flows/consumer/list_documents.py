@@ -18,8 +18,6 @@ from drimbox.model.imaging_record import logical_id
 from drimbox.ports.clock import Clock
 
 _MAX_KEPT = 1000
-
-
 _Key = tuple[str, DocumentQuery]
 _Entries = tuple[DocumentEntry, ...]
 
@@ -55,8 +53,12 @@ class KeptLists:
         return tuple(found.values()) if found.keys() == set(logical_ids) else None
 
     def keep(self, context: ConsultationContext, query: DocumentQuery, entries: _Entries) -> None:
+        now = self._clock.now()
+        # The oldest stand first: what nobody may use any more is not kept either.
+        while self._kept and next(iter(self._kept.values()))[0] <= now:
+            self._kept.popitem(last=False)
         key = (context.identifier, query)
-        self._kept[key] = (self._clock.now() + self._lifetime, entries)
+        self._kept[key] = (now + self._lifetime, entries)
         self._kept.move_to_end(key)
         while len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)

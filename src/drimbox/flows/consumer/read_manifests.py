@@ -83,10 +83,16 @@ class ReadManifests:
         ]
         limiter = anyio.CapacityLimiter(_PARALLEL_REQUESTS)
         read: list[Read] = []
+        failures: list[DrimboxError] = []
 
         async def retrieve(batch: Sequence[DocumentEntry]) -> None:
-            async with limiter:
-                contents = await self.dmp.retrieve_documents(context, batch, identity)
+            try:
+                async with limiter:
+                    contents = await self.dmp.retrieve_documents(context, batch, identity)
+            except DrimboxError as error:
+                # A trace that cannot be written: told as such, not as a group of errors.
+                failures.append(error)
+                return
             ins = context.patient.ins
             for entry in batch:
                 content = contents.get(entry.unique_id)
@@ -95,14 +101,19 @@ class ReadManifests:
         async with anyio.create_task_group() as tasks:
             for batch in batches:
                 tasks.start_soon(retrieve, batch)
+        if failures:
+            raise failures[0]
         for one in read:
-            if isinstance(one, PriorStudy):
-                self.retrieved.keep(context, one)
-                continue
-            self.retrieved.keep_unreadable(context, one)
-            if one.reason is UnreadableReason.OTHER_PATIENT:
-                await self._record_other_patient(context, one.document)
+            await self._keep(context, one)
         return {one.document.unique_id: one for one in read}
+
+    async def _keep(self, context: ConsultationContext, one: Read) -> None:
+        if isinstance(one, PriorStudy):
+            self.retrieved.keep(context, one)
+            return
+        self.retrieved.keep_unreadable(context, one)
+        if one.reason is UnreadableReason.OTHER_PATIENT:
+            await self._record_other_patient(context, one.document)
 
     async def _record_other_patient(
         self, context: ConsultationContext, entry: DocumentEntry

@@ -78,7 +78,7 @@ class Source:
         return DICOMwebClient(self.url, session=session)
 
     async def get(self, path: str, who: str = "system", **headers: str) -> httpx2.Response:
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
             if who:
                 headers["Authorization"] = f"Bearer {who}"
             return await client.get(self.url + path, headers=headers)
@@ -364,6 +364,6 @@ async def test_an_audit_trail_that_is_away_stops_the_access(source: Source) -> N
 
 @pytest.mark.requirement("SO.103")
 async def test_capabilities_need_no_token(source: Source) -> None:
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         assert (await client.options(source.url + "/")).status_code == 200
         assert (await client.get(source.url)).json()["service"] == "DICOMweb"

@@ -3,6 +3,8 @@
 import orjson
 import pytest
 from starlette.requests import Request
+from tests.fakes.dicom_kinds import instance_path
+from tests.fakes.dicomweb_site import DicomwebSite
 
 from drimbox.entrypoints.http.dicomweb_answers import error_response
 from drimbox.errors import (
@@ -69,3 +71,54 @@ def test_each_error_has_its_status(
     assert answer.headers["cache-control"] == "no-store"
     assert {name: answer.headers[name] for name in headers} == headers
     assert ("parameter" in told) == isinstance(error, InvalidValue)
+
+
+MULTIPART = 'multipart/related; type="application/dicom"'
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        pytest.param(instance_path("explicit"), "image/jpeg", id="an instance as picture"),
+        pytest.param(instance_path("explicit"), "application/dicom;q=0", id="q=0"),
+        pytest.param(
+            instance_path("explicit"),
+            f"{MULTIPART}; transfer-syntax=1.2.840.10008.1.2.4.50",
+            id="12 bits",
+        ),
+        pytest.param(
+            instance_path("explicit"),
+            f"{MULTIPART}; transfer-syntax=1.2.840.10008.1.2.5",
+            id="to RLE",
+        ),
+        pytest.param(
+            instance_path("SR"),
+            f"{MULTIPART}; transfer-syntax=1.2.840.10008.1.2.4.80",
+            id="a report",
+        ),
+        pytest.param(f"{instance_path('explicit')}/frames/1", "text/html", id="a frame as page"),
+        pytest.param(
+            f"{instance_path('cine')}/frames/1,2", "image/jpeg", id="two frames in one part"
+        ),
+        pytest.param(f"{instance_path('video')}/frames/1", "*/*", id="a frame of a video"),
+        pytest.param(f"{instance_path('SR')}/frames/1", "*/*", id="a frame of a report"),
+        pytest.param(f"{instance_path('explicit')}/metadata", "text/html", id="metadata as page"),
+        pytest.param("/studies", "image/png", id="a search as picture"),
+        pytest.param(
+            f"{instance_path('PDF')}/bulkdata/00420011", "image/jpeg", id="a PDF as picture"
+        ),
+        pytest.param(f"{instance_path('PDF')}/rendered", "image/jpeg", id="a PDF drawn"),
+        pytest.param(f"{instance_path('SR')}/rendered", "image/jpeg", id="a report drawn"),
+        pytest.param(f"{instance_path('video')}/rendered", "image/jpeg", id="a video drawn"),
+        pytest.param(
+            f"{instance_path('explicit')}/rendered", "application/pdf", id="an image as PDF"
+        ),
+        pytest.param(
+            f"{instance_path('video')}/frames/1/rendered", "*/*", id="a frame of it drawn"
+        ),
+    ],
+)
+def test_what_cannot_be_given_is_406(kinds_site: DicomwebSite, path: str, accept: str) -> None:
+    answer = kinds_site.get(path, accept)
+    assert answer.status_code == 406, answer.text
+    assert answer.json()["status"] == 406

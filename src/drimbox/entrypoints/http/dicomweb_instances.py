@@ -1,8 +1,8 @@
 """Instances as DICOM objects (PS3.18 10.4.1.1.1), as they arrive.
 
 Each leaves as it is stored wherever that is acceptable, whatever its q: nothing is decoded on the
-way through (threat D4). Only what is stored in no accepted syntax is transcoded, into the best one
-that its pixels can be in.
+way through (threat D4). Only what is stored in no accepted syntax is transcoded: decoded where that
+is acceptable, else lossless, and lossy only where nothing else is.
 """
 
 import secrets
@@ -25,7 +25,7 @@ from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import TransferSyntaxUid
 from drimbox.standards.dicom.part10 import encode_file_meta
 from drimbox.standards.dicom.sop_classes import value_type_of
-from drimbox.standards.dicomweb.frame_media_types import ENCODABLE, WIDER_SYNTAX
+from drimbox.standards.dicomweb.frame_media_types import WIDER_SYNTAX, transcoding_order
 from drimbox.standards.dicomweb.media_types import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     AcceptedInstances,
@@ -82,13 +82,13 @@ class OutgoingInstances:
     async def _transcoded(self, instance: InstanceStream, folder: Path) -> InstanceStream:
         stored, encoded = folder / "stored.dcm", folder / "encoded.dcm"
         uids = (instance.sop_class_uid, instance.sop_instance_uid)
-        targets = [s for s, _ in self.accepted.transfer_syntaxes if s in ENCODABLE]
+        targets = transcoding_order(syntax for syntax, _ in self.accepted.transfer_syntaxes)
         if targets:
             async with await anyio.open_file(stored, "wb") as file:
                 await file.write(encode_file_meta(*uids, instance.transfer_syntax_uid))
                 async for chunk in instance.chunks:
                     await file.write(chunk)
-        for target in map(TransferSyntaxUid, targets):
+        for target in targets:
             try:
                 await self.asked.pixels.transcode_file(stored, encoded, target)
             except NotAcceptable:

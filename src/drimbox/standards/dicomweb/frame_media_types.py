@@ -7,7 +7,7 @@ multipart/related; type=application/octet-stream      Explicit VR Little Endian,
                                            simulator asks for frames with the Accept of objects
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from drimbox.errors import NotAcceptable
@@ -79,7 +79,9 @@ ENCODABLE = (
     JPEG_EXTENDED,
     EXPLICIT_VR_LITTLE_ENDIAN,
 )
-"""What pixels may be transcoded into; the last two compressed ones lose something."""
+"""What pixels may be transcoded into."""
+
+_LOSSY = frozenset({JPEG_BASELINE, JPEG_EXTENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,16 @@ def frame_forms(
             "image/jls, image/jp2 or image/jphc"
         )
     return forms
+
+
+def transcoding_order(accepted: Iterable[str]) -> tuple[TransferSyntaxUid, ...]:
+    """Return into what an object may be transcoded, the most faithful and least costly first.
+
+    Decoded; lossless, in the order given; lossy, likewise. Who accepts a lossy copy of what is
+    stored compressed wants it fast, and decoding is faster.
+    """
+    targets = [TransferSyntaxUid(syntax) for syntax in accepted if syntax in ENCODABLE]
+    return tuple(sorted(targets, key=lambda s: (s in _LOSSY, s != EXPLICIT_VR_LITTLE_ENDIAN)))
 
 
 def media_type_of(transfer_syntax: str) -> str:

@@ -1,5 +1,6 @@
 """The first image on a screen: headless Chromium, nothing of the exam on any disk (VI-CO.39)."""
 
+import asyncio
 import json
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +15,8 @@ from drimbox.sandbox.patients.professionals import REFERRING_PHYSICIAN
 
 # Set by the image page when the first image has been drawn; counts from the navigation on.
 _FIRST_IMAGE = "performance.getEntriesByName('first-image')[0]?.startTime"
+_IS_COMPLETE = "document.getElementById('loaded-text').textContent === 'Série complète'"
+_SECONDS_FOR_THE_SERIES = 120
 
 
 async def first_image(ground: Ground) -> Sequence[Row]:
@@ -27,6 +30,9 @@ async def first_image(ground: Ground) -> Sequence[Row]:
             await tab.goto(address)
             await tab.wait_for(f"{_FIRST_IMAGE} !== undefined")
             drawn_after = float(await tab.evaluate(_FIRST_IMAGE))
+            # The caches are emptied again once nothing is written to them any more.
+            await tab.wait_for(_IS_COMPLETE, timeout_seconds=_SECONDS_FOR_THE_SERIES)
+            await asyncio.sleep(1)
             await tab.close()
             return drawn_after
 

@@ -35,6 +35,7 @@ from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part
 from drimbox.standards.dicomweb.validators import is_same_representation, parse_range
 
 _READ_BYTES = 1024 * 1024
+_SENT_WITH_HEAD = 256 * 1024
 # A browser saves an object, and never takes it for something else (threat D2).
 _AS_FILE = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
 
@@ -192,22 +193,27 @@ async def _multipart(
     first: InstanceStream, others: AsyncIterator[InstanceStream], boundary: str
 ) -> AsyncIterator[bytes]:
     try:
-        async for octets in _part(first, boundary):
+        async for octets in _part(first, boundary, b""):
             yield octets
         async for instance in others:
-            async for octets in _part(instance, boundary):
+            async for octets in _part(instance, boundary, PART_END):
                 yield octets
-        yield closing(boundary)
+        yield PART_END + closing(boundary)
     finally:
         await close(others)
 
 
-async def _part(instance: InstanceStream, boundary: str) -> AsyncIterator[bytes]:
+async def _part(instance: InstanceStream, boundary: str, before: bytes) -> AsyncIterator[bytes]:
+    """Yield one part, less what ends it; its head leaves with its first octets."""
     headers = {"Content-Type": _content_type(instance.transfer_syntax_uid)}
-    yield part_header(boundary, headers) + _file_meta(instance)
+    head = before + part_header(boundary, headers) + _file_meta(instance)
     async for chunk in instance.chunks:
-        yield chunk
-    yield PART_END
+        if head and len(chunk) > _SENT_WITH_HEAD:
+            yield head
+        yield head + chunk if len(chunk) <= _SENT_WITH_HEAD else chunk
+        head = b""
+    if head:
+        yield head
 
 
 async def _single_part(

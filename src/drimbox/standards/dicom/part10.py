@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from drimbox.errors import InvalidValue, MalformedMessage
 from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.standards.dicom.data_set import (
-    DataSet,
     DataSetReader,
     Encoding,
-    encode_data_set,
     encode_element,
 )
 from drimbox.standards.dicom.inflation import BoundedInflater
@@ -24,6 +22,11 @@ IMPLEMENTATION_VERSION_NAME = "DRIMBOX_0_1"
 PREFIX_OFFSET = 128
 MAX_INFLATED_BYTES = 64 * 1024 * 1024
 _MAX_META_BYTES = 64 * 1024
+# Made once: every instance that leaves has them.
+_VERSION = encode_element(0x00020001, ("OB", b"\0\1"))
+_IMPLEMENTATION = encode_element(
+    0x00020012, ("UI", IMPLEMENTATION_CLASS_UID.encode("ascii"))
+) + encode_element(0x00020013, ("SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,15 @@ def encode_file_meta(
     transfer_syntax_uid: TransferSyntaxUid,
 ) -> bytes:
     """Return all that stands before the data set; the preamble is zero (CVE-2019-11687)."""
-    meta: DataSet = {
-        0x00020001: ("OB", b"\0\1"),
-        0x00020002: ("UI", sop_class_uid.encode("ascii")),
-        0x00020003: ("UI", sop_instance_uid.encode("ascii")),
-        0x00020010: ("UI", transfer_syntax_uid.encode("ascii")),
-        0x00020012: ("UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
-        0x00020013: ("SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
-    }
-    octets = encode_data_set(meta)
+    octets = b"".join(
+        (
+            _VERSION,
+            encode_element(0x00020002, ("UI", sop_class_uid.encode("ascii"))),
+            encode_element(0x00020003, ("UI", sop_instance_uid.encode("ascii"))),
+            encode_element(0x00020010, ("UI", transfer_syntax_uid.encode("ascii"))),
+            _IMPLEMENTATION,
+        )
+    )
     length = encode_element(0x00020000, ("UL", len(octets).to_bytes(4, "little")))
     return b"\0" * PREFIX_OFFSET + b"DICM" + length + octets
 

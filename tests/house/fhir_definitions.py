@@ -38,15 +38,16 @@ def _made_definitions() -> Iterator[Json]:
 
 def _requirements(name: str, title: str) -> Json:
     """Return what every box of a function offers: /metadata less what is of one box."""
-    statement = encode_capability_statement(ServiceFacts("", "", "", ""))
+    facts = ServiceFacts("", "", "", "", opens_contexts=name != "drimbox-source")
+    statement = encode_capability_statement(facts)
     rest = statement["rest"]
     assert isinstance(rest, list)
     rest[0]["security"].pop("extension")
     rest[0]["security"].pop("cors")
-    if name == "drimbox-source":
-        rest[0].pop("operation")
     changes: Json = {
         "id": name,
+        # It is itself what our own boxes instantiate.
+        "instantiates": [url for url in _texts(statement["instantiates"]) if CANONICAL not in url],
         "url": f"{CANONICAL}/CapabilityStatement/{name}",
         "name": name.title().replace("-", ""),
         "title": title,
@@ -57,6 +58,11 @@ def _requirements(name: str, title: str) -> Json:
         for element, value in statement.items()
         if element not in _OF_ONE_BOX
     }
+
+
+def _texts(value: object) -> list[str]:
+    assert isinstance(value, list)
+    return [str(one) for one in value]
 
 
 def _written(definition: Json) -> bytes:

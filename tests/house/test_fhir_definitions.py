@@ -1,5 +1,6 @@
 """The definitions that we publish say what the code does."""
 
+import re
 from pathlib import Path
 
 import orjson
@@ -13,6 +14,9 @@ from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
 from drimbox.model.imaging_search import Notice
 from drimbox.standards.fhir import profiles
 from drimbox.standards.fhir.canonical import CANONICAL, ISSUE_SYSTEM
+from drimbox.standards.fhir.capability_statement import encode_capability_statement
+from drimbox.standards.fhir.profiles import SUPPORTED
+from drimbox.standards.fhir.surface import ServiceFacts
 
 FILES = sorted(FOLDER.glob("*.json"))
 # Written where a search is read, or a call refused.
@@ -42,6 +46,17 @@ def test_the_profiles_are_those_that_the_code_names() -> None:
     }
     files = (path for path in FILES if path.name.startswith("StructureDefinition"))
     assert named == {orjson.loads(path.read_bytes())["url"] for path in files}
+
+
+@pytest.mark.parametrize("opens_contexts", [True, False])
+def test_what_a_box_says_of_ours_is_published(opens_contexts: bool) -> None:
+    facts = ServiceFacts("", "", "", "1", opens_contexts=opens_contexts)
+    told = orjson.dumps(encode_capability_statement(facts)).decode()
+    # Its own address is of one box, and published nowhere.
+    of_ours = rf'"({re.escape(CANONICAL)}/(?!CapabilityStatement/drimbox")[^"]+)"'
+    named = set(re.findall(of_ours, told))
+    assert len(named) > len(SUPPORTED)
+    assert named <= {orjson.loads(path.read_bytes())["url"] for path in FILES}
 
 
 def test_the_code_system_has_each_issue_that_we_send() -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
+from fhirclient.client import FHIRClient
 from fhirclient.models.endpoint import Endpoint
 from fhirclient.models.imagingstudy import ImagingStudy
 from fhirclient.server import FHIRServer
@@ -111,6 +112,16 @@ async def test_fhirclient_reads_strict_r4(site: Site) -> None:
     assert {one.id for one in studies} == EXAMS
     assert all(one.series[0].instance[0].sopClass.code.startswith("urn:oid:") for one in studies)
     assert endpoint.connectionType.code == "dicom-wado-rs"
+
+
+@pytest.mark.requirement("FA.4")
+async def test_fhirclient_finds_where_to_sign_in_from_the_capability_statement(site: Site) -> None:
+    def run() -> str:
+        settings = {"app_id": "demo-smart-application", "api_base": site.url}
+        smart = FHIRClient(settings | {"redirect_uri": "http://localhost/callback"})
+        return str(smart.authorize_url)
+
+    assert (await in_thread(run)).startswith(f"{site.url.removesuffix('/fhir')}/oauth2/authorize?")
 
 
 @pytest.mark.requirement("FA.1")

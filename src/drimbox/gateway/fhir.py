@@ -32,7 +32,7 @@ from drimbox.standards.fhir.patient_ids import ID_KEY_LENGTH, PatientIds
 from drimbox.standards.fhir.patient_reference import patient_reference
 from drimbox.standards.fhir.search_page import SEAL_KEY_LENGTH, PageSeal
 from drimbox.standards.fhir.surface import ServiceFacts
-from drimbox.standards.iua.iti103_metadata import TOKEN_PATH
+from drimbox.standards.iua.iti103_metadata import AUTHORIZE_PATH, TOKEN_PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ def make_fhir_routes(
         fhir_url=base_url + PREFIX,
         dicomweb_url=f"{base_url}/dicom-web",
         token_url=base_url + TOKEN_PATH,
+        authorize_url=base_url + AUTHORIZE_PATH if consumer is not None else "",
         version=version("drimbox"),
         allows_cors=bool(settings.allowed_origins),
         opens_contexts=consumer is not None,

@@ -3,6 +3,7 @@
 from drimbox.standards.fhir.canonical import CANONICAL
 from drimbox.standards.fhir.code_systems import Json
 from drimbox.standards.fhir.definitions import definition_of
+from drimbox.standards.fhir.profiles import SUPPORTED
 from drimbox.standards.fhir.search_parameters import Record, SearchParameter
 from drimbox.standards.fhir.surface import OPERATIONS, SURFACE, OfferedResource, ServiceFacts
 
@@ -41,7 +42,7 @@ def encode_capability_statement(facts: ServiceFacts) -> Json:
             "historique, ni lots, ni abonnements."
         ),
         "kind": "instance",
-        "instantiates": list(_INSTANTIATES),
+        "instantiates": [*_INSTANTIATES, _requirements_url(facts)],
         "software": {"name": "drimbox", "version": facts.version},
         "implementation": {"description": "DRIMbox", "url": facts.fhir_url},
         "fhirVersion": "4.0.1",
@@ -62,14 +63,19 @@ def _rest(facts: ServiceFacts) -> Json:
     return rest
 
 
+def _requirements_url(facts: ServiceFacts) -> str:
+    """Return the statement of what every box of this function offers (profiles/definitions)."""
+    function = "consommatrice" if facts.opens_contexts else "source"
+    return f"{CANONICAL}/CapabilityStatement/drimbox-{function}"
+
+
 def _security(facts: ServiceFacts) -> Json:
+    uris = [{"url": "token", "valueUri": facts.token_url}]
+    # Clients that read no discovery document find the way here (SMART App Launch 1).
+    if facts.authorize_url:
+        uris.insert(0, {"url": "authorize", "valueUri": facts.authorize_url})
     return {
-        "extension": [
-            {
-                "extension": [{"url": "token", "valueUri": facts.token_url}],
-                "url": _OAUTH_URIS,
-            }
-        ],
+        "extension": [{"extension": uris, "url": _OAUTH_URIS}],
         "cors": facts.allows_cors,
         "service": [
             {"coding": [{"system": _SECURITY, "code": "SMART-on-FHIR"}]},
@@ -84,6 +90,8 @@ def _resource(offered: OfferedResource) -> Json:
     codes = ["read", *(["vread"] if offered.has_versions else [])]
     codes += ["search-type"] if search is not None else []
     written: Json = {"type": offered.name}
+    if offered.name in SUPPORTED:
+        written["supportedProfile"] = list(SUPPORTED[offered.name])
     if offered.documentation:
         written["documentation"] = offered.documentation
     written["interaction"] = [{"code": code} for code in codes]

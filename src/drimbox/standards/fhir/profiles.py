@@ -5,6 +5,7 @@ MADO requires is sent as it is, without the claim.
 """
 
 import re
+from types import MappingProxyType
 
 from drimbox.model.document_entry import (
     Author,
@@ -22,6 +23,15 @@ IMAGING_STUDY = f"{_BASE}/drimbox-imaging-study"
 ENDPOINT_WADO = f"{_BASE}/drimbox-endpoint-wado"
 ENDPOINT_VIEWER = f"{_BASE}/drimbox-endpoint-viewer"
 OPERATION_OUTCOME = f"{_BASE}/drimbox-operation-outcome"
+# What a client may rely on, by resource type (CapabilityStatement.rest.resource.supportedProfile).
+SUPPORTED = MappingProxyType(
+    {
+        "DocumentReference": (DOCUMENT_REFERENCE_KOS,),
+        "Endpoint": (ENDPOINT_WADO,),
+        "ImagingStudy": (IMAGING_STUDY,),
+        "Patient": (PATIENT_INS,),
+    }
+)
 
 KOS_TYPE_CODE = "IMG-KOS"
 KOS_TYPE_SYSTEM = "1.2.250.1.213.1.1.4.12"

@@ -20,7 +20,8 @@ from drimbox.standards.fhir.search import SearchableResource
 class ServiceFacts:
     """What differs from one box to the next; structures are the establishments that run it.
 
-    opens_contexts: a Consommatrice, which has the contextual call.
+    opens_contexts: a Consommatrice, which has the contextual call. authorize_url is empty where no
+    application is launched.
     """
 
     fhir_url: str
@@ -31,6 +32,7 @@ class ServiceFacts:
     allows_cors: bool = False
     opens_contexts: bool = True
     fr_core_release: FrCoreRelease = FrCoreRelease.R2_1
+    authorize_url: str = ""
 
     @property
     def creator(self) -> Structure | None:

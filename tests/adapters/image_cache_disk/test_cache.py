@@ -101,6 +101,9 @@ async def test_what_is_unfinished_and_nobodys_is_cleared_away(tmp_path: Path) ->
     left.mkdir(parents=True)
     (left / "a.part").write_bytes(b"half")
     await fill(cache_in(tmp_path), 1)
+    assert left.exists()  # it may be asked for again
+    os.utime(left, (time.time() - 100, time.time() - 100))
+    await fill(cache_in(tmp_path), 2)
     assert not left.exists()
 
 
@@ -110,6 +113,7 @@ async def test_what_another_process_is_fetching_is_left_alone(tmp_path: Path) ->
     lock = try_to_lock(under_way)
     assert lock is not None
     (under_way / "a.part").write_bytes(b"half")
+    os.utime(under_way, (time.time() - 100, time.time() - 100))
     await fill(cache, 1)
     assert (under_way / "a.part").exists()
     lock.release()

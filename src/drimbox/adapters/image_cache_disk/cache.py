@@ -37,6 +37,7 @@ from drimbox.ports.image_cache import SeriesCopy, SeriesKey
 _log = structlog.get_logger("image_cache")
 _MOST_INSTANCES_IN_MEMORY = 50_000
 _USE_NOTED_EVERY_SECONDS = 30.0
+_UNFINISHED_SECONDS = 60.0
 _DEMAND = "demand"
 _DEMAND_SECONDS = 24 * 3600.0
 
@@ -197,7 +198,8 @@ class DiskImageCache:
     def _make_room(self) -> None:
         """Delete whole series, least recently used first, until the bounds hold.
 
-        What is unfinished and nobody's is left of a crash, and goes too.
+        What is unfinished and nobody's is left of a crash or a failure, and goes too; not at once,
+        for it may be asked for again.
         """
         for marker in (self._directory / _DEMAND).glob("*"):
             if _age(marker) > _DEMAND_SECONDS:
@@ -208,6 +210,8 @@ class DiskImageCache:
         total = sum(sizes.values())
         for folder in folders:
             end = journal.read_end(folder)
+            if end is None and _age(folder) < _UNFINISHED_SECONDS:
+                continue
             is_fresh = end is not None and time.time() - end.fetched_at <= self._max_age_seconds
             if is_fresh and total <= self._max_bytes:
                 continue

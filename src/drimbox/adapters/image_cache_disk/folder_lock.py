@@ -29,11 +29,13 @@ def try_to_lock(folder: Path) -> FolderLock | None:
     Raises:
         OSError: the folder cannot be made.
     """
-    while True:
+    for is_last in (False, False, True):
         folder.mkdir(mode=0o700, exist_ok=True)
         lock = _lock(folder)
-        if lock is None or lock is not _GONE:
+        # Whoever only looks (is_locked) is in the way for an instant.
+        if lock is not _GONE and (lock is not None or is_last):
             return lock
+    return None
 
 
 def try_to_lock_existing(folder: Path) -> FolderLock | None:

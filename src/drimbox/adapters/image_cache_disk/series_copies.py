@@ -21,7 +21,7 @@ from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import SopInstanceUid
 from drimbox.ports.image_cache import CachedInstance, SeriesMetadata
 
-_READ_BYTES = 1024 * 1024
+_READ_BYTES = 256 * 1024
 _LOOK_AGAIN_SECONDS = 0.02
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -91,9 +91,9 @@ class BenchSite:
                 raise RejectedByPartner("bench", str(answer.status), await answer.text())
             return {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
 
-    async def empty_caches(self) -> None:
-        """Forget the images on disk, as age or size would."""
-        for role in self.demo.boxes:
+    async def empty_caches(self, roles: Collection[str] = ("source", "consumer")) -> None:
+        """Forget the images on disk of these boxes, as age or size would."""
+        for role in roles:
             for folder in (self.demo.folder / role / "images").glob("*"):
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

@@ -20,10 +20,10 @@ from tests.fakes.publications import NOON
 
 from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
 from drimbox.entrypoints.http.error_doors import exception_handlers
-from drimbox.entrypoints.http.fhir import FhirDoor, fhir_routes
-from drimbox.entrypoints.http.fhir_edge import FhirEdge
-from drimbox.entrypoints.http.fhir_reads import FhirReads
-from drimbox.entrypoints.http.fhir_search import FhirSearch
+from drimbox.entrypoints.http.fhir.edge import FhirEdge
+from drimbox.entrypoints.http.fhir.reads import FhirReads
+from drimbox.entrypoints.http.fhir.routes import FhirDoor, fhir_routes
+from drimbox.entrypoints.http.fhir.search import FhirSearch
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.errors import NotAuthenticated
 from drimbox.flows.consumer.context_records import ContextRecords

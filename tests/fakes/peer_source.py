@@ -19,7 +19,7 @@ from tests.fakes.publications import made_up_publication
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.entrypoints.http.bearer import PeerAuthentication, ProfessionalTokens
-from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
+from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.listener import HttpListener, peer_tls_context
 from drimbox.flows.recent_accesses import RecentAccesses

@@ -3,7 +3,7 @@
 import pytest
 from tests.fakes.error_tree import all_errors
 
-from drimbox.entrypoints.http.fhir_errors import FHIR_ANSWER_TO
+from drimbox.entrypoints.http.fhir.errors import FHIR_ANSWER_TO
 from drimbox.entrypoints.http.oauth import OAUTH_ANSWER_TO
 from drimbox.entrypoints.http.problems import STATUS_OF, TITLES
 from drimbox.entrypoints.http.viewer import VIEW_FAILURES

@@ -8,7 +8,7 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 from tests.house.fhir_definitions import FOLDER, MADE, made_files
 
-from drimbox.entrypoints.http.fhir_errors import FHIR_ANSWER_TO, METHOD_NOT_ALLOWED
+from drimbox.entrypoints.http.fhir.errors import FHIR_ANSWER_TO, METHOD_NOT_ALLOWED
 from drimbox.model.document_entry import ReferenceIdKind
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
 from drimbox.model.imaging_search import Notice

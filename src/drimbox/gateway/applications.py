@@ -11,9 +11,9 @@ from starlette.types import ASGIApp
 from drimbox.adapters.dmp_soap.reachability import reach
 from drimbox.entrypoints.http.api_reference import OPENAPI_PATH, published_interfaces
 from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
-from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
+from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
-from drimbox.entrypoints.http.fhir_edge import FhirEdge
+from drimbox.entrypoints.http.fhir.edge import FhirEdge
 from drimbox.entrypoints.http.health import HealthDoor, KeptCheck, health_routes
 from drimbox.entrypoints.http.metrics import Metrics
 from drimbox.entrypoints.http.oauth import oauth_routes

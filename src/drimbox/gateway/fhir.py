@@ -7,13 +7,13 @@ from starlette.routing import BaseRoute
 
 from drimbox.adapters.storage_sql.sealing import Sealing, load_sealing
 from drimbox.entrypoints.http.calling_program import CallingProgram
-from drimbox.entrypoints.http.fhir import PREFIX, FhirDoor, fhir_routes
-from drimbox.entrypoints.http.fhir_contextual_call import (
+from drimbox.entrypoints.http.fhir.contextual_call import (
     FhirContextualCall,
     fhir_contextual_call_routes,
 )
-from drimbox.entrypoints.http.fhir_reads import FhirReads
-from drimbox.entrypoints.http.fhir_search import FhirSearch
+from drimbox.entrypoints.http.fhir.reads import FhirReads
+from drimbox.entrypoints.http.fhir.routes import PREFIX, FhirDoor, fhir_routes
+from drimbox.entrypoints.http.fhir.search import FhirSearch
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
-from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
+from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.document_page import DocumentPage
 from drimbox.entrypoints.http.documents import DocumentsDoor, document_routes
 from drimbox.entrypoints.http.ohif import OhifDoor, OhifFiles, ohif_routes

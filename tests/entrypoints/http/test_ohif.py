@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from tests.fakes.consultation_site import COLLEAGUE, DOCTOR, ConsultationSite
 from tests.fakes.manifests import STUDY, made_up_manifest
 
-from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
+from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.ohif import OhifDoor, OhifFiles, ohif_address, ohif_routes
 from drimbox.entrypoints.http.problems import problem_handler
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders

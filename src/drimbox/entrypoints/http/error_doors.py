@@ -7,8 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from drimbox.entrypoints.http.dicomweb_answers import error_response
-from drimbox.entrypoints.http.fhir_errors import fhir_error, method_not_allowed
+from drimbox.entrypoints.http.dicomweb.answers import error_response
+from drimbox.entrypoints.http.fhir.errors import fhir_error, method_not_allowed
 from drimbox.entrypoints.http.oauth import oauth_error
 from drimbox.entrypoints.http.problems import ExceptionHandler, problem_response
 from drimbox.errors import DrimboxError, NotFound

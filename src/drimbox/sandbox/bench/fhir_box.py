@@ -29,10 +29,10 @@ from drimbox.adapters.storage_sql.session_store import SqlContextStore
 from drimbox.adapters.system_clock import RandomIdentifiers, SystemClock
 from drimbox.entrypoints.http.bearer import bearer_token
 from drimbox.entrypoints.http.error_doors import exception_handlers
-from drimbox.entrypoints.http.fhir import FhirDoor, fhir_routes
-from drimbox.entrypoints.http.fhir_edge import FhirEdge
-from drimbox.entrypoints.http.fhir_reads import FhirReads
-from drimbox.entrypoints.http.fhir_search import FhirSearch
+from drimbox.entrypoints.http.fhir.edge import FhirEdge
+from drimbox.entrypoints.http.fhir.reads import FhirReads
+from drimbox.entrypoints.http.fhir.routes import FhirDoor, fhir_routes
+from drimbox.entrypoints.http.fhir.search import FhirSearch
 from drimbox.entrypoints.http.listener import HttpListener
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.errors import NotAuthenticated, Refused

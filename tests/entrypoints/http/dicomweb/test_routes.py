@@ -42,7 +42,7 @@ from tests.fakes.publications import made_up_publication
 
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
-from drimbox.entrypoints.http.dicomweb import DicomwebDoor, dicomweb_routes
+from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.listener import HttpListener
 from drimbox.errors import NotAuthenticated, Unavailable

@@ -11,7 +11,7 @@ from tests.fakes.fhir_site import FHIR, FhirSite, exam
 from tests.fakes.fhir_validation import check
 from tests.standards.fhir.test_xml import as_read
 
-from drimbox.entrypoints.http.fhir import fhir_routes
+from drimbox.entrypoints.http.fhir.routes import fhir_routes
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.audit import AuditAction
 from drimbox.model.imaging_record import derived_id, kos_id_of

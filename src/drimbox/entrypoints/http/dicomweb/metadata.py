@@ -14,7 +14,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from drimbox.entrypoints.http.dicomweb_representation import (
+from drimbox.entrypoints.http.dicomweb.representation import (
     Representation,
     answer,
     cache_headers,

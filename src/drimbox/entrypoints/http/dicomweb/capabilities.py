@@ -13,7 +13,7 @@ from lxml.builder import ElementMaker
 from starlette.requests import Request
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.dicomweb_representation import accept_of
+from drimbox.entrypoints.http.dicomweb.representation import accept_of
 from drimbox.errors import NotAcceptable
 from drimbox.standards.dicomweb.media_types import Offer, choose
 

@@ -15,8 +15,8 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.fhir_edge import request_id_of
-from drimbox.entrypoints.http.fhir_formats import (
+from drimbox.entrypoints.http.fhir.edge import request_id_of
+from drimbox.entrypoints.http.fhir.formats import (
     PRIVATE,
     Format,
     accepts_resource,

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.entrypoints.http.fhir_reads import FhirReads, PublicReads
-from drimbox.entrypoints.http.fhir_search import FhirSearch, owner_of
+from drimbox.entrypoints.http.fhir.reads import FhirReads, PublicReads
+from drimbox.entrypoints.http.fhir.search import FhirSearch, owner_of
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.errors import NotAuthenticated
 from drimbox.model.access import Caller

@@ -15,16 +15,16 @@ from dataclasses import replace
 import anyio
 from starlette.responses import Response, StreamingResponse
 
-from drimbox.entrypoints.http.dicomweb_bulk_data import document_response
-from drimbox.entrypoints.http.dicomweb_frames import parse_frame_list
-from drimbox.entrypoints.http.dicomweb_pixel_data import video_chunks
-from drimbox.entrypoints.http.dicomweb_representation import (
+from drimbox.entrypoints.http.dicomweb.bulk_data import document_response
+from drimbox.entrypoints.http.dicomweb.frames import parse_frame_list
+from drimbox.entrypoints.http.dicomweb.pixel_data import video_chunks
+from drimbox.entrypoints.http.dicomweb.representation import (
     Representation,
     answer,
     cache_headers,
     weak_etag,
 )
-from drimbox.entrypoints.http.dicomweb_request import ImageRequest
+from drimbox.entrypoints.http.dicomweb.request import ImageRequest
 from drimbox.entrypoints.http.instance_files import (
     mapped_data_set,
     read_fragments,

@@ -15,9 +15,9 @@ from pathlib import Path
 import anyio
 from starlette.responses import Response, StreamingResponse
 
-from drimbox.entrypoints.http.dicomweb_representation import cache_headers, strong_etag
-from drimbox.entrypoints.http.dicomweb_request import ImageRequest
-from drimbox.entrypoints.http.dicomweb_whole_files import file_response, multipart_of_files
+from drimbox.entrypoints.http.dicomweb.representation import cache_headers, strong_etag
+from drimbox.entrypoints.http.dicomweb.request import ImageRequest
+from drimbox.entrypoints.http.dicomweb.whole_files import file_response, multipart_of_files
 from drimbox.entrypoints.http.multipart_answers import file_chunks
 from drimbox.errors import NotAcceptable, NotFound, Unavailable
 from drimbox.flows.image_streams import close

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 import anyio
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.dicomweb_instances import instances_response
-from drimbox.entrypoints.http.dicomweb_rendered import rendered_response
-from drimbox.entrypoints.http.dicomweb_representation import accept_of
-from drimbox.entrypoints.http.dicomweb_request import ImageRequest
+from drimbox.entrypoints.http.dicomweb.instances import instances_response
+from drimbox.entrypoints.http.dicomweb.rendered import rendered_response
+from drimbox.entrypoints.http.dicomweb.representation import accept_of
+from drimbox.entrypoints.http.dicomweb.request import ImageRequest
 from drimbox.entrypoints.http.instance_files import read_instance_header
 from drimbox.errors import InvalidValue
 from drimbox.model.retrieval import TargetResource

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from tests.fakes.dicom_kinds import COLUMNS, KINDS, PDF, ROWS, coloured, grey
 from tests.fakes.dicomweb_site import DicomwebSite
 
-from drimbox.entrypoints.http.dicomweb_capabilities import capabilities
+from drimbox.entrypoints.http.dicomweb.capabilities import capabilities
 
 WADL = "application/vnd.sun.wadl+xml"
 JPEG_LS, EXPLICIT = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.1"

@@ -17,9 +17,9 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from drimbox.entrypoints.http.dicomweb_pixel_data import pixel_data_parts
-from drimbox.entrypoints.http.dicomweb_representation import cache_headers, strong_etag
-from drimbox.entrypoints.http.dicomweb_request import ImageRequest
+from drimbox.entrypoints.http.dicomweb.pixel_data import pixel_data_parts
+from drimbox.entrypoints.http.dicomweb.representation import cache_headers, strong_etag
+from drimbox.entrypoints.http.dicomweb.request import ImageRequest
 from drimbox.entrypoints.http.instance_files import bulk_data_paths, mapped_data_set
 from drimbox.entrypoints.http.multipart_answers import Part, file_chunks, multipart_response, whole
 from drimbox.errors import NotAcceptable, NotFound

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from tests.fakes.fhir_site import FhirSite, exam
 from tests.house.source_files import ROOT
 
-from drimbox.entrypoints.http.fhir import fhir_routes
+from drimbox.entrypoints.http.fhir.routes import fhir_routes
 from drimbox.standards.fhir.contextual_call import OPERATION
 from drimbox.standards.fhir.surface import SURFACE
 

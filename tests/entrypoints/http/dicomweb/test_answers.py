@@ -6,7 +6,7 @@ from starlette.requests import Request
 from tests.fakes.dicom_kinds import instance_path
 from tests.fakes.dicomweb_site import DicomwebSite
 
-from drimbox.entrypoints.http.dicomweb_answers import error_response
+from drimbox.entrypoints.http.dicomweb.answers import error_response
 from drimbox.errors import (
     Conflict,
     ConsentMissing,

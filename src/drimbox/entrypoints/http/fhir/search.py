@@ -15,10 +15,10 @@ import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.fhir_edge import request_id_of
-from drimbox.entrypoints.http.fhir_formats import Format, format_of, resource_response
-from drimbox.entrypoints.http.fhir_includes import Includes
-from drimbox.entrypoints.http.fhir_requests import is_strict, search_pairs
+from drimbox.entrypoints.http.fhir.edge import request_id_of
+from drimbox.entrypoints.http.fhir.formats import Format, format_of, resource_response
+from drimbox.entrypoints.http.fhir.includes import Includes
+from drimbox.entrypoints.http.fhir.requests import is_strict, search_pairs
 from drimbox.errors import NotFound
 from drimbox.flows.read_fhir import Answer, ReadFhir
 from drimbox.flows.read_fhir import Request as Asked

@@ -7,8 +7,8 @@ from http import HTTPStatus
 import anyio
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.dicomweb_representation import cache_headers, strong_etag
-from drimbox.entrypoints.http.dicomweb_request import ImageRequest
+from drimbox.entrypoints.http.dicomweb.representation import cache_headers, strong_etag
+from drimbox.entrypoints.http.dicomweb.request import ImageRequest
 from drimbox.entrypoints.http.instance_files import read_instance_header, read_ranges
 from drimbox.entrypoints.http.multipart_answers import Part, multipart_response, whole
 from drimbox.errors import InvalidValue, NotAcceptable, NotFound

@@ -7,8 +7,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.dicomweb_metadata import MetadataRequest, metadata_rows
-from drimbox.entrypoints.http.dicomweb_representation import cache_headers
+from drimbox.entrypoints.http.dicomweb.metadata import MetadataRequest, metadata_rows
+from drimbox.entrypoints.http.dicomweb.representation import cache_headers
 from drimbox.entrypoints.http.multipart_answers import Part, multipart_response, whole
 from drimbox.standards.dicomweb.media_types import DICOM_XML
 from drimbox.standards.dicomweb.native_xml import encode_native_xml

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.fhir_formats import Format, format_of, resource_response
+from drimbox.entrypoints.http.fhir.formats import Format, format_of, resource_response
 from drimbox.entrypoints.http.problems import problem_headers
 from drimbox.entrypoints.http.request_limit import TooManyRequests
 from drimbox.errors import (

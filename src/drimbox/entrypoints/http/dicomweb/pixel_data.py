@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import anyio
 
-from drimbox.entrypoints.http.dicomweb_frames import read_frame
-from drimbox.entrypoints.http.dicomweb_request import ImageRequest
+from drimbox.entrypoints.http.dicomweb.frames import read_frame
+from drimbox.entrypoints.http.dicomweb.request import ImageRequest
 from drimbox.entrypoints.http.instance_files import (
     InstanceHeader,
     read_fragments,

@@ -16,8 +16,8 @@ from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.bearer import bearer_token
 from drimbox.entrypoints.http.calling_program import CallingProgram
-from drimbox.entrypoints.http.fhir_formats import format_of, resource_response
-from drimbox.entrypoints.http.fhir_requests import media_type, read_body
+from drimbox.entrypoints.http.fhir.formats import format_of, resource_response
+from drimbox.entrypoints.http.fhir.requests import media_type, read_body
 from drimbox.errors import NotAuthenticated, TooLarge
 from drimbox.flows.consumer.open_contextual_call import CallOrigin
 from drimbox.model.access import ConsultationContext

@@ -16,7 +16,7 @@ from jsonschema_rs import validator_for
 from tests.fakes.dicom_kinds import KINDS, STUDY_PATH, instance_path
 from tests.fakes.dicomweb_site import SYSTEM, DicomwebSite
 
-FILE = Path(__file__).resolve().parents[3] / "openapi" / "dicomweb.yaml"
+FILE = Path(__file__).resolve().parents[4] / "openapi" / "dicomweb.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 ACCEPTS = (
     "*/*",

@@ -18,7 +18,7 @@ from tests.fakes.signing_keys import signing_key
 from drimbox.entrypoints.http.bearer import ProfessionalTokens
 from drimbox.entrypoints.http.calling_program import CallingProgram
 from drimbox.entrypoints.http.error_doors import exception_handlers
-from drimbox.entrypoints.http.fhir_contextual_call import (
+from drimbox.entrypoints.http.fhir.contextual_call import (
     FhirContextualCall,
     fhir_contextual_call_routes,
 )

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.entrypoints.http.dicomweb_representation import Representation, accept_of, answer
-from drimbox.entrypoints.http.dicomweb_request import own_address
+from drimbox.entrypoints.http.dicomweb.representation import Representation, accept_of, answer
+from drimbox.entrypoints.http.dicomweb.request import own_address
 from drimbox.flows.opened_study import ImageService
 from drimbox.model.access import Caller
 from drimbox.model.retrieval import DicomJson, MatchPage, QueryLevel

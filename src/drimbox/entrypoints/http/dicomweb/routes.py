@@ -13,21 +13,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.entrypoints.http.dicomweb_bulk_data import (
+from drimbox.entrypoints.http.dicomweb.bulk_data import (
     all_bulk_data_response,
     bulk_data_response,
     pixel_data_response,
 )
-from drimbox.entrypoints.http.dicomweb_capabilities import capabilities_response
-from drimbox.entrypoints.http.dicomweb_frames import frames_response
-from drimbox.entrypoints.http.dicomweb_instances import instances_response
-from drimbox.entrypoints.http.dicomweb_metadata import MetadataRequest, metadata_response
-from drimbox.entrypoints.http.dicomweb_metadata_xml import metadata_xml_response
-from drimbox.entrypoints.http.dicomweb_rendered import rendered_response, thumbnail_response
-from drimbox.entrypoints.http.dicomweb_representation import accept_of
-from drimbox.entrypoints.http.dicomweb_request import ImageRequest, own_address
-from drimbox.entrypoints.http.dicomweb_search import SearchDoor, search_routes
-from drimbox.entrypoints.http.dicomweb_uri import parse_wado_uri, wado_uri_response
+from drimbox.entrypoints.http.dicomweb.capabilities import capabilities_response
+from drimbox.entrypoints.http.dicomweb.frames import frames_response
+from drimbox.entrypoints.http.dicomweb.instances import instances_response
+from drimbox.entrypoints.http.dicomweb.metadata import MetadataRequest, metadata_response
+from drimbox.entrypoints.http.dicomweb.metadata_xml import metadata_xml_response
+from drimbox.entrypoints.http.dicomweb.rendered import rendered_response, thumbnail_response
+from drimbox.entrypoints.http.dicomweb.representation import accept_of
+from drimbox.entrypoints.http.dicomweb.request import ImageRequest, own_address
+from drimbox.entrypoints.http.dicomweb.search import SearchDoor, search_routes
+from drimbox.entrypoints.http.dicomweb.uri import parse_wado_uri, wado_uri_response
 from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.flows.opened_study import ImageService, OpenedStudy
 from drimbox.model.access import Caller

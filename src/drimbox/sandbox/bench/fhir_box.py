@@ -8,6 +8,7 @@ ends: the longest time for which its event loop was held.
 """
 
 import asyncio
+import gc
 import secrets
 import sys
 import time
@@ -175,6 +176,9 @@ async def _serve(folder: Path) -> None:
         context = _context(clock.now())
         await contexts.add(context)
         bearers.append(tokens.issue_context_token(context).access_token)
+    # As `drimbox serve` does: what was loaded to start is no matter of the collector.
+    gc.collect()
+    gc.freeze()
     _tell({"port": listener.port, "bearers": bearers})
     probe = asyncio.create_task(_probe())
     await asyncio.to_thread(sys.stdin.read)

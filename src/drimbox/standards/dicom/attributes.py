@@ -3,7 +3,7 @@
 An `Attributes` reads leniently: what is absent, empty or of another kind is "" or None.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, time
 
 from drimbox.errors import InvalidValue
@@ -43,10 +43,7 @@ class Attributes:
         return first.rstrip("^ ")
 
     def integer(self, tag: int) -> int | None:
-        try:
-            return int(self.text(tag).split("\\")[0])
-        except ValueError:
-            return None
+        return first_integer(self.text(tag))
 
     def unsigned(self, tag: int) -> int | None:
         """Return a US; values are little endian whatever the transfer syntax."""
@@ -82,6 +79,16 @@ class Attributes:
             return ()
         return tuple(Attributes(item, self._decode) for item in element[1])
 
+    def rows(self, sequence_tag: int, tags: Sequence[int]) -> Iterator[tuple[str, ...]]:
+        """Return of each item these values, ASCII by their VR (UI, IS), "" where absent.
+
+        For long sequences: an Attributes an item would be most of the work.
+        """
+        element = self._data_set.get(sequence_tag)
+        items = element[1] if element is not None and isinstance(element[1], list) else ()
+        for item in items:
+            yield tuple(_ascii_text(item.get(tag)) for tag in tags)
+
     def first_item(self, tag: int) -> "Attributes":
         """Return the first item, or one without attributes."""
         items = self.items(tag)
@@ -90,6 +97,20 @@ class Attributes:
     def _raw(self, tag: int) -> bytes | None:
         element = self._data_set.get(tag)
         return element[1] if element is not None and isinstance(element[1], bytes) else None
+
+
+def first_integer(text: str) -> int | None:
+    """Read the first value of an IS."""
+    try:
+        return int(text.split("\\", maxsplit=1)[0])
+    except ValueError:
+        return None
+
+
+def _ascii_text(element: RawElement | None) -> str:
+    if element is None or not isinstance(element[1], bytes):
+        return ""
+    return element[1].decode("latin-1").strip(" \0")
 
 
 class AttributeWriter:

@@ -98,6 +98,7 @@ class DataSetReader:
         self._is_signed = is_signed
         self._bits_allocated = bits_allocated
         self._stop_tags: frozenset[int] = frozenset()
+        self._has_runs = encoding is Encoding.EXPLICIT_LITTLE
 
     def read(self, start: int, end: int) -> DataSet:
         """Read elements from start to end.
@@ -170,6 +171,10 @@ class DataSetReader:
         """Read up to end or, in an open item, to its delimiter."""
         data_set: DataSet = {}
         while offset < end:
+            if self._has_runs:
+                offset = self._run(offset, end, data_set)
+                if offset >= end:
+                    break
             header = self.read_header(offset, end)
             if header.tag >> 16 == 0xFFFE:
                 if is_open and header.tag == ITEM_DELIMITATION:
@@ -181,6 +186,24 @@ class DataSetReader:
         if is_open:
             raise Incomplete
         return data_set, offset
+
+    def _run(self, offset: int, end: int, data_set: DataSet) -> int:
+        """Read a run of elements that need no thought; return where another kind stands, or end.
+
+        Most of a file are such elements, and this loop is a third of the work of the general one.
+        """
+        buffer = self._buffer
+        unpack = self._encoding.tag_vr_and_length.unpack_from
+        others = _SETTLING_TAGS | self._stop_tags if self._stop_tags else _SETTLING_TAGS
+        while end - offset >= 8:
+            group, element, letters, length = unpack(buffer, offset)
+            vr = _SHORT_VRS.get(letters)
+            tag, stop = group << 16 | element, offset + 8 + length
+            if vr is None or group == 0xFFFE or stop > end or tag in others:
+                break
+            data_set[tag] = vr, bytes(buffer[offset + 8 : stop])
+            offset = stop
+        return offset
 
     def _value(
         self, header: ElementHeader, end: int, depth: int, siblings: DataSet
@@ -292,6 +315,10 @@ _KNOWN_VRS = {
         {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"}
     )
 }
+
+_SHORT_VRS = {letters: vr for letters, vr in _KNOWN_VRS.items() if vr not in LONG_VRS}
+# Their values settle how later elements are read.
+_SETTLING_TAGS = frozenset({PIXEL_REPRESENTATION, BITS_ALLOCATED})
 
 
 def _vr_letters(letters: bytes) -> str:

@@ -14,18 +14,20 @@ from drimbox.standards.dicom.attributes import (
     AttributeWriter,
     ascii_element,
     date_text,
+    first_integer,
     one_line,
     sequence,
     time_text,
 )
 from drimbox.standards.dicom.character_sets import smallest_character_set
-from drimbox.standards.dicom.data_set import DataSet, encode_data_set, read_data_set
+from drimbox.standards.dicom.data_set import DataSet, encode_data_set
 from drimbox.standards.dicom.key_object_description import (
     KeyObjectDescription,
     SeriesLine,
     encode_key_object_description,
     parse_key_object_description,
 )
+from drimbox.standards.dicom.kos_data_set import description_text, read_kos_data_set
 from drimbox.standards.dicom.kos_document import encode_document
 from drimbox.standards.dicom.part10 import data_set_octets, encode_file_meta, parse_file_meta
 from drimbox.standards.dicom.patient_module import encode_patient, parse_ins, parse_patient
@@ -34,6 +36,11 @@ from drimbox.standards.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN,
 
 MANUFACTURER = "drimbox"
 MAX_KOS_BYTES = 64 * 1024 * 1024
+_REFERENCE = (
+    tags.REFERENCED_SOP_INSTANCE_UID,
+    tags.REFERENCED_SOP_CLASS_UID,
+    tags.INSTANCE_NUMBER,
+)
 _SERIES_NUMBER = "59"  # as every published KOS has it
 
 
@@ -161,7 +168,7 @@ def parse_kos(content: bytes) -> Manifest:
         raise MalformedMessage(f"a KOS of more than {MAX_KOS_BYTES} octets")
     meta = parse_file_meta(content)
     octets = data_set_octets(content, meta)
-    attributes = Attributes(read_data_set(octets, encoding_of(meta.transfer_syntax_uid)))
+    attributes = Attributes(read_kos_data_set(octets, encoding_of(meta.transfer_syntax_uid)))
     if attributes.text(tags.SOP_CLASS_UID) != KEY_OBJECT_SELECTION:
         raise MalformedMessage("not a Key Object Selection Document", where="(0008,0016)")
     try:
@@ -171,7 +178,7 @@ def parse_kos(content: bytes) -> Manifest:
 
 
 def _manifest(attributes: Attributes) -> Manifest:
-    description = parse_key_object_description(_description_text(attributes))
+    description = parse_key_object_description(description_text(attributes))
     study = StudyInstanceUid(attributes.text(tags.STUDY_INSTANCE_UID))
     name = attributes.text(tags.INSTITUTION_NAME).split("^")
     return Manifest(
@@ -192,14 +199,6 @@ def _manifest(attributes: Attributes) -> Manifest:
         institution_identifier=name[9].strip() if len(name) > 9 else "",
         act_display=description.act_display,
     )
-
-
-def _description_text(attributes: Attributes) -> str:
-    for item in attributes.items(tags.CONTENT_SEQUENCE):
-        concept = item.first_item(tags.CONCEPT_NAME_CODE_SEQUENCE)
-        if concept.text(tags.CODE_VALUE) == "113012":
-            return item.text(tags.TEXT_VALUE)
-    return ""
 
 
 def _parse_order(attributes: Attributes) -> ImagingOrder | None:
@@ -239,14 +238,7 @@ def _parse_evidence(
 def _parse_series(item: Attributes, description: KeyObjectDescription) -> ReferencedSeries:
     uid = SeriesInstanceUid(item.text(tags.SERIES_INSTANCE_UID))
     line = description.series.get(uid, SeriesLine("", ""))
-    instances = tuple(
-        ReferencedInstance(
-            SopInstanceUid(one.text(tags.REFERENCED_SOP_INSTANCE_UID)),
-            SopClassUid(one.text(tags.REFERENCED_SOP_CLASS_UID)),
-            one.integer(tags.INSTANCE_NUMBER),
-        )
-        for one in item.items(tags.REFERENCED_SOP_SEQUENCE)
-    )
+    instances = _parse_instances(item)
     if not instances:
         raise MalformedMessage("a series without instances", where="(0008,1199)")
     modality = item.text(tags.MODALITY) or line.modality or modality_of(instances[0].sop_class_uid)
@@ -259,6 +251,19 @@ def _parse_series(item: Attributes, description: KeyObjectDescription) -> Refere
         series_description=item.text(tags.SERIES_DESCRIPTION) or line.description,
         retrieve_location_uid=item.oid(tags.RETRIEVE_LOCATION_UID),
     )
+
+
+def _parse_instances(item: Attributes) -> tuple[ReferencedInstance, ...]:
+    """Read the references of a series: most of a KOS, and of one SOP class or two."""
+    classes: dict[str, SopClassUid] = {}
+    instances = []
+    for uid, class_uid, number in item.rows(tags.REFERENCED_SOP_SEQUENCE, _REFERENCE):
+        if class_uid not in classes:
+            classes[class_uid] = SopClassUid(class_uid)
+        instances.append(
+            ReferencedInstance(SopInstanceUid(uid), classes[class_uid], first_integer(number))
+        )
+    return tuple(instances)
 
 
 def _parse_created_at(attributes: Attributes) -> datetime:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import anyio
+import anyio.lowlevel
 import pytest
 from tests.fakes.fake_audit_repository import FakeAuditRepository
 from tests.fakes.fake_clock import FakeClock, FakeIdentifiers
@@ -252,6 +253,25 @@ async def test_contexts_confirmed_during_a_refresh_are_kept(box: Box) -> None:
 
     box.provider.refresh = refresh_slowly  # type: ignore[method-assign, assignment]
     assert (await box.use_session(session.identifier)).context_ids == ("c1",)
+
+
+@pytest.mark.anyio
+async def test_a_browser_that_leaves_during_a_refresh_is_not_signed_out(box: Box) -> None:
+    session = await box.signed_in()
+    box.clock.advance(100)
+    original = box.provider.refresh
+
+    async def refresh_slowly(token: str) -> object:
+        answer = await original(token)
+        leaving.cancel()
+        await anyio.lowlevel.checkpoint()
+        return answer
+
+    box.provider.refresh = refresh_slowly  # type: ignore[method-assign, assignment]
+    with anyio.CancelScope() as leaving:
+        await box.use_session(session.identifier)
+    box.provider.refresh = original  # type: ignore[method-assign]
+    assert (await box.use_session(session.identifier)).access_token == "psc-access-2"
 
 
 @pytest.mark.anyio

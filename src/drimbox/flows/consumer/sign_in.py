@@ -220,7 +220,10 @@ class UseSession:
         if self._is_stale(session):
             lock = self._refreshing.setdefault(identifier, anyio.Lock())
             async with lock:
-                return await self._refresh(await self._get(identifier))
+                # The provider has used the refresh token up: a browser that leaves meanwhile must
+                # not keep us from storing the next one.
+                with anyio.CancelScope(shield=True):
+                    return await self._refresh(await self._get(identifier))
         now = self.clock.now()
         if session.last_seen_at + _SEEN_PRECISION <= now:
             # Not save: another tab may just have confirmed a patient in this session.

@@ -195,6 +195,8 @@ async def test_the_viewer_scrolls_windows_and_zooms(
     tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=True)
     await confirm(tab)
     await tab.wait_for(_SHOWS_AN_IMAGE)
+    # The list of reports comes after the first image and may make room for one.
+    await tab.wait_for("!document.querySelector('[data-action=reports]').hidden")
     for action in ("[data-action=next]", "[data-action=invert]", "[data-action=reset]"):
         before = await _picture(tab)
         await tab.click(action)

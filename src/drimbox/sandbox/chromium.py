@@ -86,18 +86,26 @@ class Tab:
         raise ScriptFailed(f"never true: {condition}\n{where}")
 
     async def click(self, selector: str) -> None:
-        """Wait for an element and click in its middle, with a real mouse."""
+        """Wait for an element that stands still and click in its middle, with a real mouse."""
         element = f"document.querySelector({json.dumps(selector)})"
         await self.wait_for(f"document.readyState === 'complete' && {element} !== null")
+        middle, before = await self._middle(element), None
+        while middle != before:
+            await asyncio.sleep(0.05)
+            middle, before = await self._middle(element), middle
+        x, y = middle
+        for kind in ("mousePressed", "mouseReleased"):
+            await self._send(
+                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
+            )
+
+    async def _middle(self, element: str) -> tuple[float, float]:
         x, y = await self.evaluate(
             f"(e => {{ e.scrollIntoView({{block: 'center', behavior: 'instant'}});"
             "const b = e.getBoundingClientRect();"
             f"return [b.x + b.width / 2, b.y + b.height / 2] }})({element})"
         )
-        for kind in ("mousePressed", "mouseReleased"):
-            await self._send(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+        return float(x), float(y)
 
     async def double_click(self, selector: str, number: int = 0) -> None:
         """Tell one of the elements that it was clicked twice."""

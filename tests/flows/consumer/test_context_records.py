@@ -103,6 +103,19 @@ async def test_the_same_search_a_moment_later_asks_nothing(site: FhirSite) -> No
     assert site.dmp.calls[asked:] == ["check_access", "find_documents"]
 
 
+async def test_what_the_dmp_says_by_now_is_told_of_a_kos_read_before(site: FhirSite) -> None:
+    records = records_of(site)
+    asked = replace(STUDIES, statuses=BOTH)
+    await records.find_records(caller(site), asked)
+    retrieved = site.dmp.calls.count("retrieve_documents")
+    site.dmp.entries[0] = replace(site.dmp.entries[0], status=AvailabilityStatus.DEPRECATED)
+    site.clock.advance(31)
+    found = await records.find_records(caller(site), asked)
+    states = {r.document.unique_id: r.document.status for r in found.records}
+    assert states[site.dmp.entries[0].unique_id] is AvailabilityStatus.DEPRECATED
+    assert site.dmp.calls.count("retrieve_documents") == retrieved
+
+
 async def test_nobody_else_gets_what_was_kept(site: FhirSite) -> None:
     records = records_of(site)
     await records.find_records(caller(site), STUDIES)

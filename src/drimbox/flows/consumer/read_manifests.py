@@ -125,7 +125,13 @@ class ReadManifests:
 
     def _kept(self, context: ConsultationContext, entry: DocumentEntry) -> PriorStudy | None:
         kept = self.retrieved.find(context, entry.unique_id)
-        return kept if kept is not None and kept.document.hash_hex == entry.hash_hex else None
+        if kept is None or kept.document.hash_hex != entry.hash_hex:
+            return None
+        if kept.document is not entry and kept.document != entry:
+            # The same octets, of which the DMP says something else by now: replaced, archived.
+            kept = PriorStudy(kept.manifest, entry, kept.kos)
+            self.retrieved.keep(context, kept)
+        return kept
 
 
 def _read_kos(ins: Ins, entry: DocumentEntry, content: bytes | None) -> Read:

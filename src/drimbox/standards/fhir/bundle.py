@@ -1,9 +1,11 @@
 """A searchset Bundle (R4 3.1.1.5): matches, what goes with them, and what must be told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
+
+import orjson
 
 from drimbox.standards.fhir.code_systems import Json
 from drimbox.standards.fhir.date_times import instant
@@ -13,13 +15,22 @@ _OUTCOMES = UUID("6b1f3d0e-52c1-4f0f-9a0e-2d7b8c9a1e55")
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenResource:
+    """A resource as octets of JSON already: only for a Bundle that is sent as JSON."""
+
+    kind: str
+    identifier: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SearchSet:
     """What a search answers; total None where it was not asked for."""
 
     self_url: str
     next_url: str | None
     total: int | None
-    matches: Sequence[Json]
+    matches: Sequence[Json | WrittenResource]
     included: Sequence[Json] = ()
     issues: Sequence[Issue] = ()
 
@@ -53,12 +64,14 @@ def _outcome_entry(issues: Sequence[Issue]) -> Json:
     return {"fullUrl": name.urn, "resource": outcome, "search": {"mode": "outcome"}}
 
 
-def _entries(resources: Iterable[Json], mode: str, fhir_url: str) -> list[Json]:
-    return [
-        {
-            "fullUrl": f"{fhir_url}/{resource['resourceType']}/{resource['id']}",
-            "resource": resource,
-            "search": {"mode": mode},
-        }
-        for resource in resources
-    ]
+def _entries(
+    resources: Iterable[Json | WrittenResource], mode: str, fhir_url: str
+) -> Iterator[Json]:
+    for resource in resources:
+        written: object = resource
+        if isinstance(resource, WrittenResource):
+            name = f"{resource.kind}/{resource.identifier}"
+            written = orjson.Fragment(resource.content)
+        else:
+            name = f"{resource['resourceType']}/{resource['id']}"
+        yield {"fullUrl": f"{fhir_url}/{name}", "resource": written, "search": {"mode": mode}}

@@ -23,9 +23,10 @@ from drimbox.errors import NotFound
 from drimbox.flows.read_fhir import Answer, ReadFhir
 from drimbox.flows.read_fhir import Request as Asked
 from drimbox.model.access import Caller
+from drimbox.model.imaging_record import ImagingRecord
 from drimbox.model.scopes import Permission
 from drimbox.ports.clock import Clock
-from drimbox.standards.fhir.bundle import SearchSet, encode_searchset
+from drimbox.standards.fhir.bundle import SearchSet, WrittenResource, encode_searchset
 from drimbox.standards.fhir.code_systems import Json
 from drimbox.standards.fhir.document_reference import encode_document_reference
 from drimbox.standards.fhir.document_reference_search import (
@@ -58,6 +59,7 @@ from drimbox.standards.fhir.search_page import (
 from drimbox.standards.fhir.search_parameters import Record
 from drimbox.standards.fhir.subset import series_form, subset
 from drimbox.standards.fhir.surface import ServiceFacts
+from drimbox.standards.fhir.written_study import find_written, write_study
 
 PAGE_LIFETIME = timedelta(minutes=10)
 
@@ -92,10 +94,14 @@ class FhirSearch:
             asked.position,
         )
         is_json = format_of(request) is Format.JSON
-        form = series_form(search.summary, search.elements, is_json=is_json)
-        matches = []
+        matches: list[Json | WrittenResource] = []
         for record in answer.page.matches:
-            matches.append(encode_imaging_study(record, self.facts.dicomweb_url, form))
+            asked_for = (record, self.facts.dicomweb_url, search.summary, search.elements)
+            written = find_written(*asked_for) if is_json else None
+            if written is not None:
+                matches.append(written)
+                continue
+            matches.append(write_study(*asked_for) if is_json else _study(*asked_for))
             # A page of large studies takes tens of milliseconds: others have their turn between.
             await anyio.lowlevel.checkpoint()
         included = self._includes(asked).records(answer.page.matches)
@@ -175,7 +181,7 @@ class FhirSearch:
         request: Request,
         asked: _Asked[Record],
         answer: Answer[Record],
-        matches: Iterable[Json],
+        matches: Iterable[Json | WrittenResource],
         included: Iterable[Json] = (),
     ) -> Response:
         search = asked.search
@@ -187,7 +193,12 @@ class FhirSearch:
             total=None if search.total is Total.NONE and not is_count else answer.page.total,
             matches=[]
             if is_count
-            else [subset(one, search.summary, search.elements) for one in matches],
+            else [
+                one
+                if isinstance(one, WrittenResource)
+                else subset(one, search.summary, search.elements)
+                for one in matches
+            ],
             included=[] if is_count else list(included),
             issues=[
                 *(notice_issue(notice) for notice in answer.notices),
@@ -213,6 +224,13 @@ class FhirSearch:
         )
         token = self.seal.seal(state, owner_of(asked.caller))
         return f"{self.facts.fhir_url}/{asked.search.resource.name}?{PAGE_PARAMETER}={token}"
+
+
+def _study(
+    record: ImagingRecord, dicomweb_url: str, summary: Summary, elements: tuple[str, ...]
+) -> Json:
+    form = series_form(summary, elements, is_json=False)
+    return encode_imaging_study(record, dicomweb_url, form)
 
 
 def owner_of(caller: Caller) -> str:

@@ -11,12 +11,13 @@ from tests.system.ports import free_addresses
 from drimbox.sandbox.network.network import DemoOptions, demo_network
 
 IMAGE_CACHE = Path("~/.cache/drimbox/images").expanduser()
+_FIRST = "test_memory.py"
 _LAST = "test_logs_tell_nobody.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the search of the logs after all that wrote them."""
-    items.sort(key=lambda item: item.path.name == _LAST)
+    """Weigh the boxes before they remember much; search the logs after all that wrote them."""
+    items.sort(key=lambda item: (item.path.name != _FIRST, item.path.name == _LAST))
 
 
 @pytest.fixture(scope="session")

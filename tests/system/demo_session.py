@@ -85,12 +85,12 @@ class DemoSession:
         search = AuditSearch(actions=actions, limit=1_000_000)
         return await count_events(self.running.folder / f"{role}.toml", search)
 
-    def forget_images(self) -> None:
-        """Empty the image cache of the Consommatrice, so that images come from the Source again.
+    def forget_images(self, role: str = "consumer") -> None:
+        """Empty the image cache of a box, so that images come from the Source or the PACS again.
 
         A series whose last notes are being written is tried again.
         """
-        images = self.running.folder / "consumer" / "images"
+        images = self.running.folder / role / "images"
         for _ in range(50):
             for series in images.iterdir():
                 shutil.rmtree(series, ignore_errors=True)

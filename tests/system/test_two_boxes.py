@@ -1,18 +1,17 @@
-"""Images through both boxes, to the last pixel; whom the Source refuses; what it costs."""
+"""Images through both boxes, to the last pixel; whom the Source refuses."""
 
 import asyncio
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import numpy as np
-import psutil
 import pytest
 from dicomweb_client.api import DICOMwebClient
 from pydicom import Dataset, dcmread
@@ -25,6 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 from tests.system.demo_session import DemoSession
+from tests.system.peer_call import ACCEPT_AS_STORED, PeerCall
 
 from drimbox.sandbox.network.addresses import SOURCE_DB
 from drimbox.sandbox.network.box_settings import SOURCE_AE_TITLE
@@ -48,9 +48,6 @@ DCMTK_DECODERS = {
     JPEGLosslessSV1: "dcmdjpeg",
     JPEGLSLossless: "dcmdjpls",
 }
-MEBIBYTE = 1024 * 1024
-RSS_LIMIT = 200 * MEBIBYTE
-ACCEPT_AS_STORED = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
 def dicomweb_client(demo: DemoSession, token: str) -> DICOMwebClient:
@@ -138,26 +135,6 @@ def decoded_by_others(ds: Dataset, folder: Path) -> np.ndarray[Any, Any]:
     return dcmread(decoded).pixel_array
 
 
-@dataclass(frozen=True)
-class PeerCall:
-    """One WADO-RS request of a peer; a fault of it is put right by `replace`."""
-
-    tls: ssl.SSLContext
-    token: str | None = None
-    kos: str | None = None
-    study: str = "1.2.250.1.999.404"
-    accept: str = "text/plain"
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        headers = {"Accept": self.accept}
-        if self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token}"
-        if self.kos is not None:
-            headers["KOS-SOPInstanceUID"] = self.kos
-        return headers
-
-
 async def status_of(demo: DemoSession, call: PeerCall) -> int:
     url = f"{demo.descriptor['source']['peer_url']}/studies/{call.study}"
     connector = aiohttp.TCPConnector(ssl=call.tls)
@@ -198,6 +175,7 @@ def stranger(demo: DemoSession, pki: TestPki) -> ssl.SSLContext:
 @pytest.mark.requirement("EC-2")
 async def test_the_source_refuses_in_the_published_order(demo: DemoSession) -> None:
     """Everything is wrong at first; each line puts one thing right, and the next one shows."""
+    demo.forget_images("source")
     kos = demo.running.kos
     token, secretary = (
         await demo.professional_token(REFERRING_PHYSICIAN),
@@ -260,85 +238,3 @@ async def test_a_profession_sees_images_or_does_not(
         ACCEPT_AS_STORED,
     )
     assert await status_of(demo, call) == status
-
-
-@dataclass
-class Memory:
-    """The resident memory of both boxes, looked at twenty times a second while this is open."""
-
-    demo: DemoSession
-    highest: dict[str, int] = field(default_factory=dict)
-
-    @asynccontextmanager
-    async def watched(self) -> AsyncIterator["Memory"]:
-        watching = asyncio.create_task(self._watch())
-        since = asyncio.get_running_loop().time()
-        try:
-            yield self
-        finally:
-            watching.cancel()
-        seconds = asyncio.get_running_loop().time() - since
-        told = {name: f"{size / MEBIBYTE:.0f} MiB" for name, size in self.highest.items()}
-        print(f"\n{seconds:.1f} s, resident at most {told}")  # noqa: T201
-
-    async def _watch(self) -> None:
-        boxes = self.demo.running.boxes
-        processes = {name: psutil.Process(child.pid) for name, child in boxes.items()}
-        while True:
-            for name, process in processes.items():
-                size = process.memory_info().rss
-                self.highest[name] = max(size, self.highest.get(name, 0))
-            await asyncio.sleep(0.05)
-
-
-@pytest.mark.requirement("SO.35")
-async def test_five_large_studies_at_once_cost_the_source_no_200_mebibytes(
-    demo: DemoSession,
-) -> None:
-    """Five peers, five times 158 MB from the PACS: nothing holds a study in memory."""
-    call = PeerCall(
-        demo.peer_context(),
-        await demo.professional_token(),
-        demo.running.kos[CT_OF_LUCIE.key],
-        CT_OF_LUCIE.study_instance_uid,
-        ACCEPT_AS_STORED,
-    )
-    url = f"{demo.descriptor['source']['peer_url']}/studies/{call.study}"
-    connector = aiohttp.TCPConnector(ssl=call.tls)
-    async with (
-        aiohttp.ClientSession(connector=connector, trust_env=False) as session,
-        Memory(demo).watched() as memory,
-    ):
-        downloads = (
-            octets_of(session.get(url, headers=call.headers, server_hostname=SOURCE_DB))
-            for _ in range(5)
-        )
-        sizes = await asyncio.gather(*downloads)
-    assert min(sizes) > 150_000_000
-    assert memory.highest["source"] < RSS_LIMIT
-
-
-async def test_five_callers_at_once_cost_neither_box_200_mebibytes(demo: DemoSession) -> None:
-    """PACS -> Source -> Consommatrice -> five callers, of a study that no cache holds yet."""
-    demo.forget_images()
-    tokens = [await demo.context_token(CT_OF_LUCIE.patient) for _ in range(5)]
-    url = f"{demo.descriptor['consumer']['dicomweb_url']}/studies/{CT_OF_LUCIE.study_instance_uid}"
-    async with Memory(demo).watched() as memory:
-        downloads = (
-            octets_of(
-                demo.http.get(
-                    url, headers={"Authorization": f"Bearer {token}", "Accept": ACCEPT_AS_STORED}
-                )
-            )
-            for token in tokens
-        )
-        sizes = await asyncio.gather(*downloads)
-    assert min(sizes) > 150_000_000
-    assert {name for name, size in memory.highest.items() if size > RSS_LIMIT} == set()
-
-
-async def octets_of(request: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> int:
-    """Retrieve, keep nothing, return how many octets came."""
-    async with request as answer:
-        assert answer.status == 200
-        return sum([len(chunk) async for chunk in answer.content.iter_any()])

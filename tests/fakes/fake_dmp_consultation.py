@@ -1,6 +1,6 @@
 """A DMP in memory, for consultation: one patient's KOS, access rights, and ways to fail."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -34,6 +34,7 @@ class FakeDmpConsultation:
     contents: dict[str, bytes] = field(default_factory=dict)
     failures: dict[str, DrimboxError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    replacements: dict[str, str] = field(default_factory=dict)
     queries: list[DocumentQuery] = field(default_factory=list)
     identities: list[DmpIdentity] = field(default_factory=list)
 
@@ -61,6 +62,16 @@ class FakeDmpConsultation:
         self.queries.append(query)
         found = tuple(entry for entry in self.entries if _answers(query, entry))
         return PartialDocuments(found) if self.is_partial else found
+
+    async def find_replaced(
+        self, entry_uuids: Sequence[str], identity: DmpIdentity
+    ) -> Mapping[str, tuple[str, ...]]:
+        self._called("find_replaced", identity)
+        return {
+            new: (old,)
+            for new, old in self.replacements.items()
+            if not {new, old}.isdisjoint(entry_uuids)
+        }
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity

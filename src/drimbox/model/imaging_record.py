@@ -54,7 +54,8 @@ class ImagingRecord:
     unreadable says why it could not.
     updated_at is when these metadata came to be as they are (aware). boxes are the boxes of the
     white list that the KOS names, by host. superseded_ids are the logical ids of other KOS of the
-    same study. made_of is the record of the KOS where this is the FHIR manifest made of it.
+    same study; replaces those of the documents that this one replaced, where they were asked for.
+    made_of is the record of the KOS where this is the FHIR manifest made of it.
     """
 
     subject: Subject
@@ -65,6 +66,7 @@ class ImagingRecord:
     superseded_ids: tuple[str, ...] = ()
     made_of: "ImagingRecord | None" = None
     unreadable: UnreadableReason | None = None
+    replaces: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"ImagingRecord({self.document.unique_id})"
@@ -96,10 +98,14 @@ class ImagingRecord:
         return ImageSource(box, series.retrieve_location_uid)
 
 
+def logical_id_of(entry_uuid: str) -> str:
+    return entry_uuid.removeprefix(_UUID_PREFIX).lower()
+
+
 def logical_id(document: DocumentEntry) -> str:
     """Return the id by which our addresses name a registered document."""
     if document.entry_uuid is not None:
-        return document.entry_uuid.removeprefix(_UUID_PREFIX).lower()
+        return logical_id_of(document.entry_uuid)
     if _LOGICAL_ID.match(document.unique_id):
         return document.unique_id
     return hashlib.sha256(document.unique_id.encode()).hexdigest()[:40]

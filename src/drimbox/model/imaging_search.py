@@ -40,7 +40,8 @@ class RecordQuery:
     """None: no criterion; an empty tuple: nothing can answer.
 
     documents are logical ids (ImagingRecord.kos_id); with them the status is no criterion.
-    has_manifests: the FHIR manifests made of the KOS are looked for beside them. narrowed_by is
+    has_manifests: the FHIR manifests made of the KOS are looked for beside them. has_relations: by
+    what they replace, too, which of others is told where it is known. narrowed_by is
     what a registry can apply by itself; its patient and states count for nothing.
     """
 
@@ -50,6 +51,7 @@ class RecordQuery:
     statuses: frozenset[AvailabilityStatus] = frozenset({AvailabilityStatus.APPROVED})
     reads: Studies = Studies.REQUIRED
     has_manifests: bool = False
+    has_relations: bool = False
     narrowed_by: DocumentQuery = _NOT_NARROWED
 
 

@@ -1,6 +1,6 @@
 """The DMP: feeding by the Source, consultation by the Consommatrice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +48,14 @@ class DmpConsultation(Protocol):
         """Search the registry (ITI-18, TD3.1a); nothing found is an empty tuple.
 
         PartialDocuments where the registry says, or we see, that these are not all.
+        """
+
+    async def find_replaced(
+        self, entry_uuids: Sequence[str], identity: DmpIdentity
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Find which entries (entryUUID) others replaced, where either end is asked about (RPLC).
+
+        By the entryUUID of what replaces; an entry that replaces nothing is absent.
         """
 
     async def retrieve_documents(

@@ -212,6 +212,27 @@ async def test_a_kos_goes_in_and_comes_out_octet_for_octet(bench: Bench) -> None
     assert documents == {lot.document_unique_id: lot.documents[0].content}
 
 
+@pytest.mark.requirement("FA.1")
+@pytest.mark.anyio
+async def test_the_registry_tells_what_replaces_what(bench: Bench) -> None:
+    found = []
+    former = None
+    for number in range(1, 4):
+        lot = bench.lot(f"1.2.250.1.999.7.{number}", replaces=former)
+        entry = await bench.feeding.find_registered(former, SYSTEM) if former else None
+        await bench.feeding.provide(lot, replaced_entry_uuid=entry.entry_uuid if entry else None)
+        former = lot.document_unique_id
+        registered = await bench.feeding.find_registered(former, SYSTEM)
+        assert registered is not None
+        assert registered.entry_uuid is not None
+        found.append(registered.entry_uuid)
+    first, second, third = found
+    chain = {second: (first,), third: (second,)}
+    assert await bench.consultation.find_replaced([second], USER) == chain
+    assert await bench.consultation.find_replaced([third], USER) == {third: (second,)}
+    assert await bench.consultation.find_replaced([first], USER) == {second: (first,)}
+
+
 @pytest.mark.requirement("UX.27")
 @pytest.mark.anyio
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.fakes.fake_dmp_consultation import FakeDmpConsultation
 from tests.fakes.fhir_site import FhirSite, exam
 from tests.fakes.manifests import made_up_patient, made_up_series
 
-from drimbox.errors import Unavailable
+from drimbox.errors import RejectedByPartner, Unavailable
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
@@ -114,6 +114,50 @@ async def test_what_the_dmp_says_by_now_is_told_of_a_kos_read_before(site: FhirS
     states = {r.document.unique_id: r.document.status for r in found.records}
     assert states[site.dmp.entries[0].unique_id] is AvailabilityStatus.DEPRECATED
     assert site.dmp.calls.count("retrieve_documents") == retrieved
+
+
+OLD, NEW, OTHER = (f"urn:uuid:00000000-0000-4000-8000-00000000000{n}" for n in range(3))
+
+
+def replaced(site: FhirSite) -> None:
+    """Make the second exam's document the replacement of the first's."""
+    first, second, third = site.dmp.entries
+    site.dmp.entries[:] = [
+        replace(first, entry_uuid=OLD, status=AvailabilityStatus.DEPRECATED),
+        replace(second, entry_uuid=NEW),
+        replace(third, entry_uuid=OTHER),
+    ]
+    site.dmp.replacements[NEW] = OLD
+
+
+@pytest.mark.parametrize(
+    ("query", "questions"),
+    [
+        pytest.param(METADATA, 0, id="no replaced one is listed"),
+        pytest.param(replace(METADATA, statuses=BOTH), 1, id="one is listed"),
+        pytest.param(replace(METADATA, has_relations=True), 1, id="somebody asks"),
+        pytest.param(replace(METADATA, documents=(NEW[9:],)), 1, id="of one document"),
+    ],
+)
+async def test_what_was_replaced_is_asked_once_and_only_where_needed(
+    site: FhirSite, query: RecordQuery, questions: int
+) -> None:
+    replaced(site)
+    records = records_of(site)
+    for _ in range(2):
+        found = await records.find_records(caller(site), query)
+        relations = {r.kos_id: r.replaces for r in found.records if r.replaces}
+        assert relations == ({NEW[9:]: (OLD[9:],)} if questions else {})
+    assert site.dmp.calls.count("find_replaced") == questions
+
+
+async def test_a_registry_without_that_query_lists_its_documents_all_the_same(
+    site: FhirSite,
+) -> None:
+    replaced(site)
+    site.dmp.failures["find_replaced"] = RejectedByPartner("DMP", "XDSUnknownStoredQuery")
+    found = await records_of(site).find_records(caller(site), replace(METADATA, statuses=BOTH))
+    assert [record.replaces for record in found.records] == [()] * 3
 
 
 async def test_nobody_else_gets_what_was_kept(site: FhirSite) -> None:

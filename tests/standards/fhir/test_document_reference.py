@@ -37,6 +37,22 @@ def test_the_maximal_document_is_written_whole() -> None:
     assert document["context"]["period"]["end"] == "2026-07-13T17:00:00Z"
 
 
+def test_what_it_replaced_is_told_and_makes_another_version() -> None:
+    record = made_up_record()
+    newer = replace(record, replaces=("a", "b"))
+    document = encode_document_reference(newer, FHIR)
+    check(document)
+    assert document["relatesTo"] == [
+        {
+            "code": "replaces",
+            "target": {"reference": f"DocumentReference/{name}", "type": "DocumentReference"},
+        }
+        for name in ("a", "b")
+    ]
+    assert document["meta"]["versionId"] != encode()["meta"]["versionId"]
+    assert "relatesTo" not in encode()
+
+
 def test_mhd_comprehensive_has_what_it_requires() -> None:
     """MHD 4.2.3: 1..1 or 1..* of the Comprehensive profile, and what is forbidden (0..0)."""
     document = encode()

@@ -1,6 +1,6 @@
 """The DMP over SOAP: feeding (TD2.1, TD3.1b, TD3.3c) and consultation (TD0.2, TD3.1a, TD3.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -148,6 +148,13 @@ class SoapDmpConsultation:
             named = await registry.get_documents(query.unique_ids, identity)
             return (*named, *await registry.get_entries(query.entry_uuids, identity))
         return await registry.find_documents(query, identity)
+
+    async def find_replaced(
+        self, entry_uuids: Sequence[str], identity: DmpIdentity
+    ) -> Mapping[str, tuple[str, ...]]:
+        """See ports.dmp.DmpConsultation (ITI-18, GetAssociations)."""
+        registry = DmpRegistry(self.client, self.settings)
+        return await registry.find_replaced(entry_uuids, identity)
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity

@@ -18,11 +18,17 @@ from drimbox.standards.xds.iti18_registry_stored_query import (
     QueryResponse,
     ReturnType,
     encode_find_documents,
+    encode_get_associations,
     encode_get_documents,
     encode_get_documents_by_entry_uuid,
     parse_query_response,
 )
-from drimbox.standards.xds.names import MODALITY_CODE_SYSTEMS, REGION_CODE_SYSTEMS, Action
+from drimbox.standards.xds.names import (
+    MODALITY_CODE_SYSTEMS,
+    REGION_CODE_SYSTEMS,
+    Action,
+    AssociationType,
+)
 from drimbox.standards.xds.registry_errors import ErrorCode, ResponseStatus, describe
 
 _BATCH = 20
@@ -56,6 +62,21 @@ class DmpRegistry:
             answer = await self._ask(encode_get_documents_by_entry_uuid(batch), identity)
             found += _usable(answer, identity.patient_id)
         return tuple(found)
+
+    async def find_replaced(
+        self, entry_uuids: Sequence[str], identity: DmpIdentity
+    ) -> dict[str, tuple[str, ...]]:
+        """Return what replaces what (GetAssociations), by the entryUUID of what replaces."""
+        replaced: dict[str, tuple[str, ...]] = {}
+        for batch in _batches(entry_uuids):
+            answer = await self._ask(encode_get_associations(batch), identity)
+            check_success(answer.response)
+            for one in answer.associations:
+                ends = {one.source, one.target}
+                if one.type == AssociationType.REPLACES.value and not ends.isdisjoint(batch):
+                    known = replaced.get(one.source, ())
+                    replaced[one.source] = tuple(dict.fromkeys((*known, one.target)))
+        return replaced
 
     async def find_documents(
         self, query: DocumentQuery, identity: DmpIdentity

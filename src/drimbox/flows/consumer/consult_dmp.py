@@ -6,7 +6,7 @@ Nothing leaves the box for a patient who is opposed or was not asked (CO.93, CO.
 is asked for before the DMP said that this professional may read (UX.08).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -85,6 +85,14 @@ class ConsultDmp:
         """Search the registry (ITI-18)."""
         return await self.audit.traced(
             AuditAction.DMP_QUERIED, context, self.dmp.find_documents(query, identity)
+        )
+
+    async def find_replaced(
+        self, context: ConsultationContext, entry_uuids: Sequence[str], identity: DmpIdentity
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Ask the registry what replaces what (ITI-18, GetAssociations)."""
+        return await self.audit.traced(
+            AuditAction.DMP_QUERIED, context, self.dmp.find_replaced(entry_uuids, identity)
         )
 
     async def retrieve_documents(

@@ -25,6 +25,7 @@ from drimbox.model.imaging_record import (
     ImagingRecord,
     Subject,
     logical_id,
+    logical_id_of,
 )
 from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery, Studies
 from drimbox.model.prior_study import PriorStudy
@@ -60,7 +61,8 @@ class ContextRecords:
         try:
             entries, notices = await self._entries(context, query)
             if query.reads is Studies.NOT_NEEDED:
-                records = tuple(_record(subject, entry) for entry in entries)
+                replaced = await self._replaced(context, entries, query)
+                records = tuple(_record(subject, entry, replaced=replaced) for entry in entries)
                 return FoundRecords(records, notices)
             found = await self._read(context, subject, entries, query)
             return replace(found, notices=(*notices, *found.notices))
@@ -108,6 +110,14 @@ class ContextRecords:
         kept = [e for e in entries if (e.status or AvailabilityStatus.APPROVED) in states]
         is_partial = isinstance(entries, PartialDocuments)
         return kept, (Notice.LIST_PARTIAL,) if is_partial else ()
+
+    async def _replaced(
+        self, context: ConsultationContext, entries: Sequence[DocumentEntry], query: RecordQuery
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Ask what replaces what, where somebody asks or a replaced document is listed."""
+        is_asked = query.has_relations or query.documents is not None
+        concerned = [e for e in entries if is_asked or e.status is AvailabilityStatus.DEPRECATED]
+        return await self.find_prior_studies.documents.find_replaced(context, entries, concerned)
 
     async def _named(
         self, context: ConsultationContext, identifiers: Sequence[str]
@@ -179,8 +189,17 @@ def _record(
     document: DocumentEntry,
     study: PriorStudy | None = None,
     boxes: Mapping[str, Peer] | None = None,
+    replaced: Mapping[str, tuple[str, ...]] | None = None,
 ) -> ImagingRecord:
-    return ImagingRecord(subject, document, document.creation_time, study, boxes or {})
+    uuids = (replaced or {}).get(document.entry_uuid or "", ())
+    return ImagingRecord(
+        subject,
+        document,
+        document.creation_time,
+        study,
+        boxes or {},
+        replaces=tuple(logical_id_of(uuid) for uuid in uuids),
+    )
 
 
 def _one_a_study(records: Sequence[ImagingRecord]) -> list[ImagingRecord]:

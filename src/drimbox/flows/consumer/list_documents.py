@@ -6,10 +6,12 @@ page get a fresh one.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+from drimbox.errors import RejectedByPartner
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.shared_work import SharedWork
 from drimbox.model.access import ConsultationContext
@@ -20,6 +22,9 @@ from drimbox.ports.clock import Clock
 _MAX_KEPT = 1000
 _Key = tuple[str, DocumentQuery]
 _Entries = tuple[DocumentEntry, ...]
+_Uuids = tuple[str, ...]
+_AnyKey = TypeVar("_AnyKey")
+_Value = TypeVar("_Value")
 
 
 class KeptLists:
@@ -29,6 +34,7 @@ class KeptLists:
         self._clock = clock
         self._lifetime = lifetime
         self._kept: OrderedDict[_Key, tuple[datetime, _Entries]] = OrderedDict()
+        self._replaced: OrderedDict[tuple[str, str], tuple[datetime, _Uuids]] = OrderedDict()
 
     def find(self, context: ConsultationContext, query: DocumentQuery) -> _Entries | None:
         """Find the answer to a question, or to a wider one in the same states."""
@@ -52,16 +58,32 @@ class KeptLists:
                 found |= {logical_id(e): e for e in entries if logical_id(e) in logical_ids}
         return tuple(found.values()) if found.keys() == set(logical_ids) else None
 
+    def find_replaced(self, context: ConsultationContext, entry_uuid: str) -> _Uuids | None:
+        """Find what an entry replaces, as told a moment ago; None where nobody has asked."""
+        until, replaced = self._replaced.get((context.identifier, entry_uuid), (None, ()))
+        return replaced if until is not None and self._clock.now() < until else None
+
+    def keep_replaced(self, context: ConsultationContext, replaced: Mapping[str, _Uuids]) -> None:
+        _drop_old(self._replaced, self._clock.now())
+        until = self._clock.now() + self._lifetime
+        for entry_uuid, replaced_uuids in replaced.items():
+            self._replaced[context.identifier, entry_uuid] = (until, replaced_uuids)
+            self._replaced.move_to_end((context.identifier, entry_uuid))
+
     def keep(self, context: ConsultationContext, query: DocumentQuery, entries: _Entries) -> None:
         now = self._clock.now()
-        # The oldest stand first: what nobody may use any more is not kept either.
-        while self._kept and next(iter(self._kept.values()))[0] <= now:
-            self._kept.popitem(last=False)
+        _drop_old(self._kept, now)
         key = (context.identifier, query)
         self._kept[key] = (now + self._lifetime, entries)
         self._kept.move_to_end(key)
         while len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)
+
+
+def _drop_old(kept: OrderedDict[_AnyKey, tuple[datetime, _Value]], now: datetime) -> None:
+    """Drop what nobody may use any more; the oldest stand first."""
+    while kept and next(iter(kept.values()))[0] <= now:
+        kept.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +113,26 @@ class ListDocuments:
             return kept
         key = (context.identifier, query)
         return await self.under_way.run(key, lambda: self.ask(context, query))
+
+    async def find_replaced(
+        self,
+        context: ConsultationContext,
+        entries: Iterable[DocumentEntry],
+        concerned: Iterable[DocumentEntry],
+    ) -> Mapping[str, _Uuids]:
+        """Return which entryUUIDs these entries replaced, each by its own entryUUID.
+
+        The DMP is asked about the concerned ones, at either end; of the others what is known. A
+        registry that has no such query tells nothing: its documents are listed all the same.
+        """
+        wanted = [entry.entry_uuid for entry in concerned if entry.entry_uuid is not None]
+        unknown = [uuid for uuid in wanted if self.kept.find_replaced(context, uuid) is None]
+        if unknown:
+            identity = self.dmp.situations.identity_of(context)
+            try:
+                told = await self.dmp.find_replaced(context, unknown, identity)
+            except RejectedByPartner:
+                told = {}
+            self.kept.keep_replaced(context, dict.fromkeys(unknown, ()) | dict(told))
+        uuids = (entry.entry_uuid for entry in entries if entry.entry_uuid is not None)
+        return {uuid: self.kept.find_replaced(context, uuid) or () for uuid in uuids}

@@ -12,7 +12,7 @@ import gc
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -98,6 +98,13 @@ class SlowDmp:
         await asyncio.sleep(_DMP_SECONDS)
         wanted = set(query.reference_ids)
         return tuple(e for e in self.entries if not wanted or wanted & set(e.reference_ids))
+
+    async def find_replaced(
+        self, entry_uuids: Sequence[str], identity: DmpIdentity
+    ) -> Mapping[str, tuple[str, ...]]:
+        del entry_uuids, identity
+        await asyncio.sleep(_DMP_SECONDS)
+        return {}
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity

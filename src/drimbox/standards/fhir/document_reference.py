@@ -91,9 +91,13 @@ def encode_document_reference(record: ImagingRecord, fhir_url: str) -> Json:
     custodian = _custodian(entry)
     if custodian is not None:
         written["custodian"] = {"identifier": custodian}
-    if record.is_derived:
-        kos = {"reference": f"DocumentReference/{record.kos_id}", "type": "DocumentReference"}
-        written["relatesTo"] = [{"code": "transforms", "target": kos}]
+    written["relatesTo"] = [
+        {
+            "code": code,
+            "target": {"reference": f"DocumentReference/{target}", "type": "DocumentReference"},
+        }
+        for code, target in relations_of(record)
+    ]
     if entry.comments:
         written["description"] = entry.comments
     written["securityLabel"] = [codeable_concept(code) for code in entry.confidentiality_codes]
@@ -105,6 +109,13 @@ def encode_document_reference(record: ImagingRecord, fhir_url: str) -> Json:
     ]
     written["context"] = _context(entry, contained)
     return {name: value for name, value in written.items() if value not in ([], {})}
+
+
+def relations_of(record: ImagingRecord) -> tuple[tuple[str, str], ...]:
+    """Return the code of each relation, and the logical id of the document it leads to."""
+    if record.is_derived:
+        return (("transforms", record.kos_id),)
+    return tuple(("replaces", target) for target in record.replaces)
 
 
 def status_of(entry: DocumentEntry) -> str:

@@ -13,6 +13,7 @@ from drimbox.standards.fhir.document_reference import (
     MEDICAL_IMAGING,
     modalities_of,
     regions_of,
+    relations_of,
     status_of,
 )
 from drimbox.standards.fhir.profiles import KOS_TYPE_CODE
@@ -65,14 +66,14 @@ def _categories(record: ImagingRecord) -> Iterator[Token]:
     yield code_token(MEDICAL_IMAGING["system"], MEDICAL_IMAGING["code"])
 
 
-def _transformed(record: ImagingRecord) -> Iterator[Reference]:
-    if record.is_derived:
-        yield Reference("DocumentReference", record.kos_id)
+def _related_documents(record: ImagingRecord) -> Iterator[Reference]:
+    for _, target in relations_of(record):
+        yield Reference("DocumentReference", target)
 
 
 def _relations(record: ImagingRecord) -> Iterator[Token]:
-    if record.is_derived:
-        yield code_token("http://hl7.org/fhir/document-relationship-type", "transforms")
+    for code, _ in relations_of(record):
+        yield code_token("http://hl7.org/fhir/document-relationship-type", code)
 
 
 def _events(record: ImagingRecord) -> Iterator[Token]:
@@ -273,11 +274,13 @@ DOCUMENT_REFERENCE: SearchableResource[ImagingRecord] = SearchableResource(
         SearchParameter(
             "relatesto",
             Kind.REFERENCE,
-            _transformed,
-            "The KOS that a FHIR manifest is made of",
+            _related_documents,
+            "The KOS that a FHIR manifest is made of, or that another replaced",
             target="DocumentReference",
         ),
-        SearchParameter("relation", Kind.TOKEN, _relations, "transforms, of FHIR manifests"),
+        SearchParameter(
+            "relation", Kind.TOKEN, _relations, "transforms (FHIR manifests), replaces"
+        ),
     ),
     sorts=frozenset({"_id", "_lastUpdated", "date", "creation", "period", "period-start"}),
     default_sort="-date",
@@ -316,5 +319,6 @@ def document_reference_query(search: Search[ImagingRecord]) -> RecordQuery:
         statuses=states,
         reads=Studies.IF_READABLE if needs_kos else Studies.NOT_NEEDED,
         has_manifests=has_manifests,
+        has_relations=bool(search.filters_of("relatesto", "relation")),
         narrowed_by=document_query(search),
     )

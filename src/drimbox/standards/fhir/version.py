@@ -20,6 +20,7 @@ def version_of(record: ImagingRecord) -> str:
             document.hash_hex or "",
             document.status.value if document.status else "",
             record.subject.identifier,
+            *record.replaces,
         )
     )
     return hashlib.sha256(said.encode()).hexdigest()[:16]

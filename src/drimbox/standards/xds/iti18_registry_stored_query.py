@@ -17,7 +17,14 @@ from drimbox.model.practice import Code
 from drimbox.standards.safe_xml import xml_characters_only
 from drimbox.standards.xds.data_types import encode_dtm, encode_reference_id
 from drimbox.standards.xds.document_entry import parse_document_entry
-from drimbox.standards.xds.ebrim import MAX_VALUE_LENGTH, Slot, add_slot, read_slots
+from drimbox.standards.xds.ebrim import (
+    MAX_VALUE_LENGTH,
+    Association,
+    Slot,
+    add_slot,
+    read_associations,
+    read_slots,
+)
 from drimbox.standards.xds.names import NAMESPACES, QUERY, RIM
 from drimbox.standards.xds.registry_errors import RegistryResponse, parse_registry_response
 
@@ -73,6 +80,7 @@ class QueryResponse:
     entries: tuple[DocumentEntry, ...]
     object_ids: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
+    associations: tuple[Association, ...] = ()
 
 
 def encode_find_documents(
@@ -129,6 +137,12 @@ def encode_get_documents_by_entry_uuid(entry_uuids: Sequence[str]) -> etree._Ele
     return _request(StoredQuery.GET_DOCUMENTS, ReturnType.LEAF_CLASS, [slot])
 
 
+def encode_get_associations(entry_uuids: Sequence[str]) -> etree._Element:
+    """Build GetAssociations: what these entries are an end of."""
+    slot = _list_slot("$uuid", entry_uuids)
+    return _request(StoredQuery.GET_ASSOCIATIONS, ReturnType.LEAF_CLASS, [slot])
+
+
 def parse_query_request(request: etree._Element) -> QueryRequest:
     """Read a request.
 
@@ -175,7 +189,10 @@ def parse_query_response(answer: etree._Element) -> QueryResponse:
                 entries.append(parse_document_entry(element))
             except MalformedMessage as error:
                 unreadable.append(f"{error.where}: {error.reason}")
-    return QueryResponse(response, tuple(entries), tuple(object_ids), tuple(unreadable))
+    associations = () if objects is None else read_associations(objects)
+    return QueryResponse(
+        response, tuple(entries), tuple(object_ids), tuple(unreadable), associations
+    )
 
 
 def quoted(text: str) -> str:

@@ -1,6 +1,7 @@
 """What a KOS becomes beside ImagingStudy and DocumentReference, and the table that says so."""
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.standards.fhir.test_xml import as_read
 from drimbox.entrypoints.http.fhir.routes import fhir_routes
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.audit import AuditAction
+from drimbox.model.document_entry import AvailabilityStatus
 from drimbox.model.imaging_record import derived_id, kos_id_of
 from drimbox.model.publication import PublicationState
 from drimbox.standards.fhir.derived_manifest import MANIFEST_FORMAT
@@ -304,3 +306,33 @@ def _references(value: object) -> list[str]:
         return []
     own = [value["reference"]] if isinstance(value.get("reference"), str) else []
     return own + [found for one in value.values() for found in _references(one)]
+
+
+def test_what_a_document_replaced_is_told_and_looked_for(site: FhirSite) -> None:
+    old, new = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(2))
+    first, second = site.dmp.entries[:2]
+    site.dmp.entries[:2] = [
+        replace(first, entry_uuid=f"urn:uuid:{old}", status=AvailabilityStatus.DEPRECATED),
+        replace(second, entry_uuid=f"urn:uuid:{new}"),
+    ]
+    site.dmp.replacements[f"urn:uuid:{new}"] = f"urn:uuid:{old}"
+    told = [
+        {
+            "code": "replaces",
+            "target": {"reference": f"DocumentReference/{old}", "type": "DocumentReference"},
+        }
+    ]
+    read = site.consumer().get(f"/fhir/DocumentReference/{new}").json()
+    check(read)
+    assert read["relatesTo"] == told
+    for query in (
+        {"relatesto": f"DocumentReference/{old}"},
+        {"relation": "replaces"},
+        {"status": "current,superseded", "_id": new},
+    ):
+        bundle = site.consumer().get("/fhir/DocumentReference", params=query).json()
+        (found,) = resources(bundle, "match")
+        assert found == read
+    bundle = site.consumer().get("/fhir/DocumentReference", params={"relatesto": new}).json()
+    # Nothing replaced the newer one; a FHIR manifest is made of it.
+    assert [one["id"] for one in resources(bundle, "match")] == [derived_id(new)]

@@ -3,16 +3,17 @@
 every series here           the copies (SO.40)
 asked for a second time     fetched into copies, and served from them while they come
 asked for the first time    straight from the PACS: a disk would only slow the peer down, which
-keeps what it got
+keeps what it got; but one retrieval for all who ask before its first instance (first_relays)
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from drimbox.flows.image_streams import in_turn, outgoing
 from drimbox.flows.opened_study import OpenedStudy
+from drimbox.flows.source.first_relays import FirstRelay, FirstRelays
 from drimbox.model.manifest import Manifest
 from drimbox.model.publication import Publication
 from drimbox.model.retrieval import InstanceStream, TargetResource
@@ -39,6 +40,7 @@ class SourceImages:
     pacs: Pacs
     cache: ImageCache
     keeping: Keeping = Keeping.SECOND_REQUEST
+    relays: FirstRelays = field(default_factory=FirstRelays)
 
     def is_kept(self, target: TargetResource) -> bool:
         """Note a request; tell whether what it asks for is to be kept."""
@@ -66,19 +68,40 @@ class _StudyImages:
         self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
     ) -> AsyncIterator[InstanceStream]:
         wanted = self._series(target)
-        cache = self.images.cache
-        is_here = all(cache.find_series(self._key(uid)) is not None for uid in wanted)
-        is_whole_series = target.sop_instance_uid is None
-        is_kept = is_whole_series and self.images.is_kept(target)
-        if not is_here and not is_kept:
-            async with aclosing(self._from_pacs(target, syntaxes)) as instances:
-                async for instance in instances:
-                    yield instance
-            return
+        if not self._is_kept(target, wanted):
+            relay = FirstRelay(self._from_pacs(target, syntaxes))
+            try:
+                is_alike = not syntaxes and target.sop_instance_uid is None and len(wanted) == 1
+                if await self._passes(relay, wanted[0] if is_alike else None):
+                    async with aclosing(relay.instances()) as instances:
+                        async for instance in instances:
+                            yield instance
+                    return
+            finally:
+                await relay.leave()
         copies = in_turn(self._opened(wanted), SERIES_AT_ONCE, target.sop_instance_uid)
         async with aclosing(copies):
             async for instance in copies:
                 yield instance
+
+    def _is_kept(self, target: TargetResource, wanted: Sequence[SeriesInstanceUid]) -> bool:
+        """Note the request; tell whether it is answered from the copies: here, or to be made."""
+        images, keys = self.images, [self._key(uid) for uid in wanted]
+        is_whole_series = target.sop_instance_uid is None
+        is_kept = is_whole_series and images.is_kept(target)
+        is_here = all(images.cache.find_series(key) is not None for key in keys)
+        can_join = is_whole_series and images.keeping is not Keeping.NEVER
+        return is_kept or is_here or (can_join and len(keys) == 1 and keys[0] in images.relays)
+
+    async def _passes(self, relay: FirstRelay, series: SeriesInstanceUid | None) -> bool:
+        """Wait for the first instance; False once somebody took the retrieval into the copies.
+
+        series is what a copy of the very same instances would be of; None where there is none.
+        """
+        if series is None:
+            return await relay.passes()
+        with self.images.relays.joinable(self._key(series), relay):
+            return await relay.passes()
 
     async def _opened(self, uids: Sequence[SeriesInstanceUid]) -> AsyncIterator[SeriesCopy]:
         for uid in uids:
@@ -86,7 +109,10 @@ class _StudyImages:
 
     def open_series(self, uid: SeriesInstanceUid) -> SeriesCopy:
         target = TargetResource(self.manifest.study_instance_uid, uid)
-        return self.images.cache.open_series(self._key(uid), lambda: self._from_pacs(target, ()))
+        key = self._key(uid)
+        return self.images.cache.open_series(
+            key, lambda: self.images.relays.take(key) or self._from_pacs(target, ())
+        )
 
     async def find_instances(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
         found: list[CachedInstance] = []

@@ -209,6 +209,11 @@ async def test_published_ones_are_listed_newest_first_of_one_patient_or_all(
     assert [p.study_instance_uid[-1] for p in mine] == ["3", "1"]
     assert [p.patient_id for p in await source.register.find_published(other)] == [other]
     assert len(await source.register.find_published(limit=2)) == 2
+    first, second = every[1:]
+    some = {first.study_instance_uid, second.study_instance_uid}
+    assert await source.register.find_published(studies=some) == (first, second)
+    assert await source.register.find_published(other, studies=some) == (first,)
+    assert await source.register.find_published(states=[PublicationState.REPLACED]) == ()
 
 
 @pytest.mark.anyio

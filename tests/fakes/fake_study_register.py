@@ -85,12 +85,19 @@ class FakeStudyRegister:
         self.concluded[message_id] = now
 
     async def find_published(
-        self, patient_id: str | None = None, limit: int = 1000
+        self,
+        patient_id: str | None = None,
+        limit: int = 1000,
+        *,
+        studies: Collection[StudyInstanceUid] | None = None,
+        states: Collection[PublicationState] = (PublicationState.PUBLISHED,),
     ) -> tuple[Publication, ...]:
         found = (
             p
             for p in reversed(self.publications)
-            if p.state is PublicationState.PUBLISHED and patient_id in {None, p.patient_id}
+            if p.state in states
+            and patient_id in {None, p.patient_id}
+            and (studies is None or p.study_instance_uid in studies)
         )
         return tuple(found)[:limit]
 

@@ -2,16 +2,16 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from drimbox.model.access import Peer
-from drimbox.model.document_entry import DocumentEntry
+from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry
 from drimbox.model.manifest import ReferencedSeries
 from drimbox.model.patient import LocalPatientId, PatientTraits
 from drimbox.model.prior_study import PriorStudy, UnreadableReason
-from drimbox.model.uids import Oid
+from drimbox.model.uids import Oid, StudyInstanceUid
 
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z", re.ASCII)
 _UUID_PREFIX = "urn:uuid:"
@@ -123,3 +123,22 @@ def kos_id_of(identifier: str) -> str | None:
         return identifier.removeprefix(_DERIVED_PREFIX)
     start = next((s for s, letter in _LETTERS.items() if identifier.startswith(letter)), None)
     return start + identifier[1:] if start else None
+
+
+def one_a_study(records: Iterable[ImagingRecord]) -> list[ImagingRecord]:
+    """Keep one KOS a study: the newest, of those in force where there are any."""
+    by_study: dict[StudyInstanceUid, list[ImagingRecord]] = {}
+    for record in records:
+        if record.study is not None:
+            by_study.setdefault(record.study.study_instance_uid, []).append(record)
+    kept = []
+    for same in by_study.values():
+        same.sort(key=_precedence, reverse=True)
+        older = tuple(record.kos_id for record in same[1:])
+        kept.append(replace(same[0], superseded_ids=older) if older else same[0])
+    return kept
+
+
+def _precedence(record: ImagingRecord) -> tuple[bool, float]:
+    is_in_force = record.document.status is not AvailabilityStatus.DEPRECATED
+    return is_in_force, record.document.creation_time.timestamp()

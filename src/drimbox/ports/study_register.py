@@ -10,6 +10,7 @@ from drimbox.model.publication import (
     Alert,
     EncodedSubmission,
     Publication,
+    PublicationState,
     ReceivedMessage,
 )
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
@@ -92,9 +93,17 @@ class StudyRegister(Protocol):
         """
 
     async def find_published(
-        self, patient_id: str | None = None, limit: int = 1000
+        self,
+        patient_id: str | None = None,
+        limit: int = 1000,
+        *,
+        studies: Collection[StudyInstanceUid] | None = None,
+        states: Collection[PublicationState] = (PublicationState.PUBLISHED,),
     ) -> tuple[Publication, ...]:
-        """List current publications, newest first, of one patient (CX) or of all."""
+        """List publications that the DMP has, newest first, of one patient (CX) or of all.
+
+        states may name those that were replaced.
+        """
 
     async def list_current(
         self,

@@ -59,9 +59,18 @@ class SqlStudyRegister:
         return found[0] if found else None
 
     async def find_published(
-        self, patient_id: str | None = None, limit: int = 1000
+        self,
+        patient_id: str | None = None,
+        limit: int = 1000,
+        *,
+        studies: Collection[StudyInstanceUid] | None = None,
+        states: Collection[PublicationState] = (PublicationState.PUBLISHED,),
     ) -> tuple[Publication, ...]:
-        criteria = [_columns.state == PublicationState.PUBLISHED.value]
+        criteria: list[ColumnElement[bool]] = [
+            _columns.state.in_([state.value for state in states])
+        ]
+        if studies is not None:
+            criteria.append(_columns.study_instance_uid.in_(studies))
         if patient_id is not None:
             criteria.append(_columns.patient_index == self._sealing.index(_PATIENT, patient_id))
         return await self._find(*criteria, limit=limit)

@@ -26,10 +26,10 @@ from drimbox.model.imaging_record import (
     Subject,
     logical_id,
     logical_id_of,
+    one_a_study,
 )
 from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery, Studies
 from drimbox.model.prior_study import PriorStudy
-from drimbox.model.uids import StudyInstanceUid
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.standards.fhir.patient_reference import patient_id
 from drimbox.standards.fhir.patient_search import is_named
@@ -90,6 +90,9 @@ class ContextRecords:
         """Return the metadata, and whether the DMP said that there is more."""
         documents = self.find_prior_studies.documents
         states = tuple(state for state in _STATES if state in query.statuses)
+        if query.reads is Studies.REQUIRED and AvailabilityStatus.DEPRECATED in states:
+            # Whether a study is cancelled, only its KOS in force tells.
+            states = _STATES
         if query.documents is not None:
             return await self._named(context, query.documents), ()
         if not states:
@@ -150,7 +153,7 @@ class ContextRecords:
         boxes = self._boxes(studies)
         records = [_record(subject, study.document, study, boxes) for study in studies]
         if query.reads is Studies.REQUIRED:
-            records = _one_a_study(records)
+            records = one_a_study(records)
         else:
             records += [
                 replace(_record(subject, one.document), unreadable=one.reason) for one in unreadable
@@ -200,22 +203,3 @@ def _record(
         boxes or {},
         replaces=tuple(logical_id_of(uuid) for uuid in uuids),
     )
-
-
-def _one_a_study(records: Sequence[ImagingRecord]) -> list[ImagingRecord]:
-    """Keep one KOS a study: the newest, of those in force where there are any."""
-    by_study: dict[StudyInstanceUid, list[ImagingRecord]] = {}
-    for record in records:
-        if record.study is not None:
-            by_study.setdefault(record.study.study_instance_uid, []).append(record)
-    kept = []
-    for same in by_study.values():
-        same.sort(key=_precedence, reverse=True)
-        older = tuple(record.kos_id for record in same[1:])
-        kept.append(replace(same[0], superseded_ids=older) if older else same[0])
-    return kept
-
-
-def _precedence(record: ImagingRecord) -> tuple[bool, float]:
-    is_in_force = record.document.status is not AvailabilityStatus.DEPRECATED
-    return is_in_force, record.document.creation_time.timestamp()

@@ -1,17 +1,23 @@
 """What this Source has published, for FHIR clients of the site: the register, as in the DMP."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from drimbox.errors import InvalidValue, NotFound, Refused
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.document_entry import AvailabilityStatus
-from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, ImagingRecord, Subject
-from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery
+from drimbox.model.imaging_record import (
+    OWN_IMAGES,
+    ImageSource,
+    ImagingRecord,
+    Subject,
+    one_a_study,
+)
+from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery, Studies
 from drimbox.model.patient import Ins, InsAuthority
 from drimbox.model.prior_study import PriorStudy
 from drimbox.model.publication import Publication, PublicationState
-from drimbox.model.uids import SopInstanceUid
+from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
 from drimbox.ports.study_register import StudyRegister
 from drimbox.standards.fhir.code_systems import OID_PREFIX
 from drimbox.standards.fhir.patient_ids import PatientIds
@@ -27,6 +33,10 @@ _STATUSES = {
     PublicationState.PUBLISHED: AvailabilityStatus.APPROVED,
     PublicationState.REPLACED: AvailabilityStatus.DEPRECATED,
     PublicationState.WITHDRAWN: AvailabilityStatus.DELETED,
+}
+_LISTED = {
+    PublicationState.PUBLISHED: AvailabilityStatus.APPROVED,
+    PublicationState.REPLACED: AvailabilityStatus.DEPRECATED,
 }
 
 
@@ -44,11 +54,11 @@ class RegisterRecords:
     async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
         """See FhirService; without patient nor identifier the newest publications only."""
         _check_system(caller)
-        if query.documents is None and AvailabilityStatus.APPROVED not in query.statuses:
-            return FoundRecords(())
         publications, is_partial = await self._publications(query)
-        records = tuple(record for p in publications if (record := self._record(p)) is not None)
-        return FoundRecords(records, (Notice.TOO_MANY,) if is_partial else ())
+        records = [record for p in publications if (record := self._record(p)) is not None]
+        if query.reads is Studies.REQUIRED:
+            records = one_a_study(records)
+        return FoundRecords(tuple(records), (Notice.TOO_MANY,) if is_partial else ())
 
     async def find_subjects(
         self, caller: Caller, patients: tuple[PatientKey, ...]
@@ -66,23 +76,40 @@ class RegisterRecords:
         if query.documents is not None:
             found = [await self._by_kos(identifier) for identifier in query.documents]
             return [p for p in found if p is not None], False
+        states = _states(query)
+        if not states:
+            return [], False
         if query.studies is not None:
-            current = [await self.register.find_current(uid) for uid in query.studies]
-            return [p for p in current if p is not None], False
+            return await self._of_studies(query.studies, states), False
         if query.patients is not None:
             known = [self._ins_of(key) for key in query.patients]
             if all(known):
-                return await self._of_patients(ins for one in known for ins in one)
-        newest = await self.register.find_published(limit=MAX_PUBLICATIONS + 1)
+                patients = [ins for one in known for ins in one]
+                return await self._of_patients(patients, states), False
+        newest = await self.register.find_published(limit=MAX_PUBLICATIONS + 1, states=states)
         return list(newest[:MAX_PUBLICATIONS]), len(newest) > MAX_PUBLICATIONS
 
-    async def _of_patients(self, patients: Iterable[Ins]) -> tuple[list[Publication], bool]:
+    async def _of_studies(
+        self, studies: Collection[StudyInstanceUid], states: Collection[PublicationState]
+    ) -> list[Publication]:
+        """Return the KOS in force of each, waiting for the DMP or not, and those replaced."""
+        found = [await self.register.find_current(uid) for uid in studies]
+        publications = [p for p in found if p is not None and PublicationState.PUBLISHED in states]
+        if PublicationState.REPLACED in states:
+            publications += await self.register.find_published(
+                studies=studies, states=(PublicationState.REPLACED,)
+            )
+        return publications
+
+    async def _of_patients(
+        self, patients: Iterable[Ins], states: Collection[PublicationState]
+    ) -> list[Publication]:
         publications: list[Publication] = []
         for ins in patients:
             publications += await self.register.find_published(
-                ins.xds_patient_id, limit=MAX_PUBLICATIONS
+                ins.xds_patient_id, limit=MAX_PUBLICATIONS, states=states
             )
-        return publications, False
+        return publications
 
     async def _by_kos(self, identifier: str) -> Publication | None:
         try:
@@ -124,6 +151,14 @@ class RegisterRecords:
             publication.published_at or publication.created_at,
             PriorStudy(publication.manifest, document, publication.kos),
         )
+
+
+def _states(query: RecordQuery) -> tuple[PublicationState, ...]:
+    """Return what is listed; whether a study is cancelled, only its KOS in force tells."""
+    states = [state for state, status in _LISTED.items() if status in query.statuses]
+    if query.reads is Studies.REQUIRED and PublicationState.REPLACED in states:
+        return tuple(_LISTED)
+    return tuple(states)
 
 
 def _check_system(caller: Caller) -> None:

@@ -18,6 +18,7 @@ from drimbox.model.audit import AuditAction
 from drimbox.model.document_entry import AvailabilityStatus
 from drimbox.model.imaging_record import derived_id, kos_id_of
 from drimbox.model.publication import PublicationState
+from drimbox.model.uids import SopInstanceUid
 from drimbox.standards.fhir.derived_manifest import MANIFEST_FORMAT
 from drimbox.standards.fhir.surface import SURFACE
 
@@ -297,6 +298,53 @@ def test_a_superseded_kos_stays_readable_as_metadata(site: FhirSite) -> None:
     site.publish_as(PublicationState.REPLACED, exam(1, date(2026, 7, 1)))
     read = site.source().get(f"/fhir/DocumentReference/{KOS}").json()
     assert read["status"] == "superseded"
+
+
+@pytest.mark.parametrize("criterion", ["", "&patient", "&study-instance-uid"])
+def test_replaced_documents_of_the_source_are_found_by_their_status(
+    site: FhirSite, criterion: str
+) -> None:
+    site.register.publications.clear()
+    site.publish_as(PublicationState.REPLACED, exam(1, date(2026, 7, 1)))
+    newer = exam(1, date(2026, 7, 1), sop_instance_uid=SopInstanceUid("2.25.2001"))
+    site.publish(newer, exam(2, date(2025, 3, 2)))
+    client = site.source()
+    (patient,) = {
+        one["subject"]["reference"]
+        for one in resources(client.get("/fhir/DocumentReference").json(), "match")
+    }
+    value = {"": "", "&patient": f"={patient}", "&study-instance-uid": f"=urn:oid:{STUDY}"}
+    others = [] if criterion == "&study-instance-uid" else ["2.25.1002"]
+    for status, expected in {
+        "superseded": [KOS],
+        "current": ["2.25.2001", *others],
+        "current,superseded": [KOS, "2.25.2001", *others],
+    }.items():
+        query = f"status={status}{criterion}{value[criterion]}"
+        bundle = client.get(f"/fhir/DocumentReference?{query}").json()
+        assert sorted(one["id"] for one in resources(bundle, "match")) == sorted(expected)
+
+
+@SIDES
+def test_a_study_is_cancelled_only_without_a_kos_in_force(site: FhirSite, side: str) -> None:
+    newer = exam(1, date(2026, 7, 1), sop_instance_uid=SopInstanceUid("2.25.2001"))
+    gone = exam(3, date(2026, 7, 3))
+    site.register.publications.clear()
+    site.publish_as(PublicationState.REPLACED, exam(1, date(2026, 7, 1)))
+    site.publish_as(PublicationState.REPLACED, gone)
+    site.publish(newer)
+    site.dmp.entries.clear()
+    for manifest, status in (
+        (exam(1, date(2026, 7, 1)), AvailabilityStatus.DEPRECATED),
+        (gone, AvailabilityStatus.DEPRECATED),
+        (newer, AvailabilityStatus.APPROVED),
+    ):
+        entry = site.dmp.hold(manifest)
+        site.dmp.entries[-1] = replace(entry, status=status)
+    for status, study in {"cancelled": gone, "available": newer}.items():
+        bundle = client(site, side).get(f"/fhir/ImagingStudy?status={status}").json()
+        (found,) = resources(bundle, "match")
+        assert (found["id"], found["status"]) == (study.study_instance_uid, status)
 
 
 def _references(value: object) -> list[str]:

@@ -126,3 +126,30 @@ def test_settings_that_cannot_be_read_end_with_one_and_their_fault(source_box: S
     result = source_box.run("doctor")
     assert result.exit_code == 1
     assert "role" in result.stderr
+
+
+def in_memory(box: SetUpBox, folder: Path) -> None:
+    """Want the image cache in memory only, in that folder."""
+    text = box.settings_file.read_text()
+    directory = load_settings(box.settings_file).storage.cache_directory
+    wanted = f'cache_directory = "{folder}"\ncache_must_be_in_memory = true'
+    told = f'cache_directory = "{directory}"'
+    assert told in text
+    box.settings_file.write_text(text.replace(told, wanted))
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_mount(), reason="this system has no /dev/shm")
+def test_a_cache_in_memory_is_well_where_it_is_wanted(source_box: SetUpBox) -> None:
+    in_memory(source_box, Path("/dev/shm/drimbox-of-a-test/images"))
+    _, detail = findings(source_box)["disk of the image cache"]
+    assert "tmpfs" in detail or "wanted" in detail  # a small host has too little memory
+
+
+def test_a_cache_on_a_disk_is_found_and_the_box_does_not_start(source_box: SetUpBox) -> None:
+    in_memory(source_box, Path("/proc/self/images"))
+    is_well, detail = findings(source_box)["disk of the image cache"]
+    assert (is_well, "wants a tmpfs" in detail) == (False, True)
+    result = source_box.run("serve")
+    assert result.exit_code != 0
+    assert "storage.cache_directory" in result.output + result.stderr
+    assert not list(source_box.folder.iterdir())

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.reachability import reach
+from drimbox.adapters.image_cache_disk.memory_folder import check_in_memory
 from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.adapters.pro_sante_connect.identity_provider import ProSanteConnect
@@ -140,8 +141,10 @@ class _Doctor:
         """The cache may still grow by what it does not hold yet."""
         storage = self.settings.storage
         folder = storage.cache_directory.absolute()
+        where = f", {check_in_memory(folder)}" if storage.cache_must_be_in_memory else ""
         held = await asyncio.to_thread(_octets_below, folder)
-        return _check_free(folder, max(storage.cache_max_bytes - held, 0) + MINIMUM_FREE_BYTES)
+        wanted = max(storage.cache_max_bytes - held, 0) + MINIMUM_FREE_BYTES
+        return _check_free(folder, wanted) + where
 
     async def _database(self) -> str:
         storage = self.settings.storage

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
+from drimbox.adapters.image_cache_disk.memory_folder import check_in_memory
 from drimbox.adapters.peer_dicomweb.iua_tokens import IuaTokens
 from drimbox.adapters.peer_dicomweb.peer_connection import PeerConnection
 from drimbox.adapters.peer_dicomweb.peer_drimbox import DicomwebPeerDrimbox
@@ -51,6 +52,9 @@ async def make_parts(settings: Settings) -> Parts:
         SettingsError: a file or an address of the settings cannot be used.
         Unavailable: the database does not answer.
     """
+    storage = settings.storage
+    if storage.cache_must_be_in_memory:
+        check_in_memory(storage.cache_directory)
     clock = SystemClock()
     root = settings.publication.uid_root if settings.publication else None
     identifiers = RandomIdentifiers(root)
@@ -67,7 +71,12 @@ async def make_parts(settings: Settings) -> Parts:
     iua_tokens = None
     if takes_iua(settings.trusted_space):
         iua_tokens = IuaTokens(connection, settings.peer_client, trusted_space, clock, identifiers)
-    storage = settings.storage
+    cache = DiskImageCache(
+        storage.cache_directory,
+        max_bytes=storage.cache_max_bytes,
+        max_age_seconds=storage.cache_max_age_seconds,
+        base_url=f"{settings.browser.base_url}/dicom-web",
+    )
     return Parts(
         settings=settings,
         clock=clock,
@@ -78,12 +87,7 @@ async def make_parts(settings: Settings) -> Parts:
         pacs=make_site_pacs(settings),
         peer=DicomwebPeerDrimbox(connection),
         peer_tokens=PeerTokensByBox(settings.trusted_space, iua_tokens),
-        cache=DiskImageCache(
-            storage.cache_directory,
-            max_bytes=storage.cache_max_bytes,
-            max_age_seconds=storage.cache_max_age_seconds,
-            base_url=f"{settings.browser.base_url}/dicom-web",
-        ),
+        cache=cache,
         fetch_ahead=FetchAhead(is_on=storage.fetch_ahead),
-        pixels=PixelWorkerPool(),
+        pixels=PixelWorkerPool(temporary_directory=cache.temporary_directory),
     )

@@ -1,6 +1,6 @@
 """Pixel decoding, away from the server process: hostile codestreams end in an error, never more."""
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -85,6 +85,13 @@ class PixelWorker(Protocol):
         Raises:
             NotFound: there is no such frame.
             NotAcceptable: the object has no pixels, or such pixels cannot be in that syntax.
+        """
+
+    def temporary_folder(self) -> AbstractContextManager[Path]:
+        """Make a folder for what is transcoded, protected as the copies are; gone at the end.
+
+        Raises:
+            OSError: the disk is full, or cannot be written.
         """
 
     async def transcode_file(self, path: Path, target: Path, syntax: TransferSyntaxUid) -> None:

@@ -267,6 +267,7 @@ class PeerRetrievalSettings(Section):
 class StorageSettings(Section):
     """Where the box keeps its state; key_file (32 octets) seals tokens and patients at rest.
 
+    cache_must_be_in_memory refuses a cache_directory that is on a disk;
     cache_from says from which request on a Source keeps whole studies and series (SO.40);
     fetch_ahead whether a viewer's first look at a study brings all of it.
     """
@@ -274,6 +275,7 @@ class StorageSettings(Section):
     url: str = "sqlite:///drimbox.sqlite"
     key_file: Path
     cache_directory: Path
+    cache_must_be_in_memory: bool = False
     cache_from: Literal["first-request", "second-request", "never"] = "second-request"
     fetch_ahead: bool = False
     cache_max_bytes: int = 4 * 1024**3

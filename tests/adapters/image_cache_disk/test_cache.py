@@ -107,6 +107,16 @@ async def test_what_is_unfinished_and_nobodys_is_cleared_away(tmp_path: Path) ->
     assert not left.exists()
 
 
+async def test_what_is_being_transcoded_is_left_alone_for_an_hour(tmp_path: Path) -> None:
+    folder = cache_in(tmp_path).temporary_directory
+    for name, age in (("fresh", 100), ("left", 4000)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "stored.dcm").write_bytes(b"half")
+        os.utime(folder / name, (time.time() - age, time.time() - age))
+    await fill(cache_in(tmp_path), 1)
+    assert [path.name for path in folder.iterdir()] == ["fresh"]
+
+
 async def test_what_another_process_is_fetching_is_left_alone(tmp_path: Path) -> None:
     cache = cache_in(tmp_path)
     under_way = tmp_path / "cache" / "under-way"

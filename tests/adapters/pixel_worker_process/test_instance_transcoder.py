@@ -26,8 +26,9 @@ EXPLICIT = TransferSyntaxUid("1.2.840.10008.1.2.1")
 async def transcoder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[FileTranscoder]:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    pool = PixelWorkerPool(workers=1, deadline_seconds=20)
+    # Nothing goes to TMPDIR, which may be a disk where the copies are in memory.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not-there"))
+    pool = PixelWorkerPool(workers=1, deadline_seconds=20, temporary_directory=tmp_path)
     yield FileTranscoder(pool)
     await pool.stop()
     assert not list(tmp_path.iterdir())  # noqa: ASYNC240

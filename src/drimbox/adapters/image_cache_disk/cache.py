@@ -4,6 +4,7 @@
                                    /series.jsonl          whole once its last line says so
                                    /metadata-….json.gz    made from the files, see metadata_sidecar
     <directory>/demand/<sha256>            when a study or series was last asked for
+    <directory>/temporary/                 files being transcoded, under the same protection
 
 A UID is never a path (threat D1). Bounded by size and age, oldest use first. Several workers of a
 host share the directory: one of them fetches a series (folder_lock), the others read along.
@@ -39,6 +40,8 @@ _MOST_INSTANCES_IN_MEMORY = 50_000
 _USE_NOTED_EVERY_SECONDS = 30.0
 _UNFINISHED_SECONDS = 60.0
 _DEMAND = "demand"
+_TEMPORARY = "temporary"
+_TEMPORARY_SECONDS = 3600.0
 _DEMAND_SECONDS = 24 * 3600.0
 
 
@@ -71,6 +74,11 @@ class DiskImageCache:
         self._opened: OrderedDict[Path, _Opened] = OrderedDict()
         self._instances_in_memory = 0
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def temporary_directory(self) -> Path:
+        """Where images may lie that are no copies; what a crash leaves there goes in an hour."""
+        return self._directory / _TEMPORARY
 
     def open_series(
         self, key: SeriesKey, retrieve: Callable[[], AsyncIterator[InstanceStream]]
@@ -195,16 +203,23 @@ class DiskImageCache:
             with suppress(OSError):
                 os.utime(folder / journal.NAME)
 
+    def _clear_what_is_no_copy(self) -> None:
+        for marker in (self._directory / _DEMAND).glob("*"):
+            if _age(marker) > _DEMAND_SECONDS:
+                marker.unlink(missing_ok=True)
+        for left in self.temporary_directory.glob("*"):
+            if _age(left) > _TEMPORARY_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+
     def _make_room(self) -> None:
         """Delete whole series, least recently used first, until the bounds hold.
 
         What is unfinished and nobody's is left of a crash or a failure, and goes too; not at once,
         for it may be asked for again.
         """
-        for marker in (self._directory / _DEMAND).glob("*"):
-            if _age(marker) > _DEMAND_SECONDS:
-                marker.unlink(missing_ok=True)
-        folders = [folder for folder in self._directory.iterdir() if folder.name != _DEMAND]
+        self._clear_what_is_no_copy()
+        others = {_DEMAND, _TEMPORARY}
+        folders = [folder for folder in self._directory.iterdir() if folder.name not in others]
         folders.sort(key=_last_use)
         sizes = {folder: _size(folder) for folder in folders}
         total = sum(sizes.values())

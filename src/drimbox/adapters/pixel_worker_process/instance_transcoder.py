@@ -1,6 +1,5 @@
-"""Instances on their way, brought into another transfer syntax through temporary files (TMPDIR)."""
+"""Instances on their way, brought into another transfer syntax through temporary files."""
 
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,8 +31,8 @@ class FileTranscoder:
     async def received(self, instance: InstanceStream) -> "AsyncIterator[_ReceivedFile]":
         """See ports.pixel_worker."""
         try:
-            with tempfile.TemporaryDirectory(prefix="drimbox-") as folder:
-                stored = Path(folder) / "stored.dcm"
+            with self._pixels.temporary_folder() as folder:
+                stored = folder / "stored.dcm"
                 await _write(instance, stored)
                 yield _ReceivedFile(self._pixels, instance, stored)
         except OSError as error:

@@ -14,7 +14,9 @@ import base64
 import os
 import socket
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -40,8 +42,18 @@ OK, NO_FRAME, NO_PIXELS, UNREADABLE, NO_SUCH_SYNTAX, NO_SUCH_REGION = (
 class PixelWorkerPool:
     """Implements ports PixelWorker and DocumentPages, with as many children as there are cores."""
 
-    def __init__(self, *, workers: int | None = None, deadline_seconds: float = 5.0) -> None:
-        """Bound the number of children, and the seconds that each frame may take."""
+    def __init__(
+        self,
+        *,
+        workers: int | None = None,
+        deadline_seconds: float = 5.0,
+        temporary_directory: Path | None = None,
+    ) -> None:
+        """Bound the number of children, and the seconds that each frame may take.
+
+        temporary_directory is where files to be transcoded lie; None: TMPDIR.
+        """
+        self._temporary_directory = temporary_directory
         self._workers = workers or len(os.sched_getaffinity(0))
         self._idle: list[_Child] = []
         self._slots = asyncio.Semaphore(self._workers)
@@ -76,6 +88,15 @@ class PixelWorkerPool:
         """See ports.pixel_worker."""
         request = {"operation": "transcode_frame", "path": str(path), "frame": frame}
         return await self._ask(request | {"syntax": str(syntax)})
+
+    @contextmanager
+    def temporary_folder(self) -> Iterator[Path]:
+        """See ports.pixel_worker."""
+        parent = self._temporary_directory
+        if parent is not None:
+            parent.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="drimbox-", dir=parent) as folder:
+            yield Path(folder)
 
     async def transcode_file(self, path: Path, target: Path, syntax: TransferSyntaxUid) -> None:
         """See ports.pixel_worker."""

@@ -6,7 +6,6 @@ is acceptable, else lossless, and lossy only where nothing else is.
 """
 
 import secrets
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from http import HTTPMethod, HTTPStatus
@@ -62,8 +61,8 @@ class OutgoingInstances:
                 if syntax is not None:
                     yield replace(instance, transfer_syntax_uid=syntax)
                     continue
-                with tempfile.TemporaryDirectory(prefix="drimbox-") as folder:
-                    yield await self._transcoded(instance, Path(folder))
+                with self.asked.pixels.temporary_folder() as folder:
+                    yield await self._transcoded(instance, folder)
         finally:
             await close(received)
 

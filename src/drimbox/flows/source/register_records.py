@@ -1,6 +1,6 @@
 """What this Source has published, for FHIR clients of the site: the register, as in the DMP."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from drimbox.errors import InvalidValue, NotFound, Refused
@@ -34,6 +34,11 @@ _STATUSES = {
     PublicationState.REPLACED: AvailabilityStatus.DEPRECATED,
     PublicationState.WITHDRAWN: AvailabilityStatus.DELETED,
 }
+_EVER_IN_THE_DMP = (
+    PublicationState.PUBLISHED,
+    PublicationState.REPLACED,
+    PublicationState.WITHDRAWN,
+)
 _LISTED = {
     PublicationState.PUBLISHED: AvailabilityStatus.APPROVED,
     PublicationState.REPLACED: AvailabilityStatus.DEPRECATED,
@@ -58,6 +63,8 @@ class RegisterRecords:
         records = [record for p in publications if (record := self._record(p)) is not None]
         if query.reads is Studies.REQUIRED:
             records = one_a_study(records)
+        elif _asks_for_relations(query, records):
+            records = await self._with_replaced(records)
         return FoundRecords(tuple(records), (Notice.TOO_MANY,) if is_partial else ())
 
     async def find_subjects(
@@ -88,6 +95,24 @@ class RegisterRecords:
                 return await self._of_patients(patients, states), False
         newest = await self.register.find_published(limit=MAX_PUBLICATIONS + 1, states=states)
         return list(newest[:MAX_PUBLICATIONS]), len(newest) > MAX_PUBLICATIONS
+
+    async def _with_replaced(self, records: Sequence[ImagingRecord]) -> list[ImagingRecord]:
+        """Tell of each KOS which one it replaced: that of its study before it, unless withdrawn."""
+        studies = {r.study.study_instance_uid for r in records if r.study is not None}
+        known = await self.register.find_published(studies=studies, states=_EVER_IN_THE_DMP)
+        replaced: dict[str, str] = {}
+        newer: dict[StudyInstanceUid, Publication] = {}
+        for publication in known:
+            after = newer.get(publication.study_instance_uid)
+            if after is not None and publication.state is PublicationState.REPLACED:
+                replaced[after.kos_sop_instance_uid] = publication.kos_sop_instance_uid
+            newer[publication.study_instance_uid] = publication
+        ids = {r.document.unique_id: r.kos_id for r in records}
+        return [
+            replace(r, replaces=(ids.get(old, old),)) if old is not None else r
+            for r in records
+            for old in (replaced.get(r.document.unique_id),)
+        ]
 
     async def _of_studies(
         self, studies: Collection[StudyInstanceUid], states: Collection[PublicationState]
@@ -151,6 +176,13 @@ class RegisterRecords:
             publication.published_at or publication.created_at,
             PriorStudy(publication.manifest, document, publication.kos),
         )
+
+
+def _asks_for_relations(query: RecordQuery, records: Iterable[ImagingRecord]) -> bool:
+    """Tell whether to look for what was replaced: the same rule as at the Consommatrice."""
+    if query.has_relations or query.documents is not None:
+        return True
+    return any(r.document.status is AvailabilityStatus.DEPRECATED for r in records)
 
 
 def _states(query: RecordQuery) -> tuple[PublicationState, ...]:

@@ -1,7 +1,6 @@
 """What a KOS becomes beside ImagingStudy and DocumentReference, and the table that says so."""
 
 import hashlib
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,8 @@ from tests.standards.fhir.test_xml import as_read
 from drimbox.entrypoints.http.fhir.routes import fhir_routes
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.audit import AuditAction
-from drimbox.model.document_entry import AvailabilityStatus
 from drimbox.model.imaging_record import derived_id, kos_id_of
 from drimbox.model.publication import PublicationState
-from drimbox.model.uids import SopInstanceUid
 from drimbox.standards.fhir.derived_manifest import MANIFEST_FORMAT
 from drimbox.standards.fhir.surface import SURFACE
 
@@ -300,53 +297,6 @@ def test_a_superseded_kos_stays_readable_as_metadata(site: FhirSite) -> None:
     assert read["status"] == "superseded"
 
 
-@pytest.mark.parametrize("criterion", ["", "&patient", "&study-instance-uid"])
-def test_replaced_documents_of_the_source_are_found_by_their_status(
-    site: FhirSite, criterion: str
-) -> None:
-    site.register.publications.clear()
-    site.publish_as(PublicationState.REPLACED, exam(1, date(2026, 7, 1)))
-    newer = exam(1, date(2026, 7, 1), sop_instance_uid=SopInstanceUid("2.25.2001"))
-    site.publish(newer, exam(2, date(2025, 3, 2)))
-    client = site.source()
-    (patient,) = {
-        one["subject"]["reference"]
-        for one in resources(client.get("/fhir/DocumentReference").json(), "match")
-    }
-    value = {"": "", "&patient": f"={patient}", "&study-instance-uid": f"=urn:oid:{STUDY}"}
-    others = [] if criterion == "&study-instance-uid" else ["2.25.1002"]
-    for status, expected in {
-        "superseded": [KOS],
-        "current": ["2.25.2001", *others],
-        "current,superseded": [KOS, "2.25.2001", *others],
-    }.items():
-        query = f"status={status}{criterion}{value[criterion]}"
-        bundle = client.get(f"/fhir/DocumentReference?{query}").json()
-        assert sorted(one["id"] for one in resources(bundle, "match")) == sorted(expected)
-
-
-@SIDES
-def test_a_study_is_cancelled_only_without_a_kos_in_force(site: FhirSite, side: str) -> None:
-    newer = exam(1, date(2026, 7, 1), sop_instance_uid=SopInstanceUid("2.25.2001"))
-    gone = exam(3, date(2026, 7, 3))
-    site.register.publications.clear()
-    site.publish_as(PublicationState.REPLACED, exam(1, date(2026, 7, 1)))
-    site.publish_as(PublicationState.REPLACED, gone)
-    site.publish(newer)
-    site.dmp.entries.clear()
-    for manifest, status in (
-        (exam(1, date(2026, 7, 1)), AvailabilityStatus.DEPRECATED),
-        (gone, AvailabilityStatus.DEPRECATED),
-        (newer, AvailabilityStatus.APPROVED),
-    ):
-        entry = site.dmp.hold(manifest)
-        site.dmp.entries[-1] = replace(entry, status=status)
-    for status, study in {"cancelled": gone, "available": newer}.items():
-        bundle = client(site, side).get(f"/fhir/ImagingStudy?status={status}").json()
-        (found,) = resources(bundle, "match")
-        assert (found["id"], found["status"]) == (study.study_instance_uid, status)
-
-
 def _references(value: object) -> list[str]:
     if isinstance(value, list):
         return [found for one in value for found in _references(one)]
@@ -354,33 +304,3 @@ def _references(value: object) -> list[str]:
         return []
     own = [value["reference"]] if isinstance(value.get("reference"), str) else []
     return own + [found for one in value.values() for found in _references(one)]
-
-
-def test_what_a_document_replaced_is_told_and_looked_for(site: FhirSite) -> None:
-    old, new = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(2))
-    first, second = site.dmp.entries[:2]
-    site.dmp.entries[:2] = [
-        replace(first, entry_uuid=f"urn:uuid:{old}", status=AvailabilityStatus.DEPRECATED),
-        replace(second, entry_uuid=f"urn:uuid:{new}"),
-    ]
-    site.dmp.replacements[f"urn:uuid:{new}"] = f"urn:uuid:{old}"
-    told = [
-        {
-            "code": "replaces",
-            "target": {"reference": f"DocumentReference/{old}", "type": "DocumentReference"},
-        }
-    ]
-    read = site.consumer().get(f"/fhir/DocumentReference/{new}").json()
-    check(read)
-    assert read["relatesTo"] == told
-    for query in (
-        {"relatesto": f"DocumentReference/{old}"},
-        {"relation": "replaces"},
-        {"status": "current,superseded", "_id": new},
-    ):
-        bundle = site.consumer().get("/fhir/DocumentReference", params=query).json()
-        (found,) = resources(bundle, "match")
-        assert found == read
-    bundle = site.consumer().get("/fhir/DocumentReference", params={"relatesto": new}).json()
-    # Nothing replaced the newer one; a FHIR manifest is made of it.
-    assert [one["id"] for one in resources(bundle, "match")] == [derived_id(new)]

@@ -31,6 +31,7 @@ from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_rout
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.listener import HttpListener
 from drimbox.errors import NotAuthenticated
+from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.flows.source.published_manifests import PublishedManifests
 from drimbox.flows.source.search_published import SearchPublished
@@ -65,6 +66,7 @@ class DicomwebSite:
 
     folder: Path
     behind: Pacs | None = None
+    fetch_ahead: FetchAhead | None = None
     url: str = ""
     register: FakeStudyRegister = field(default_factory=FakeStudyRegister)
     application: Starlette = field(init=False)
@@ -106,7 +108,13 @@ class DicomwebSite:
             SearchPublished(self.register, PublishedManifests(self.register), pacs),
             RecentAccesses(clock),
         )
-        door = DicomwebDoor(authenticate, serve, self._pixels, "http://box/dicom-web")
+        door = DicomwebDoor(
+            authenticate,
+            serve,
+            self._pixels,
+            "http://box/dicom-web",
+            fetch_ahead=self.fetch_ahead,
+        )
         self.application = Starlette(
             routes=dicomweb_routes(door),
             exception_handlers=exception_handlers(),

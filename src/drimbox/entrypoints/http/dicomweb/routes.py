@@ -146,7 +146,10 @@ def dicomweb_routes(door: DicomwebDoor) -> list[BaseRoute]:
     if door.is_for_peers:
         return routes
     routes.append(Route("/dicom-web/wado", door.wado_uri))
-    return [*search_routes(SearchDoor(door.authenticate, door.images, door.base_url)), *routes]
+    return [
+        *search_routes(SearchDoor(door.authenticate, door.images, door.base_url, door.fetch_ahead)),
+        *routes,
+    ]
 
 
 def _target(request: Request) -> TargetResource:

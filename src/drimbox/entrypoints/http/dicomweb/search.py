@@ -7,6 +7,7 @@ As XML it is 204, since a multipart has a part at least.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -18,9 +19,12 @@ from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.dicomweb.representation import Representation, accept_of, answer
 from drimbox.entrypoints.http.dicomweb.request import own_address
+from drimbox.errors import Refused
+from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.flows.opened_study import ImageService
 from drimbox.model.access import Caller
-from drimbox.model.retrieval import DicomJson, MatchPage, QueryLevel
+from drimbox.model.retrieval import DicomJson, MatchPage, QueryLevel, TargetResource
+from drimbox.model.scopes import Permission, check_scope
 from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid
 from drimbox.standards.dicomweb.manifest_matches import INSTANCE_UID, SERIES_UID, STUDY_UID
 from drimbox.standards.dicomweb.media_types import DICOM_JSON, choose_metadata
@@ -39,6 +43,7 @@ class SearchDoor:
     authenticate: Callable[[Request], Awaitable[Caller]]
     images: ImageService
     base_url: str
+    fetch_ahead: FetchAhead | None = None
 
     async def studies(self, request: Request) -> Response:
         return await self._search(request, QueryLevel.STUDY)
@@ -53,8 +58,11 @@ class SearchDoor:
         caller = await self.authenticate(request)
         is_xml = choose_metadata(accept_of(request)) != DICOM_JSON
         parameters = [p for p in request.query_params.multi_items() if p[0] != "accept"]
-        search = parse_search(_target(request, level), parameters)
+        target = _target(request, level)
+        search = parse_search(target, parameters)
         page = await self.images.search(caller, search.query)
+        if page.rows:
+            self._fetch_ahead(caller, target)
         if is_xml and not page.rows:
             return Response(status_code=HTTPStatus.NO_CONTENT, headers=_warnings(search, page))
         base_url = own_address(request, self.base_url)
@@ -64,6 +72,16 @@ class SearchDoor:
         else:
             body = _encode(rows, is_xml)
         return answer(request, body, _warnings(search, page))
+
+    def _fetch_ahead(self, caller: Caller, target: SearchTarget) -> None:
+        """Bring the study that was named, where the caller may read what it found."""
+        study = target.study_instance_uid
+        if self.fetch_ahead is None or study is None:
+            return
+        with suppress(Refused):
+            check_scope(caller.scopes, "ImagingStudy", Permission.READ)
+            wanted = TargetResource(study)
+            self.fetch_ahead.begin_found(lambda: self.images.open_study(caller, wanted, None))
 
 
 def search_routes(door: SearchDoor) -> list[BaseRoute]:

@@ -20,6 +20,7 @@ from drimbox.model.imaging_record import logical_id
 from drimbox.ports.clock import Clock
 
 _MAX_KEPT = 1000
+_MAX_REPLACED = 50_000
 _Key = tuple[str, DocumentQuery]
 _Entries = tuple[DocumentEntry, ...]
 _Uuids = tuple[str, ...]
@@ -69,6 +70,8 @@ class KeptLists:
         for entry_uuid, replaced_uuids in replaced.items():
             self._replaced[context.identifier, entry_uuid] = (until, replaced_uuids)
             self._replaced.move_to_end((context.identifier, entry_uuid))
+        while len(self._replaced) > _MAX_REPLACED:
+            self._replaced.popitem(last=False)
 
     def keep(self, context: ConsultationContext, query: DocumentQuery, entries: _Entries) -> None:
         now = self._clock.now()

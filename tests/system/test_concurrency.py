@@ -178,3 +178,28 @@ async def test_a_client_that_goes_away_frees_the_pacs_within_a_second(
                 assert time.monotonic() - since < 1
                 await asyncio.sleep(0.02)
         await pacs.close()
+
+
+@pytest.mark.requirement("SO.40")
+async def test_first_requests_at_once_cost_the_pacs_no_more_than_one(
+    pacs_process: PacsProcess, tmp_path: Path, expected: dict[str, Hashes]
+) -> None:
+    """Associations are counted on the wire, behind a PACS that takes its time."""
+    async with chaos_proxy(pacs_process.dicom_port, [Fault(latency_seconds=0.3)]) as wire:
+        settings = PacsSettings(
+            host="127.0.0.1", port=wire.port, ae_title="PACS", retrieve_mode="c-get"
+        )
+        pacs = DimsePacs(settings, None)
+        connector = aiohttp.TCPConnector(ssl=client_tls(), limit=CLIENTS)
+        async with (
+            peer_source(tmp_path, pacs=pacs, studies=2) as source,
+            aiohttp.ClientSession(connector=connector, trust_env=False) as session,
+        ):
+            alone, together = source.publications
+            await retrieve(session, source, alone)
+            of_one, octets_of_one = wire.connections, wire.passed
+            answers = await asyncio.gather(*(retrieve(session, source, together) for _ in range(8)))
+        await pacs.close()
+    assert all(found == expected[study] for study, found in answers)
+    assert wire.connections - of_one <= of_one
+    assert wire.passed - octets_of_one < 1.1 * octets_of_one

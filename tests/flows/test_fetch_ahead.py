@@ -99,3 +99,6 @@ async def test_only_some_studies_come_at_once_and_none_once_it_stops(tmp_path: P
     await ahead.stop()
     ahead.begin(studies[-1].opened())
     assert studies[-1].brought == []
+    for study in studies:
+        study.may_go_on.set()
+        await asyncio.gather(*study.cache.tasks)

@@ -29,8 +29,10 @@ def test_an_object_leaves_without_what_stood_before_it(site: DicomwebSite, name:
     image.file_meta = KINDS["explicit"].file_meta
     image.StudyInstanceUID = f"1.2.250.1.999.90.{number}"
     image.preamble = PREAMBLES[name][:128].ljust(128, b"\0")
+    before = set(site.pacs.folder.iterdir())
     path = site.add(image)
-    assert site.pacs.folder.joinpath(f"{number:04d}.dcm").read_bytes().startswith(image.preamble)
+    [stored] = set(site.pacs.folder.iterdir()) - before
+    assert stored.read_bytes().startswith(image.preamble)
     for accept in (
         "application/dicom",
         "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.80",

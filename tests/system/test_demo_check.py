@@ -16,7 +16,7 @@ from tests.system.ports import free_addresses
 
 from drimbox.sandbox.journey.journey import walk
 
-pytestmark = [pytest.mark.anyio, pytest.mark.system]
+pytestmark = [pytest.mark.anyio, pytest.mark.system, pytest.mark.xdist_group("demo")]
 STEPS = (
     "report sent (MDM over MLLP, ACK AA)",
     "KOS in the DMP",
@@ -41,7 +41,6 @@ async def start_demo(folder: Path, *arguments: str) -> asyncio.subprocess.Proces
         )  # fmt: skip
 
 
-@pytest.mark.xdist_group("demo")
 async def test_the_whole_journey_goes_through(demo: DemoSession) -> None:
     told: list[tuple[str, bool]] = []
 

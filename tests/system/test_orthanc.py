@@ -38,7 +38,8 @@ from drimbox.settings.partners import (
     PacsSettings,
 )
 
-pytestmark = [pytest.mark.system, pytest.mark.anyio]
+# A browser gives its requests up when a network comes or goes: never beside tests that have one.
+pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.xdist_group("demo")]
 BIG_STUDY = "1.2.250.1.999.80"
 SLICES = 300
 Way = Literal["c-get", "c-move", "dicomweb"]

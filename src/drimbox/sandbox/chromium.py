@@ -21,7 +21,7 @@ import aiohttp
 from drimbox.errors import SettingsError
 
 _START_SECONDS = 30
-_WAIT_SECONDS = 20.0
+_WAIT_SECONDS = 45.0
 _FLAGS = (
     "--headless=new",
     "--remote-debugging-port=0",

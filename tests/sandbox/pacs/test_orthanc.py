@@ -23,6 +23,9 @@ from drimbox.sandbox.pacs.network_namespace import (
 from drimbox.sandbox.pacs.orthanc import OrthancPacs
 from drimbox.sandbox.pacs.server import PeerAddress
 
+# A browser gives its requests up when a network comes or goes: never beside tests that have one.
+pytestmark = pytest.mark.xdist_group("demo")
+
 _MOVER = "MOVER"
 needs_root = pytest.mark.skipif(
     not can_make_namespaces(), reason="network namespaces need root and iproute2"
@@ -119,7 +122,10 @@ async def test_stopping_leaves_no_namespace_and_no_cable(tmp_path: Path) -> None
     assert _is_link(cable)
     await running.stop()
     assert _own_namespaces() == []
-    assert not _is_link(cable)
+    # Its number is free again: the cable may be another run's by now.
+    number = name.split()[0].rpartition("-")[2]
+    is_anothers = any(n.split()[0].endswith(f"-{number}") for n in _namespaces().splitlines())
+    assert is_anothers or not _is_link(cable)
 
 
 @needs_root

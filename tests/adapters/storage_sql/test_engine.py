@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from anyio import run_process
+from anyio import create_task_group, run_process, sleep
 from sqlalchemy import Connection, text
 from tests.fakes.publications import NOON
 from tests.fixtures.storage import open_database
@@ -160,3 +160,19 @@ async def test_a_backup_taken_under_load_holds_what_was_kept_before_it(
         with restored.transaction("DEFERRED") as connection:
             count = connection.execute(text("SELECT count(*) FROM received_messages")).scalar()
     assert count == 20
+
+
+@pytest.mark.anyio
+async def test_a_new_file_that_another_box_writes_first_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "box.sqlite"
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE its_own (only_column)")
+    database = Database(f"sqlite:///{file}")
+    async with create_task_group() as group:
+        group.start_soon(database.ping)
+        await sleep(0.2)  # long enough to be refused, were it to ask only once
+        other.execute("COMMIT")
+    assert await database.read(lambda c: c.execute(text("PRAGMA journal_mode")).scalar()) == "wal"
+    other.close()
+    await database.close()

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Literal, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -40,8 +41,9 @@ Values = Mapping[str, object]
 
 _BUSY_TIMEOUT_SECONDS = 10
 _BEGIN = "drimbox_begin"
+_WRITE_AHEAD_LOG = "PRAGMA journal_mode = WAL"
+_BUSY_PAUSE_SECONDS = 0.01
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
@@ -245,8 +247,27 @@ class Database:
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours, so that it can be IMMEDIATE
+    _use_write_ahead_log(connection)
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Turn a new file to WAL; nothing to do for any other.
+
+    Boxes that start together all try it, and here alone SQLite refuses at once and never asks its
+    busy handler: two that hold the read lock would wait for each other.
+    """
+    deadline = monotonic() + _BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute(_WRITE_AHEAD_LOG).close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+            sleep(_BUSY_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

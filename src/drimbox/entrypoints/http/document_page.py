@@ -7,14 +7,16 @@ only our pages (and whoever may frame them) frame; the PDF itself leaves as an a
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import quote
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.problems import status_of
-from drimbox.entrypoints.http.signed_in_pages import SessionEndpoint
+from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.errors import (
     ConsentMissing,
     DrimboxError,
@@ -27,6 +29,7 @@ from drimbox.errors import (
     Unavailable,
     UnsupportedMessage,
 )
+from drimbox.model.access import ConsultationContext
 from drimbox.model.clinical_document import ClinicalDocument
 from drimbox.model.patient import PatientTraits
 from drimbox.model.session import Session
@@ -46,6 +49,8 @@ DOCUMENT_FAILURES: dict[type[DrimboxError], str] = {
     Unavailable: "Le service qui détient ce document ne répond pas. Réessayez dans un instant.",
     DrimboxError: "Ce document n'a pas pu être affiché.",
 }
+
+FindDocument = Callable[[Request, Session], Awaitable[tuple[ConsultationContext, ClinicalDocument]]]
 
 _log = structlog.get_logger(__name__)
 
@@ -95,19 +100,10 @@ class DocumentPage:
         }
         return Response(document.pdf, media_type="application/pdf", headers=headers)
 
-    def failing_in_place(
-        self, handler: Callable[[Request, Session], Awaitable[Response]]
-    ) -> SessionEndpoint:
+    def refuse(self, error: DrimboxError) -> Response:
         """Say in the page itself why a document is not shown: it may stand in a frame."""
-
-        async def answer(request: Request, session: Session) -> Response:
-            try:
-                return await handler(request, session)
-            except DrimboxError as error:
-                _log.info("document_refused", error=type(error).__name__)
-                return self._render(status_of(error), failure=_failure_text(error))
-
-        return answer
+        _log.info("document_refused", error=type(error).__name__)
+        return self._render(status_of(error), failure=_failure_text(error))
 
     def _render(
         self,
@@ -136,6 +132,35 @@ class DocumentPage:
         )
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
         return response
+
+
+def document_page_routes(
+    root: str, find: FindDocument, page: DocumentPage, signed_in: SignedInPages
+) -> list[BaseRoute]:
+    """Return the routes of a document that stands at root: itself, its pages, its file."""
+
+    async def show(request: Request, session: Session) -> Response:
+        try:
+            context, document = await find(request, session)
+            # As the browser wrote it: identifiers of documents hold characters to be quoted.
+            address = quote(request.url.path)
+            return await page.show(document, patient=context.patient, address=address)
+        except DrimboxError as error:
+            return page.refuse(error)
+
+    async def picture(request: Request, session: Session) -> Response:
+        _, document = await find(request, session)
+        return await page.picture(document, request.path_params["page"])
+
+    async def file(request: Request, session: Session) -> Response:
+        _, document = await find(request, session)
+        return page.file(document)
+
+    return [
+        Route(root, signed_in.page(show), methods=["GET"]),
+        Route(root + "/pages/{page}", signed_in.script(picture), methods=["GET"]),
+        Route(root + "/file", signed_in.script(file), methods=["GET"]),
+    ]
 
 
 def _failure_text(error: DrimboxError) -> str:

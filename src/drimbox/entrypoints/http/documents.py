@@ -7,13 +7,12 @@ GET /consultation/{context}/documents/{document}/file           its PDF, to be k
 """
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.entrypoints.http.document_page import DocumentPage
+from drimbox.entrypoints.http.document_page import DocumentPage, document_page_routes
 from drimbox.entrypoints.http.exam_filters import parse_filters
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
@@ -41,21 +40,7 @@ class DocumentsDoor:
             documents=await self.read_documents.find(context, criteria),
         )
 
-    async def page(self, request: Request, session: Session) -> Response:
-        context, document = await self._document(request, session)
-        identifier = quote(request.path_params["document"], safe="")
-        address = f"/consultation/{context.identifier}/documents/{identifier}"
-        return await self.document_page.show(document, patient=context.patient, address=address)
-
-    async def picture(self, request: Request, session: Session) -> Response:
-        _, document = await self._document(request, session)
-        return await self.document_page.picture(document, request.path_params["page"])
-
-    async def file(self, request: Request, session: Session) -> Response:
-        _, document = await self._document(request, session)
-        return self.document_page.file(document)
-
-    async def _document(
+    async def document(
         self, request: Request, session: Session
     ) -> tuple[ConsultationContext, ClinicalDocument]:
         context = await self._context(request, session)
@@ -68,11 +53,7 @@ class DocumentsDoor:
 def document_routes(door: DocumentsDoor, signed_in: SignedInPages) -> list[BaseRoute]:
     """Return the routes of the documents."""
     root = "/consultation/{context}/documents"
-    one = root + "/{document}"
-    page = signed_in.page(door.document_page.failing_in_place(door.page))
     return [
         Route(root, signed_in.script(door.list), methods=["GET"]),
-        Route(one, page, methods=["GET"]),
-        Route(one + "/pages/{page}", signed_in.script(door.picture), methods=["GET"]),
-        Route(one + "/file", signed_in.script(door.file), methods=["GET"]),
+        *document_page_routes(root + "/{document}", door.document, door.document_page, signed_in),
     ]

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from drimbox.entrypoints.http.document_page import DocumentPage
+from drimbox.entrypoints.http.document_page import DocumentPage, document_page_routes
 from drimbox.entrypoints.http.exports import caller_of
 from drimbox.entrypoints.http.instance_files import read_instance_header
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
@@ -31,21 +30,7 @@ class ViewerDocumentsDoor:
     view_study: ViewStudy
     document_page: DocumentPage
 
-    async def page(self, request: Request, session: Session) -> Response:
-        context, document = await self._document(request, session)
-        return await self.document_page.show(
-            document, patient=context.patient, address=request.url.path
-        )
-
-    async def picture(self, request: Request, session: Session) -> Response:
-        _, document = await self._document(request, session)
-        return await self.document_page.picture(document, request.path_params["page"])
-
-    async def file(self, request: Request, session: Session) -> Response:
-        _, document = await self._document(request, session)
-        return self.document_page.file(document)
-
-    async def _document(
+    async def document(
         self, request: Request, session: Session
     ) -> tuple[ConsultationContext, ClinicalDocument]:
         context = await self.confirm_patient.get_confirmed(session, request.path_params["context"])
@@ -58,9 +43,4 @@ class ViewerDocumentsDoor:
 def viewer_document_routes(door: ViewerDocumentsDoor, signed_in: SignedInPages) -> list[BaseRoute]:
     """Return the routes of documents in the viewer."""
     root = "/viewer/{context}/{study}/series/{series}/instances/{instance}/document"
-    page = signed_in.page(door.document_page.failing_in_place(door.page))
-    return [
-        Route(root, page, methods=["GET"]),
-        Route(root + "/pages/{page}", signed_in.script(door.picture), methods=["GET"]),
-        Route(root + "/file", signed_in.script(door.file), methods=["GET"]),
-    ]
+    return document_page_routes(root, door.document, door.document_page, signed_in)

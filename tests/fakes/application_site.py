@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
@@ -27,6 +28,7 @@ from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.errors import DrimboxError
 from drimbox.flows.consumer.authorize_application import AuthorizeApplication
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
+from drimbox.flows.consumer.consultation_memory import make_consultation_memory
 from drimbox.flows.consumer.sign_in import SignIn, UseSession, code_challenge
 from drimbox.flows.consumer.situation import Situations
 from drimbox.model.access import ConsultationContext
@@ -152,6 +154,7 @@ class ApplicationSite:
             server.audit,
             server.clock,
             server.identifiers,
+            make_consultation_memory(server.clock, timedelta(seconds=30)),
             PSC,
             ALLOWED_PROFESSIONS,
         )

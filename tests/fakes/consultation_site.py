@@ -5,7 +5,7 @@ Tests drive it through Starlette's TestClient; `open_patient` does what a profes
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -47,15 +47,15 @@ from drimbox.errors import DrimboxError
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
+from drimbox.flows.consumer.consultation_memory import make_consultation_memory
 from drimbox.flows.consumer.download_studies import DownloadStudies
 from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
-from drimbox.flows.consumer.list_documents import KeptLists, ListDocuments
+from drimbox.flows.consumer.list_documents import ListDocuments
 from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
-from drimbox.flows.consumer.read_documents import ReadDocuments, RetrievedDocuments
+from drimbox.flows.consumer.read_documents import ReadDocuments
 from drimbox.flows.consumer.read_manifests import ReadManifests
-from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.sign_in import SignIn, UseSession
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.consumer.view_study import ViewStudy
@@ -116,13 +116,13 @@ class ConsultationSite:
         self.trail = ConsultationAudit(self.audit, self.clock)
         self.situations = Situations(self.installed)
         self.consult_dmp = ConsultDmp(self.dmp, self.situations, self.trail)
-        retrieved = RetrievedStudies(self.clock)
+        self.memory = make_consultation_memory(self.clock, timedelta(seconds=30))
         self.read_documents = ReadDocuments(
-            self.consult_dmp, retrieved, RetrievedDocuments(self.clock), UTC
+            self.consult_dmp, self.memory.studies, self.memory.documents, UTC
         )
         self.find_prior_studies = FindPriorStudies(
-            ListDocuments(self.consult_dmp, KeptLists(self.clock)),
-            ReadManifests(self.consult_dmp, retrieved),
+            ListDocuments(self.consult_dmp, self.memory.lists),
+            ReadManifests(self.consult_dmp, self.memory.studies),
             MODALITY_CODE_SYSTEM,
             REGION_CODE_SYSTEM,
         )
@@ -258,6 +258,7 @@ class ConsultationSite:
             self.audit,
             self.clock,
             self.identifiers,
+            self.memory,
             ISSUER,
             frozenset({"10", "50"}),
         )

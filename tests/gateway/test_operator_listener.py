@@ -42,10 +42,8 @@ async def parts(source_box: SetUpBox) -> AsyncIterator[Parts]:
 
 
 def _client(parts: Parts, base_url: str) -> TestClient:
-    identity = make_identity(
-        parts.settings, parts.stores, parts.trusted_space, parts.clock, parts.identifiers
-    )
-    return TestClient(operator_application(parts, identity), base_url=base_url)
+    application = operator_application(parts, make_identity(parts))
+    return TestClient(application, base_url=base_url)
 
 
 @pytest.fixture

@@ -35,9 +35,7 @@ async def listeners(source_box: SetUpBox) -> AsyncIterator[dict[str, Any]]:
     """The applications of a box of both functions, as `drimbox serve` makes them."""
     settings = load_settings(source_box.settings_file).model_copy(update={"role": Role.BOTH})
     parts = await make_parts(settings)
-    identity = make_identity(
-        settings, parts.stores, parts.trusted_space, parts.clock, parts.identifiers
-    )
+    identity = make_identity(parts)
     pages = Pages()
     consumer = make_consumer(parts, identity, pages)
     routes = [*consumer.routes, *make_fhir_routes(parts, identity, consumer)]

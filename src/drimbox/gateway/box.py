@@ -61,9 +61,7 @@ class Box:
         """
         parts = await make_parts(self._settings)
         await self._start_parts(parts)
-        identity = make_identity(
-            self._settings, parts.stores, parts.trusted_space, parts.clock, parts.identifiers
-        )
+        identity = make_identity(parts)
         self._stack.push_async_callback(identity.provider.close)
         images, routes, last_routes = await self._start_functions(parts, identity)
         application = browser_application(parts, identity, images, self._pages, routes, last_routes)

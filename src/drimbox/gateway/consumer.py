@@ -1,7 +1,6 @@
 """The Consommatrice: contextual call, exams of the DMP, images of the Sources, exports."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from starlette.routing import BaseRoute
@@ -22,12 +21,11 @@ from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
-from drimbox.flows.consumer.list_documents import KeptLists, ListDocuments
+from drimbox.flows.consumer.list_documents import ListDocuments
 from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
-from drimbox.flows.consumer.read_documents import ReadDocuments, RetrievedDocuments
+from drimbox.flows.consumer.read_documents import ReadDocuments
 from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.retrieve_study import Rankings, RetrieveStudy
-from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.opened_study import ImageService
 from drimbox.flows.recent_accesses import RecentAccesses
@@ -64,8 +62,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     audit = ConsultationAudit(stores.audit, clock)
     situations = Situations(frozenset(e.identifier for e in settings.dmp.establishments))
     dmp = ConsultDmp(SoapDmpConsultation(parts.dmp.client, settings.dmp, clock), situations, audit)
-    retrieved = RetrievedStudies(clock)
-    find_prior_studies = _make_find_prior_studies(parts, dmp, retrieved)
+    find_prior_studies = _make_find_prior_studies(parts, dmp)
     images = keeping(parts, _make_retrieve_study(parts, find_prior_studies, audit))
     import_studies = make_import_studies(
         parts, identity.browser.use_session, find_prior_studies, images, audit
@@ -82,7 +79,8 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     signed_in = SignedInPages(identity.browser, identity.sign_in, pages)
     consultation = ConsultationDoor(confirm, find_prior_studies, import_studies, situations, pages)
     viewing = Viewing(parts, pages, confirm, signed_in, images)
-    read_documents = ReadDocuments(dmp, retrieved, RetrievedDocuments(clock), _local_zone(settings))
+    memory = parts.memory
+    read_documents = ReadDocuments(dmp, memory.studies, memory.documents, _local_zone(settings))
     routes = [
         *contextual_call_routes(
             _contextual_call_door(settings, open_call, identity, pages),
@@ -107,13 +105,10 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     )
 
 
-def _make_find_prior_studies(
-    parts: Parts, dmp: ConsultDmp, retrieved: RetrievedStudies
-) -> FindPriorStudies:
-    lifetime = timedelta(seconds=parts.settings.fhir.dmp_list_seconds)
+def _make_find_prior_studies(parts: Parts, dmp: ConsultDmp) -> FindPriorStudies:
     return FindPriorStudies(
-        documents=ListDocuments(dmp, KeptLists(parts.clock, lifetime)),
-        manifests=ReadManifests(dmp, retrieved),
+        documents=ListDocuments(dmp, parts.memory.lists),
+        manifests=ReadManifests(dmp, parts.memory.studies),
         modality_system=parts.settings.dmp.modality_code_system,
         region_system=parts.settings.dmp.region_code_system,
     )

@@ -19,10 +19,7 @@ from drimbox.gateway.authorization import (
     make_browser_server,
     make_peer_server,
 )
-from drimbox.gateway.stores import Stores
-from drimbox.ports.clock import Clock, Identifiers
-from drimbox.ports.trusted_space import TrustedSpace
-from drimbox.settings.load import Settings
+from drimbox.gateway.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +37,29 @@ class Identity:
     allowed_professions: frozenset[str]
 
 
-def make_identity(
-    settings: Settings,
-    stores: Stores,
-    trusted_space: TrustedSpace,
-    clock: Clock,
-    identifiers: Identifiers,
-) -> Identity:
+def make_identity(parts: Parts) -> Identity:
     """Read the keys and make the identity side of the box.
 
     Raises:
         SettingsError: a key file cannot be used.
     """
+    settings, stores = parts.settings, parts.stores
+    clock, identifiers = parts.clock, parts.identifiers
     base_url = settings.browser.base_url
     psc = settings.pro_sante_connect
     provider = ProSanteConnect(psc, base_url=base_url, clock=clock)
     professional_tokens = ProfessionalTokens(psc.issuer, provider)
     cookies = BrowserCookies(is_secure=settings.browser.certificate_file is not None)
-    parts = AuthorizationParts(
+    authorization = AuthorizationParts(
         settings,
         stores,
         clock,
         identifiers,
         CheckSubject(KnowProfessional(psc.issuer, provider), frozenset(psc.allowed_professions)),
     )
-    browser_tokens = make_browser_server(parts)
-    peer_tokens = make_peer_server(parts, trusted_space)
-    sign_in = _sign_in(settings, stores, provider, clock, identifiers)
+    browser_tokens = make_browser_server(authorization)
+    peer_tokens = make_peer_server(authorization, parts.trusted_space)
+    sign_in = _sign_in(parts, provider)
     return Identity(
         provider=provider,
         professional_tokens=professional_tokens,
@@ -81,7 +74,7 @@ def make_identity(
             cookies=cookies,
             clock=clock,
         ),
-        peer=PeerAuthentication(peer_tokens.issuer, professional_tokens, trusted_space)
+        peer=PeerAuthentication(peer_tokens.issuer, professional_tokens, parts.trusted_space)
         if peer_tokens
         else None,
         sign_in=SignInDoor(sign_in, stores.contexts, cookies, clock, identifiers, base_url),
@@ -89,21 +82,16 @@ def make_identity(
     )
 
 
-def _sign_in(
-    settings: Settings,
-    stores: Stores,
-    provider: ProSanteConnect,
-    clock: Clock,
-    identifiers: Identifiers,
-) -> SignIn:
-    psc = settings.pro_sante_connect
+def _sign_in(parts: Parts, provider: ProSanteConnect) -> SignIn:
+    psc, stores = parts.settings.pro_sante_connect, parts.stores
     return SignIn(
         provider=provider,
         pending=stores.pending_sign_ins,
         sessions=stores.sessions,
         audit=stores.audit,
-        clock=clock,
-        identifiers=identifiers,
+        clock=parts.clock,
+        identifiers=parts.identifiers,
+        memory=parts.memory,
         issuer=psc.issuer,
         allowed_professions=frozenset(psc.allowed_professions),
     )

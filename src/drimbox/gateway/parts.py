@@ -1,6 +1,7 @@
 """What both functions of a box are made of: storage, partners, cache, pixel workers."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
@@ -13,6 +14,10 @@ from drimbox.adapters.peer_dicomweb.peer_tokens import PeerTokensByBox, takes_iu
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.adapters.system_clock import RandomIdentifiers, SystemClock
 from drimbox.adapters.trusted_space_file.trusted_space import VerifiedTrustedSpace
+from drimbox.flows.consumer.consultation_memory import (
+    ConsultationMemory,
+    make_consultation_memory,
+)
 from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.gateway.site_pacs import SitePacs, make_site_pacs
 from drimbox.gateway.stores import Stores, open_stores
@@ -42,6 +47,7 @@ class Parts:
     peer_tokens: PeerTokensByBox
     cache: DiskImageCache
     fetch_ahead: FetchAhead
+    memory: ConsultationMemory
     pixels: PixelWorkerPool
 
 
@@ -89,5 +95,6 @@ async def make_parts(settings: Settings) -> Parts:
         peer_tokens=PeerTokensByBox(settings.trusted_space, iua_tokens),
         cache=cache,
         fetch_ahead=FetchAhead(is_on=storage.fetch_ahead),
+        memory=make_consultation_memory(clock, timedelta(seconds=settings.fhir.dmp_list_seconds)),
         pixels=PixelWorkerPool(temporary_directory=cache.temporary_directory),
     )

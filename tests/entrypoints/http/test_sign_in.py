@@ -19,6 +19,7 @@ from drimbox.entrypoints.http.problems import problem_handler
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
 from drimbox.entrypoints.http.sign_in import SignInDoor, sign_in_routes
 from drimbox.errors import DrimboxError
+from drimbox.flows.consumer.consultation_memory import make_consultation_memory
 from drimbox.flows.consumer.sign_in import SignIn
 from drimbox.model.access import ConsultationContext
 from drimbox.model.consent import InformationEtOppositionConsultation
@@ -47,6 +48,7 @@ class Box:
             audit=self.audit,
             clock=self.clock,
             identifiers=self.identifiers,
+            memory=make_consultation_memory(self.clock, timedelta(seconds=30)),
             issuer=ISSUER,
             allowed_professions=ALLOWED_PROFESSIONS,
         )

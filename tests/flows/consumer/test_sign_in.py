@@ -6,6 +6,7 @@ from datetime import timedelta
 import anyio
 import anyio.lowlevel
 import pytest
+from tests.fakes.contexts import made_up_context
 from tests.fakes.fake_audit_repository import FakeAuditRepository
 from tests.fakes.fake_clock import FakeClock, FakeIdentifiers
 from tests.fakes.fake_identity_provider import ISSUER, FakeIdentityProvider
@@ -13,6 +14,7 @@ from tests.fakes.fake_session_store import FakePendingSignIns, FakeSessionStore
 from tests.fakes.professionals import ALLOWED_PROFESSIONS, HELENE, JOSIANE
 
 from drimbox.errors import DrimboxError, InvalidValue, NotAuthenticated, Refused, Unavailable
+from drimbox.flows.consumer.consultation_memory import make_consultation_memory
 from drimbox.flows.consumer.sign_in import (
     Callback,
     SignIn,
@@ -21,6 +23,7 @@ from drimbox.flows.consumer.sign_in import (
     code_challenge,
 )
 from drimbox.model.audit import AuditAction, AuditOutcome
+from drimbox.model.document_entry import DocumentQuery
 from drimbox.model.session import Session
 
 BROWSER, ANOTHER = "b" * 43, "a" * 43
@@ -35,6 +38,7 @@ class Box:
         self.pending = FakePendingSignIns()
         self.sessions = FakeSessionStore()
         self.audit = FakeAuditRepository()
+        self.memory = make_consultation_memory(self.clock, timedelta(seconds=30))
         self.sign_in = SignIn(
             provider=self.provider,
             pending=self.pending,
@@ -42,6 +46,7 @@ class Box:
             audit=self.audit,
             clock=self.clock,
             identifiers=FakeIdentifiers(),
+            memory=self.memory,
             issuer=ISSUER,
             allowed_professions=ALLOWED_PROFESSIONS,
         )
@@ -325,6 +330,16 @@ async def test_sign_out_ends_the_session_here_and_there(box: Box) -> None:
     assert url.startswith(f"{ISSUER}/logout?id_token_hint=psc-id-1&")
     with pytest.raises(NotAuthenticated):
         await box.use_session(session.identifier)
+
+
+@pytest.mark.anyio
+async def test_sign_out_forgets_what_was_read_in_its_contexts(box: Box) -> None:
+    session = await box.signed_in()
+    context, query = made_up_context(), DocumentQuery("patient")
+    await box.sessions.save(replace(session, context_ids=(context.identifier,)))
+    box.memory.lists.keep(context, query, ())
+    await box.sign_in.end(session.identifier, return_to="/sign-out")
+    assert box.memory.lists.find(context, query) is None
 
 
 @pytest.mark.anyio

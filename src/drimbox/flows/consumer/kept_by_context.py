@@ -60,7 +60,7 @@ class KeptByContext(Generic[Item]):
         return [item for item, _ in kept.items.values()] if kept else []
 
     def forget(self, context_identifier: str) -> None:
-        """Forget a context, at sign-out; unknown is no error."""
+        """Forget a context; unknown is no error."""
         kept = self._kept.pop(context_identifier, None)
         if kept is not None:
             self._octets -= kept.octets

@@ -82,6 +82,13 @@ class KeptLists:
         while len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)
 
+    def forget(self, context_identifier: str) -> None:
+        """Forget a context; unknown is no error."""
+        for key in [key for key in self._kept if key[0] == context_identifier]:
+            del self._kept[key]
+        for entry in [entry for entry in self._replaced if entry[0] == context_identifier]:
+            del self._replaced[entry]
+
 
 def _drop_old(kept: OrderedDict[_AnyKey, tuple[datetime, _Value]], now: datetime) -> None:
     """Drop what nobody may use any more; the oldest stand first."""

@@ -39,6 +39,11 @@ class RetrievedDocuments:
             clock, max_contexts=_MAX_CONTEXTS, max_octets=_MAX_OCTETS
         )
 
+    def forget(self, context_identifier: str) -> None:
+        """Forget a context; unknown is no error."""
+        self.lists.forget(context_identifier)
+        self.documents.forget(context_identifier)
+
 
 @dataclass(frozen=True, slots=True)
 class ListedDocument:

@@ -59,6 +59,6 @@ class RetrievedStudies:
         return max(found, key=lambda study: study.document.creation_time, default=None)
 
     def forget(self, context_identifier: str) -> None:
-        """Forget a context, at sign-out; unknown is no error."""
+        """Forget a context; unknown is no error."""
         self._kept.forget(context_identifier)
         self._unreadable.forget(context_identifier)

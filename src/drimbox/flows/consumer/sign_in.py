@@ -28,6 +28,7 @@ from drimbox.errors import (
     Refused,
     Unavailable,
 )
+from drimbox.flows.consumer.consultation_memory import ConsultationMemory
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.practice import Professional
 from drimbox.model.session import PendingSignIn, Session
@@ -66,6 +67,7 @@ class SignIn:
     audit: AuditRepository
     clock: Clock
     identifiers: Identifiers
+    memory: ConsultationMemory
     issuer: str
     allowed_professions: frozenset[str]
 
@@ -123,13 +125,15 @@ class SignIn:
         return session, pending.return_to
 
     async def end(self, session_identifier: str, *, return_to: str) -> str:
-        """End the session here and return where to end it at the provider.
+        """End the session here, with all that was read for it; return where to end it there.
 
         return_to is our URL to come back to; while the provider is away, it is where to go at once.
         """
         id_token = None
         with suppress(NotFound):
-            id_token = (await self.sessions.get(session_identifier, self.clock.now())).id_token
+            session = await self.sessions.get(session_identifier, self.clock.now())
+            id_token = session.id_token
+            self.memory.forget(session.context_ids)
         await self.sessions.remove(session_identifier)
         try:
             return await self.provider.logout_url(id_token, return_to)

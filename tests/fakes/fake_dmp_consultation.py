@@ -30,6 +30,7 @@ class FakeDmpConsultation:
 
     access: DmpAccess = OPEN
     is_partial: bool = False
+    list_class: type[tuple[DocumentEntry, ...]] = tuple
     entries: list[DocumentEntry] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     failures: dict[str, DrimboxError] = field(default_factory=dict)
@@ -61,7 +62,7 @@ class FakeDmpConsultation:
         self._called("find_documents", identity)
         self.queries.append(query)
         found = tuple(entry for entry in self.entries if _answers(query, entry))
-        return PartialDocuments(found) if self.is_partial else found
+        return PartialDocuments(found) if self.is_partial else self.list_class(found)
 
     async def find_replaced(
         self, entry_uuids: Sequence[str], identity: DmpIdentity

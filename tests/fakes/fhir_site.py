@@ -14,6 +14,7 @@ from tests.fakes.consultation_site import ConsultationSite
 from tests.fakes.contexts import made_up_caller, made_up_context
 from tests.fakes.fake_dmp_consultation import kos_entry
 from tests.fakes.fake_study_register import FakeStudyRegister
+from tests.fakes.imaging_records import IPP
 from tests.fakes.judged_answers import judged
 from tests.fakes.manifests import made_up_manifest, made_up_series
 from tests.fakes.publications import NOON
@@ -75,7 +76,7 @@ def made_up_publication_of(
 ) -> Publication:
     """Return what the register keeps of a KOS, its metadata as they were sent."""
     assert manifest.patient is not None
-    entry = kos_entry(manifest, ["774007"])
+    entry = replace(kos_entry(manifest, ["774007"]), source_patient_id=IPP)
     lot = SubmissionSet("2.25.9", "1.2.250.1.999.1", entry.patient_id, Code("04", "1"), (), NOON)
     request, objects = start_submission(lot)
     encode_document_entry(objects, entry, "DocumentKOS")

@@ -5,9 +5,14 @@ Implemented by flows/source/register_records.py and flows/consumer/context_recor
 
 from typing import Protocol
 
+from drimbox.errors import NotFound
 from drimbox.model.access import Caller
 from drimbox.model.imaging_record import ImageSource, Subject
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
+
+
+class UnknownDomain(NotFound):
+    """A patient is named by identifiers of domains that nobody here has (PDQm 3.78.4.1.3)."""
 
 
 class FhirService(Protocol):
@@ -25,6 +30,9 @@ class FhirService(Protocol):
         self, caller: Caller, patients: tuple[PatientKey, ...]
     ) -> tuple[Subject, ...]:
         """Find the patients that the keys name, among those the caller may see."""
+
+    async def knows_domain(self, caller: Caller, system: str) -> bool:
+        """Tell whether a patient here may have an identifier of this system, beside an INS."""
 
     async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         """List where images come from."""

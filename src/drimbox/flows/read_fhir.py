@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from drimbox.errors import ConsentMissing, DrimboxError, NotFound, Refused, RejectedByPartner
-from drimbox.flows.fhir_service import FhirService
+from drimbox.flows.fhir_service import FhirService, UnknownDomain
 from drimbox.model.access import Caller
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.document_entry import AvailabilityStatus
@@ -20,6 +20,7 @@ from drimbox.model.scopes import Permission, check_scope
 from drimbox.ports.audit_repository import AuditRepository
 from drimbox.ports.clock import Clock
 from drimbox.standards.fhir.derived_manifest import derived
+from drimbox.standards.fhir.patient import INS_SYSTEMS
 from drimbox.standards.fhir.patient_search import patient_keys
 from drimbox.standards.fhir.search import Search
 from drimbox.standards.fhir.search_page import BEGINNING, Page, Position, select
@@ -96,14 +97,28 @@ class ReadFhir:
     async def search_patients(
         self, caller: Caller, request: Request, search: Search[Subject], position: Position
     ) -> Answer[Subject]:
-        """Search patients; only by what names one: this is no directory."""
+        """Search patients; only by what names one: this is no directory.
+
+        Raises:
+            UnknownDomain: nobody can be named so here.
+        """
 
         async def work() -> Answer[Subject]:
             keys = _named_patients(search)
             subjects = await self.service.find_subjects(caller, keys) if keys else ()
+            if keys and not subjects:
+                await self._check_domains(caller, keys)
             return Answer(select(search, subjects, position))
 
         return await self._traced(caller, request, work, lambda answer: answer.page.matches)
+
+    async def _check_domains(self, caller: Caller, keys: Iterable[PatientKey]) -> None:
+        for key in keys:
+            if key.system is None or key.system in INS_SYSTEMS:
+                return
+            if await self.service.knows_domain(caller, key.system):
+                return
+        raise UnknownDomain("no identifier of such a domain is known here")
 
     async def find_sources(self, caller: Caller, request: Request) -> tuple[ImageSource, ...]:
         """List where images come from, for Endpoints."""

@@ -50,6 +50,9 @@ class RecordsOfBoth:
     ) -> tuple[Subject, ...]:
         return await self._of(caller).find_subjects(caller, patients)
 
+    async def knows_domain(self, caller: Caller, system: str) -> bool:
+        return await self._of(caller).knows_domain(caller, system)
+
     async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         return await self._of(caller).find_sources(caller)
 

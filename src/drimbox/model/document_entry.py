@@ -90,6 +90,12 @@ class PartialDocuments(tuple[DocumentEntry, ...]):
     __slots__ = ()
 
 
+class UnknownPatientDocuments(tuple[DocumentEntry, ...]):
+    """Nothing: the registry knows no such patient (XDSUnknownPatientId)."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class SubmissionSet:
     """Metadata of one submission; submission_time is aware, written in UTC."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from drimbox.errors import RejectedByPartner, Unavailable
 from drimbox.model.document_entry import DocumentEntry, DocumentQuery
 from drimbox.model.publication import DmpIdentity, EncodedSubmission
 
@@ -15,6 +16,26 @@ class DmpAccess:
     exists: bool
     is_open: bool
     is_authorised: bool
+
+
+class DmpAtFault(Unavailable):
+    """The DMP says that the fault is its own; the same may succeed later."""
+
+
+class DmpRefusesUser(RejectedByPartner):
+    """The DMP does not accept the proof of who asks (VIHF): signing in anew may help."""
+
+
+class DmpForbids(RejectedByPartner):
+    """A rule of the DMP keeps this from who asks."""
+
+
+class TooManyDocuments(RejectedByPartner):
+    """More than the DMP lists at once, even as references; a narrower question may be answered."""
+
+
+class DmpMisunderstands(RejectedByPartner):
+    """The DMP says that the question itself is wrong: a fault of ours."""
 
 
 class DmpFeeding(Protocol):
@@ -37,7 +58,7 @@ class DmpFeeding(Protocol):
 
 
 class DmpConsultation(Protocol):
-    """Raises Unavailable, or RejectedByPartner with the DMP's error code."""
+    """Raises Unavailable, or RejectedByPartner with the DMP's error code, or a class above."""
 
     async def check_access(self, identity: DmpIdentity) -> DmpAccess:
         """Ask whether this user may consult (TD0.2); before any consultation (UX.08)."""
@@ -47,7 +68,8 @@ class DmpConsultation(Protocol):
     ) -> tuple[DocumentEntry, ...]:
         """Search the registry (ITI-18, TD3.1a); nothing found is an empty tuple.
 
-        PartialDocuments where the registry says, or we see, that these are not all.
+        PartialDocuments where the registry says, or we see, that these are not all;
+        UnknownPatientDocuments where it says that it knows no such patient.
         """
 
     async def find_replaced(

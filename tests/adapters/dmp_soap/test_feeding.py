@@ -19,6 +19,7 @@ from drimbox.errors import (
     Unavailable,
 )
 from drimbox.model.document_entry import AvailabilityStatus
+from drimbox.ports.dmp import DmpAtFault
 from drimbox.standards.soap.mtom import parse_message
 from drimbox.standards.xds.document_entry import encode_document_entry
 from drimbox.standards.xds.iti41_provide_and_register import (
@@ -77,7 +78,7 @@ async def test_a_replacement_points_to_the_entry_it_replaces(
 @pytest.mark.parametrize(
     ("mode", "error"),
     [
-        pytest.param(Mode.RECEIVER_FAULT, Unavailable, id="a fault of the DMP passes"),
+        pytest.param(Mode.RECEIVER_FAULT, DmpAtFault, id="a fault of the DMP passes"),
         pytest.param(Mode.SENDER_FAULT, RejectedByPartner, id="a fault of ours does not"),
         pytest.param(Mode.EXPIRED_FAULT, Unavailable, id="a VIHF too old is made anew"),
         pytest.param(Mode.HTTP_500_WITHOUT_SOAP, Unavailable, id="a bare 500 passes"),

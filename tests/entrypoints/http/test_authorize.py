@@ -5,6 +5,7 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from markupsafe import escape
 from tests.fakes.application_site import (
     ASK,
     LAUNCH,
@@ -19,10 +20,12 @@ from tests.fakes.oauth_server import REDIRECT_URI
 from tests.fakes.professionals import HELENE, JOSIANE
 from tests.flows.test_issue_token import CONTEXT
 
-from drimbox.entrypoints.http.authorize import AUTHORIZE_ERROR_OF
+from drimbox.entrypoints.http.authorize import AUTHORIZE_ERROR_OF, RESOURCE_TEXTS
 from drimbox.model.audit import AuditOutcome
 from drimbox.model.consent import InformationEtOppositionConsultation as Consent
+from drimbox.model.scopes import OF_TRANSACTION
 from drimbox.standards.fhir.patient_reference import patient_id
+from drimbox.standards.fhir.surface import SURFACE
 
 
 @pytest.fixture
@@ -49,6 +52,23 @@ def test_a_professional_lets_an_application_see_the_patient_of_the_launch(
     assert caller["access_token"] == "psc-access-1", "the session's own, for Source boxes"
     event = site.server.audit.events[-1]
     assert (event.outcome, event.user) == (AuditOutcome.SUCCESS, HELENE.national_id)
+
+
+def test_what_is_asked_for_is_told_in_french_whatever_the_resource(site: ApplicationSite) -> None:
+    resources = {one.name for one in SURFACE if not one.is_public}
+    resources |= {resource for resource, _ in OF_TRANSACTION.values()}
+    assert resources <= RESOURCE_TEXTS.keys(), "each that a scope can open has its own text"
+    for resource in resources:
+        page = site.ask(site.browser(), scope=f"patient/{resource}.rs")
+        assert f"<li>{escape(RESOURCE_TEXTS[resource])}</li>" in page.text.replace("\n", "")
+
+
+def test_a_resource_that_is_none_of_ours_is_told_as_other_information(
+    site: ApplicationSite,
+) -> None:
+    page = site.ask(site.browser(), scope="patient/Observation.rs patient/Patient.r")
+    assert str(escape(RESOURCE_TEXTS["Patient"])) in page.text
+    assert str(escape("D'autres informations de son dossier d'imagerie")) in page.text
 
 
 def test_saying_yes_confirms_the_patient_in_that_session_only(site: ApplicationSite) -> None:

@@ -8,7 +8,12 @@ from lxml import etree
 
 from drimbox.adapters.dmp_soap.answers import check_success, raise_failure
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient, SoapCall
-from drimbox.model.document_entry import DocumentEntry, DocumentQuery, PartialDocuments
+from drimbox.model.document_entry import (
+    DocumentEntry,
+    DocumentQuery,
+    PartialDocuments,
+    UnknownPatientDocuments,
+)
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
 from drimbox.model.practice import Code
 from drimbox.model.publication import DmpIdentity
@@ -148,7 +153,7 @@ def _usable(answer: QueryResponse, patient_id: str) -> tuple[DocumentEntry, ...]
         codes = {error.known_code for error in response.failures}
         # By its policy a domain may say so instead of an empty list (TF-3 4.2.4.1).
         if codes == {ErrorCode.UNKNOWN_PATIENT_ID}:
-            return ()
+            return UnknownPatientDocuments()
         raise_failure(response)
     if response.errors:
         _log.warning("dmp_answered_in_part", codes=describe(response.errors))

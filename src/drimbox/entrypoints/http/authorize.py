@@ -80,6 +80,13 @@ RESOURCE_TEXTS = {
     "DocumentReference": "La liste de ses documents d'imagerie",
     "Binary": "Le contenu de ses documents d'imagerie",
     "Patient": "Ses traits d'identité",
+    "Bundle": "Le manifeste de chaque examen : séries et images qui le composent",
+    "List": "La liste des envois faits à son DMP",
+    "Provenance": "L'origine des informations de ses examens",
+    "Practitioner": "L'identité des professionnels qui ont fait ses documents",
+    "PractitionerRole": "La profession et le lieu d'exercice de ces professionnels",
+    "Organization": "Les établissements où ses examens ont été faits",
+    "Device": "L'identité technique de cette DRIMbox",
     "Endpoint": "L'adresse où se trouvent les images",
 }
 _OTHER_RESOURCE = "D'autres informations de son dossier d'imagerie"

@@ -18,6 +18,7 @@ from drimbox.model.document_entry import (
     DocumentEntry,
     DocumentQuery,
     PartialDocuments,
+    UnknownPatientDocuments,
 )
 from drimbox.model.imaging_record import (
     OWN_IMAGES,
@@ -32,7 +33,7 @@ from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, Recor
 from drimbox.model.prior_study import PriorStudy
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.standards.fhir.patient_reference import patient_id
-from drimbox.standards.fhir.patient_search import is_named
+from drimbox.standards.fhir.patient_search import has_identifier_of, is_named
 
 _NOTICES = {DmpState.ABSENT: Notice.NO_DMP, DmpState.CLOSED: Notice.DMP_CLOSED}
 # In this order, so that the same states are always the same question.
@@ -79,6 +80,9 @@ class ContextRecords:
         subject = subject_of(context)
         return (subject,) if is_named(subject, patients) else ()
 
+    async def knows_domain(self, caller: Caller, system: str) -> bool:
+        return has_identifier_of(subject_of(context_of(caller)), system)
+
     async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         found = await self.find_records(caller, RecordQuery())
         sources = [source for r in found.records for source in r.image_sources]
@@ -111,8 +115,7 @@ class ContextRecords:
             entries = await documents.find(context, replace(asked, reference_ids=()))
         # GetDocuments, and a list kept for a wider question, know no states.
         kept = [e for e in entries if (e.status or AvailabilityStatus.APPROVED) in states]
-        is_partial = isinstance(entries, PartialDocuments)
-        return kept, (Notice.LIST_PARTIAL,) if is_partial else ()
+        return kept, _notices(entries)
 
     async def _replaced(
         self, context: ConsultationContext, entries: Sequence[DocumentEntry], query: RecordQuery
@@ -170,6 +173,13 @@ class ContextRecords:
             except (Refused, Unavailable):
                 continue
         return boxes
+
+
+def _notices(entries: Sequence[DocumentEntry]) -> tuple[Notice, ...]:
+    """Return what a registry told of its list."""
+    if isinstance(entries, UnknownPatientDocuments):
+        return (Notice.NO_DMP,)
+    return (Notice.LIST_PARTIAL,) if isinstance(entries, PartialDocuments) else ()
 
 
 def context_of(caller: Caller) -> ConsultationContext:

@@ -21,7 +21,7 @@ from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
 from drimbox.ports.study_register import StudyRegister
 from drimbox.standards.fhir.code_systems import OID_PREFIX
 from drimbox.standards.fhir.patient_ids import PatientIds
-from drimbox.standards.fhir.patient_search import is_named
+from drimbox.standards.fhir.patient_search import has_identifier_of, is_named
 from drimbox.standards.safe_xml import parse_xml
 from drimbox.standards.xds.submit_objects import parse_submit_objects
 
@@ -73,6 +73,11 @@ class RegisterRecords:
         found = await self.find_records(caller, RecordQuery(patients=patients))
         subjects = {record.subject.identifier: record.subject for record in found.records}
         return tuple(s for s in subjects.values() if is_named(s, patients))
+
+    async def knows_domain(self, caller: Caller, system: str) -> bool:
+        """See FhirService: told by the newest publications, as an IPP is looked for."""
+        found = await self.find_records(caller, RecordQuery())
+        return any(has_identifier_of(record.subject, system) for record in found.records)
 
     async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         _check_system(caller)

@@ -12,15 +12,17 @@ _DATE = "2026-11-27"
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _IUA = "http://profiles.ihe.net/fhir/ihe.securityTypes/CodeSystem/securityTypes"
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+_PDSM = "https://interop.esante.gouv.fr/ig/fhir/pdsm"
 _INSTANTIATES = (
     "https://profiles.ihe.net/ITI/MHD/CapabilityStatement/IHE.MHD.DocumentResponder",
     "https://profiles.ihe.net/RAD/MADO/CapabilityStatement/IHE.RAD.MADO.DocumentResponder",
     "http://hl7.eu/fhir/health-data-api/CapabilityStatement/EEHRxF-DocumentAccessProvider",
+    f"{_PDSM}/CapabilityStatement/PDSm-GestionnaireDePartageDeDocuments",
 )
 _GUIDES = (
     "https://profiles.ihe.net/ITI/MHD/ImplementationGuide/ihe.iti.mhd",
     "https://profiles.ihe.net/RAD/MADO/ImplementationGuide/ihe.rad.mado",
-    "https://interop.esante.gouv.fr/ig/fhir/pdsm/ImplementationGuide/ans.fhir.fr.pdsm",
+    f"{_PDSM}/ImplementationGuide/ans.fhir.fr.pdsm",
     "https://hl7.fr/ig/fhir/core/ImplementationGuide/hl7.fhir.fr.core",
     "http://hl7.eu/fhir/health-data-api/ImplementationGuide/hl7.fhir.eu.health-data-api",
 )
@@ -39,7 +41,8 @@ def encode_capability_statement(facts: ServiceFacts) -> Json:
         "publisher": "drimbox",
         "description": (
             "Examens d'imagerie du DMP et de la DRIMbox source, en lecture : ni écriture, ni "
-            "historique, ni lots, ni abonnements."
+            "historique, ni lots, ni abonnements. De PDSm, la recherche et la consultation : ni "
+            "l'ajout (ITI-65), ni la mise à jour (PATCH)."
         ),
         "kind": "instance",
         "instantiates": [*_INSTANTIATES, _requirements_url(facts)],

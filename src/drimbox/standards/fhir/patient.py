@@ -79,6 +79,9 @@ def ins_system(authority: InsAuthority) -> str:
     return OID_PREFIX + authority.value
 
 
+INS_SYSTEMS = frozenset(ins_system(authority) for authority in InsAuthority)
+
+
 def local_identifier_system(identifier: LocalPatientId) -> str | None:
     """Return the system of an IPP: its issuer's OID; a mere name is no URI."""
     issuer = identifier.issuer

@@ -36,6 +36,10 @@ def identifiers_of(subject: Subject) -> tuple[Token, ...]:
     return tuple(tokens)
 
 
+def has_identifier_of(subject: Subject, system: str) -> bool:
+    return any(token.system == system for token in identifiers_of(subject))
+
+
 def reference_of(subject: Subject) -> Reference:
     return Reference("Patient", subject.identifier, identifiers_of(subject))
 

@@ -297,6 +297,50 @@ def test_a_superseded_kos_stays_readable_as_metadata(site: FhirSite) -> None:
     assert read["status"] == "superseded"
 
 
+@SIDES
+@pytest.mark.parametrize(
+    ("query", "status", "total"),
+    [
+        ("identifier=urn:oid:1.2.250.1.213.1.4.10|{ins}", 200, 1),
+        ("identifier=urn:oid:1.2.250.1.213.1.4.8|{ins}", 200, 0),
+        ("identifier={ins}", 200, 1),
+        ("identifier=unknown", 200, 0),
+        ("identifier=|unknown", 200, 0),
+        ("identifier=https://elsewhere.example/ids|1", 404, None),
+        ("identifier=urn:oid:1.2.3.4.5.6.7|1", 404, None),
+        ("identifier=urn:oid:1.2.3.4.5.6.7|", 404, None),
+        ("identifier=urn:oid:1.2.3.4.5.6.7|1,urn:oid:1.2.250.1.213.1.4.8|1", 200, 0),
+        ("_id=0000", 200, 0),
+    ],
+)
+def test_a_domain_that_nobody_here_has_is_told_as_pdqm_wants_it(
+    site: FhirSite, side: str, query: str, status: int, total: int | None
+) -> None:
+    """PDQm 3.78.4.1.3 case 4: 404 and code-invalid; a known domain without a match: 200, none."""
+    form = query.format(ins=site.context.patient.ins.value)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = client(site, side).post("/fhir/Patient/_search", content=form, headers=headers)
+    assert answer.status_code == status
+    if total is None:
+        issue = answer.json()["issue"][0]
+        assert issue["code"] == "code-invalid"
+        assert issue["details"]["coding"][0]["code"] == "unknown-domain"
+        assert site.audit.actions[-1] is AuditAction.ACCESS_REFUSED
+    else:
+        assert answer.json()["total"] == total
+        assert site.audit.actions[-1] is AuditAction.FHIR_READ
+
+
+@SIDES
+def test_the_domain_of_the_patients_ipp_is_known(site: FhirSite, side: str) -> None:
+    bundle = client(site, side).get("/fhir/ImagingStudy?_include=ImagingStudy:patient").json()
+    (patient,) = resources(bundle, "include")
+    (system,) = (one["system"] for one in patient["identifier"] if one["use"] == "usual")
+    query = {"identifier": f"{system}|nobody"}
+    answer = client(site, side).get("/fhir/Patient", params=query)
+    assert (answer.status_code, answer.json()["total"]) == (200, 0)
+
+
 def _references(value: object) -> list[str]:
     if isinstance(value, list):
         return [found for one in value for found in _references(one)]

@@ -32,9 +32,17 @@ from drimbox.errors import (
     Unavailable,
     UnsupportedMessage,
 )
+from drimbox.flows.fhir_service import UnknownDomain
 from drimbox.flows.read_fhir import DocumentAltered, DocumentGone
 from drimbox.model.contextual_call import MalformedCall
 from drimbox.model.scopes import ScopeMissing
+from drimbox.ports.dmp import (
+    DmpAtFault,
+    DmpForbids,
+    DmpMisunderstands,
+    DmpRefusesUser,
+    TooManyDocuments,
+)
 from drimbox.standards.fhir.operation_outcome import Issue, Severity, encode_outcome
 from drimbox.standards.fhir.search import InvalidSearch
 from drimbox.standards.fhir.search_page import PageExpired
@@ -81,6 +89,12 @@ FHIR_ANSWER_TO: Mapping[type[DrimboxError], FhirAnswer] = MappingProxyType(
             "not-found",
             "not-found",
             "Cette ressource n'existe pas, ou n'est pas accessible.",
+        ),
+        UnknownDomain: FhirAnswer(
+            HTTPStatus.NOT_FOUND,
+            "code-invalid",
+            "unknown-domain",
+            "Aucun identifiant de ce domaine (system) n'est connu ici.",
         ),
         DocumentGone: FhirAnswer(
             HTTPStatus.GONE, "deleted", "document-gone", "Ce document a été remplacé ou retiré."
@@ -139,6 +153,31 @@ FHIR_ANSWER_TO: Mapping[type[DrimboxError], FhirAnswer] = MappingProxyType(
             "partner-timeout",
             "Un service distant n'a pas répondu à temps.",
         ),
+        DmpAtFault: FhirAnswer(
+            HTTPStatus.BAD_GATEWAY, "exception", "partner-failed", "Le DMP est en erreur."
+        ),
+        DmpRefusesUser: FhirAnswer(
+            HTTPStatus.UNAUTHORIZED,
+            "login",
+            "partner-refused-user",
+            "Le DMP n'accepte pas cette identité, ou la session a expiré : reconnectez-vous.",
+        ),
+        DmpForbids: FhirAnswer(
+            HTTPStatus.FORBIDDEN, "forbidden", "partner-forbids", "Le DMP ne permet pas cet accès."
+        ),
+        TooManyDocuments: FhirAnswer(
+            HTTPStatus.BAD_REQUEST,
+            "too-costly",
+            "too-many-documents",
+            "Le DMP a trop de documents pour cette demande : affinez la recherche.",
+        ),
+        DmpMisunderstands: FhirAnswer(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "exception",
+            "internal",
+            "Erreur interne : le DMP ne comprend pas la demande de cette DRIMbox.",
+            Severity.FATAL,
+        ),
         RejectedByPartner: FhirAnswer(
             HTTPStatus.BAD_GATEWAY,
             "exception",
@@ -169,6 +208,7 @@ METHOD_NOT_ALLOWED = FhirAnswer(
 )
 # RFC 6750 3.1: what a 403 says to a client whose token lacks the scope.
 _INSUFFICIENT = 'Bearer realm="drimbox", error="insufficient_scope"'
+_SIGN_IN_ANEW = 'Bearer realm="drimbox", error="invalid_token"'
 
 
 def fhir_error(request: Request, error: DrimboxError) -> Response:
@@ -177,6 +217,9 @@ def fhir_error(request: Request, error: DrimboxError) -> Response:
     headers = problem_headers(error)
     if isinstance(error, ScopeMissing):
         headers["WWW-Authenticate"] = _INSUFFICIENT
+    if isinstance(error, DmpRefusesUser):
+        # A token of another sign-in may be accepted (RFC 9110 15.5.2: a 401 says how).
+        headers["WWW-Authenticate"] = _SIGN_IN_ANEW
     if isinstance(error, TooManyRequests):
         headers["Retry-After"] = str(error.retry_after_seconds)
     return outcome_response(request, answer.status, _issues(error, answer), headers)

@@ -6,6 +6,9 @@ turned into one another, as every DICOM application must be able to do (PS3.5 10
 transcoded.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -13,6 +16,8 @@ from pynetdicom.association import Association
 
 from drimbox.sandbox.pacs.archive import StoredObject
 
+_Message = tuple[int, object] | tuple[None, None]
+_GetMessage = Callable[[bool], _Message]
 _NATIVE = frozenset({str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian)})
 
 
@@ -31,6 +36,11 @@ def send_files(association: Association) -> None:
     """From now on the association sends the file of each object that a handler yields.
 
     Called at each C-GET; an association that sends files already is left as it is.
+
+    On an association of its own (C-MOVE) whatever comes is an answer to send_c_store. pynetdicom
+    has a thread there that looks for requests, and means to halt it while send_c_store waits; but
+    it takes that thread for halted when it is only about to go on. A busy machine lets it go on
+    just then: it takes the answer away, and send_c_store waits for it until its time is over.
     """
     send_c_store = association.send_c_store
     if getattr(send_c_store, "sends_files", False):
@@ -44,8 +54,16 @@ def send_files(association: Association) -> None:
             return send_c_store(dcmread(stored.path), msg_id, **originator)  # type: ignore[arg-type]
         raise ValueError("no accepted presentation context for the stored transfer syntax")
 
+    if association.is_requestor:
+        dimse = association.dimse
+        dimse.get_msg = partial(_awaited_message, dimse.get_msg)  # type: ignore[method-assign,assignment]
     send_stored.sends_files = True  # type: ignore[attr-defined]  # told to the next C-GET
     association.send_c_store = send_stored  # type: ignore[method-assign,assignment]
+
+
+def _awaited_message(get_msg: _GetMessage, block: bool = False) -> _Message:  # noqa: FBT001,FBT002
+    """Give messages to whoever waits for one, none to whoever only looks."""
+    return get_msg(block) if block else (None, None)
 
 
 def _is_accepted(

@@ -134,17 +134,19 @@ class FhirSite:
 
     def consumer(self, bearer: str = "doctor") -> TestClient:
         """Return a client of the Consommatrice."""
-        return self._client(
-            ContextRecords(self.consultation.find_prior_studies, self.trusted_space), bearer
-        )
+        return self._client(self._context_records(), bearer)
 
     def consumer_app(self) -> ASGIApp:
         """Return the Consommatrice's application itself, to be called in the test's own loop."""
-        return self._app(ContextRecords(self.consultation.find_prior_studies, self.trusted_space))
+        return self._app(self._context_records())
 
     def source(self, bearer: str = "client") -> TestClient:
         """Return a client of the Source."""
         return self._client(RegisterRecords(self.register, self.patient_ids), bearer)
+
+    def _context_records(self) -> ContextRecords:
+        site = self.consultation
+        return ContextRecords(site.find_prior_studies, site.read_documents, self.trusted_space)
 
     def source_door(self) -> FhirDoor:
         return self._door(RegisterRecords(self.register, self.patient_ids))

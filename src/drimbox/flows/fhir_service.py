@@ -5,14 +5,21 @@ Implemented by flows/source/register_records.py and flows/consumer/context_recor
 
 from typing import Protocol
 
-from drimbox.errors import NotFound
+from drimbox.errors import NotFound, RejectedByPartner
 from drimbox.model.access import Caller
-from drimbox.model.imaging_record import ImageSource, Subject
+from drimbox.model.imaging_record import ImageSource, ImagingRecord, Subject
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
 
 
 class UnknownDomain(NotFound):
     """A patient is named by identifiers of domains that nobody here has (PDQm 3.78.4.1.3)."""
+
+
+class DocumentAltered(RejectedByPartner):
+    """Octets that the DMP lists and does not give, or not as it lists them (502)."""
+
+    def __init__(self) -> None:
+        super().__init__("DMP", "the document is not given, or not as it is listed")
 
 
 class FhirService(Protocol):
@@ -33,6 +40,14 @@ class FhirService(Protocol):
 
     async def knows_domain(self, caller: Caller, system: str) -> bool:
         """Tell whether a patient here may have an identifier of this system, beside an INS."""
+
+    async def retrieve_report(self, caller: Caller, record: ImagingRecord) -> bytes:
+        """Bring the octets of a document found a moment ago that is no KOS.
+
+        Raises:
+            NotFound: it names another patient, or this function of the box keeps no reports.
+            DocumentAltered: it is not given, or cannot be read, so that nobody knows whose it is.
+        """
 
     async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         """List where images come from."""

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from drimbox.errors import ConsentMissing, DrimboxError, NotFound, Refused, RejectedByPartner
-from drimbox.flows.fhir_service import FhirService, UnknownDomain
+from drimbox.errors import ConsentMissing, DrimboxError, NotFound, Refused
+from drimbox.flows.fhir_service import DocumentAltered, FhirService, UnknownDomain
 from drimbox.model.access import Caller
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
-from drimbox.model.document_entry import AvailabilityStatus
+from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus
 from drimbox.model.imaging_record import ImageSource, ImagingRecord, Subject, kos_id_of
-from drimbox.model.imaging_search import Notice, PatientKey, RecordQuery, Studies
+from drimbox.model.imaging_search import IMAGING_TYPES, Notice, PatientKey, RecordQuery, Studies
 from drimbox.model.prior_study import UnreadableReason
 from drimbox.model.scopes import Permission, check_scope
 from drimbox.ports.audit_repository import AuditRepository
@@ -34,10 +34,6 @@ _OTHER_FORM_OF = {"Bundle": "Binary", "Provenance": "ImagingStudy"}
 
 class DocumentGone(NotFound):
     """A document that was replaced or withdrawn (410, ITI-68 3.68.4.1.3)."""
-
-
-class DocumentAltered(RejectedByPartner):
-    """Octets that the DMP lists and does not give, or that differ from their size or hash (502)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +82,7 @@ class ReadFhir:
             found = await self.service.find_records(caller, query)
             records = found.records
             if query.has_manifests:
-                records = (*records, *map(derived, records))
+                records = (*records, *(derived(one) for one in records if one.document.is_kos))
             page = select(search, records, position)
             return Answer(page, found.notices)
 
@@ -159,7 +155,7 @@ class ReadFhir:
     async def get_document(
         self, caller: Caller, request: Request, identifier: str, *, needs_study: bool = False
     ) -> ImagingRecord:
-        """Return the record of that logical id: a KOS, or the FHIR manifest made of it.
+        """Return the record of that logical id: a KOS, the FHIR manifest made of it, a report.
 
         Raises:
             NotFound: no such document for this caller; with needs_study, no readable one.
@@ -171,21 +167,51 @@ class ReadFhir:
 
         return await self._traced(caller, request, work, lambda record: (record.subject,))
 
-    async def get_content(self, caller: Caller, request: Request, identifier: str) -> ImagingRecord:
-        """Return the record of a document whose octets are asked for.
+    async def get_manifest(
+        self, caller: Caller, request: Request, identifier: str
+    ) -> ImagingRecord:
+        """Return the record of a FHIR manifest, its KOS read.
 
         Raises:
-            NotFound: no such document for this caller, or its octets could not be had.
+            NotFound: no such document for this caller, or its KOS could not be read.
             DocumentGone: replaced or withdrawn.
         """
 
         async def work() -> ImagingRecord:
-            record = await self._document(caller, identifier, needs_study=True)
-            if self._is_gone(record):
-                raise DocumentGone("the document was replaced or withdrawn")
-            return _read(record)
+            record = _read(await self._content(caller, identifier))
+            if not record.is_derived:
+                raise NotFound("no such manifest")
+            return record
 
         return await self._traced(caller, request, work, lambda record: (record.subject,))
+
+    async def get_octets(
+        self, caller: Caller, request: Request, identifier: str
+    ) -> tuple[ImagingRecord, bytes]:
+        """Return a document and its octets (ITI-68): those of a KOS, or of a report.
+
+        Raises:
+            NotFound: no such document for this caller, or it is another patient's.
+            DocumentGone: replaced or withdrawn.
+            DocumentAltered: listed, and not given as it is listed.
+        """
+
+        async def work() -> tuple[ImagingRecord, bytes]:
+            record = await self._content(caller, identifier)
+            if record.is_derived:
+                raise NotFound("a FHIR manifest is read as a Bundle")
+            if not record.document.is_kos:
+                return record, await self.service.retrieve_report(caller, record)
+            study = _read(record).study
+            return record, study.kos if study is not None else b""
+
+        return await self._traced(caller, request, work, lambda found: (found[0].subject,))
+
+    async def _content(self, caller: Caller, identifier: str) -> ImagingRecord:
+        record = await self._document(caller, identifier, needs_study=True)
+        if self._is_gone(record):
+            raise DocumentGone("the document was replaced or withdrawn")
+        return record
 
     def _is_gone(self, record: ImagingRecord) -> bool:
         is_superseded = record.document.status is AvailabilityStatus.DEPRECATED
@@ -198,7 +224,8 @@ class ReadFhir:
         kos_id = kos_id_of(identifier)
         wanted = kos_id or identifier
         reads = Studies.IF_READABLE if needs_study else Studies.NOT_NEEDED
-        query = RecordQuery(documents=(wanted,), reads=reads)
+        types = IMAGING_TYPES if kos_id is None else (KOS_TYPE,)
+        query = RecordQuery(documents=(wanted,), reads=reads, types=types)
         found = await self.service.find_records(caller, query)
         record = next((r for r in found.records if r.kos_id == wanted), None)
         if record is None:
@@ -286,7 +313,7 @@ def _read(record: ImagingRecord) -> ImagingRecord:
         NotFound: it names another patient, or is no KOS.
     """
     if record.unreadable is UnreadableReason.NOT_RETRIEVED:
-        raise DocumentAltered("DMP", "the document is not given, or not as it is listed")
+        raise DocumentAltered
     if record.study is None:
         raise NotFound("the document could not be read")
     return record

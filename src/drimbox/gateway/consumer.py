@@ -49,6 +49,7 @@ class ConsumerSide:
     """
 
     find_prior_studies: FindPriorStudies
+    read_documents: ReadDocuments
     open_contextual_call: OpenContextualCall
     images: ImageService
     import_studies: ImportStudies
@@ -97,6 +98,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     ]
     return ConsumerSide(
         find_prior_studies,
+        read_documents,
         open_call,
         images,
         import_studies,

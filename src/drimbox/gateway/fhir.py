@@ -23,7 +23,7 @@ from drimbox.gateway.consumer import ConsumerSide
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 from drimbox.model.access import Caller, CallerKind
-from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, Subject
+from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, ImagingRecord, Subject
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
 from drimbox.model.practice import Structure
 from drimbox.model.uids import Oid
@@ -52,6 +52,9 @@ class RecordsOfBoth:
 
     async def knows_domain(self, caller: Caller, system: str) -> bool:
         return await self._of(caller).knows_domain(caller, system)
+
+    async def retrieve_report(self, caller: Caller, record: ImagingRecord) -> bytes:
+        return await self._of(caller).retrieve_report(caller, record)
 
     async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         return await self._of(caller).find_sources(caller)
@@ -115,7 +118,9 @@ def _service(parts: Parts, sealing: Sealing, consumer: ConsumerSide | None) -> F
     source = _register_records(parts, sealing)
     if consumer is None:
         return source
-    records = ContextRecords(consumer.find_prior_studies, parts.trusted_space)
+    records = ContextRecords(
+        consumer.find_prior_studies, consumer.read_documents, parts.trusted_space
+    )
     return RecordsOfBoth(source, records) if parts.settings.is_source else records
 
 

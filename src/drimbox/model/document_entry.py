@@ -7,6 +7,9 @@ from enum import Enum
 from drimbox.model.patient import AssigningAuthority, LocalPatientId, PatientTraits
 from drimbox.model.practice import Code, Practitioner, Structure
 
+# TRE_A05, the type of the manifest of an exam.
+KOS_TYPE = Code("IMG-KOS", "1.2.250.1.213.1.1.4.12")
+
 
 class AvailabilityStatus(Enum):
     """availabilityStatus; the last two are the DMP's own."""
@@ -82,6 +85,10 @@ class DocumentEntry:
     version_name: str | None = None
     repository_unique_id: str | None = None
     home_community_id: str | None = None
+
+    @property
+    def is_kos(self) -> bool:
+        return self.type_code.value == KOS_TYPE.value
 
 
 class PartialDocuments(tuple[DocumentEntry, ...]):

@@ -7,9 +7,15 @@ is decided on the records themselves.
 from dataclasses import dataclass
 from enum import Enum
 
-from drimbox.model.document_entry import AvailabilityStatus, DocumentQuery
+from drimbox.model.clinical_document import DocumentKind
+from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus, DocumentQuery
 from drimbox.model.imaging_record import ImagingRecord
+from drimbox.model.practice import Code
 from drimbox.model.uids import StudyInstanceUid
+
+IMAGING_REPORT_TYPE = DocumentKind.IMAGING_REPORT.value
+IMAGING_TYPES = (KOS_TYPE, IMAGING_REPORT_TYPE)
+"""What is shown as DocumentReference: the KOS of exams, and the reports on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,9 @@ class RecordQuery:
 
     documents are logical ids (ImagingRecord.kos_id); with them the status is no criterion.
     has_manifests: the FHIR manifests made of the KOS are looked for beside them. has_relations: by
-    what they replace, too, which of others is told where it is known. narrowed_by is
-    what a registry can apply by itself; its patient and states count for nothing.
+    what they replace, too, which of others is told where it is known. types are those of the
+    documents looked for: only a KOS is read as a study. narrowed_by is
+    what a registry can apply by itself; its patient, types and states count for nothing.
     """
 
     patients: tuple[PatientKey, ...] | None = None
@@ -52,6 +59,7 @@ class RecordQuery:
     reads: Studies = Studies.REQUIRED
     has_manifests: bool = False
     has_relations: bool = False
+    types: tuple[Code, ...] = (KOS_TYPE,)
     narrowed_by: DocumentQuery = _NOT_NARROWED
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 
 import anyio
@@ -17,6 +17,7 @@ from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.list_documents import KeptLists, ListDocuments
+from drimbox.flows.consumer.read_documents import ReadDocuments, RetrievedDocuments
 from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.model.access import Caller, Peer
@@ -74,8 +75,10 @@ def records_of(site: FhirSite, dmp: FakeDmpConsultation | None = None) -> Contex
     trail, clock = site.consultation.trail, site.clock
     consult = ConsultDmp(dmp, site.consultation.situations, trail)
     documents = ListDocuments(consult, KeptLists(clock))
-    manifests = ReadManifests(consult, RetrievedStudies(clock))
-    return ContextRecords(FindPriorStudies(documents, manifests, "m", "r"), site.trusted_space)
+    retrieved = RetrievedStudies(clock)
+    find = FindPriorStudies(documents, ReadManifests(consult, retrieved), "m", "r")
+    reports = ReadDocuments(consult, retrieved, RetrievedDocuments(clock), UTC)
+    return ContextRecords(find, reports, site.trusted_space)
 
 
 def caller(site: FhirSite) -> Caller:

@@ -9,9 +9,19 @@ UID in several ways: where one finds nothing, all of the patient's documents are
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from drimbox.errors import Refused, Unavailable
+from drimbox.errors import (
+    MalformedMessage,
+    Mismatch,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unavailable,
+    UnsupportedMessage,
+)
 from drimbox.flows.consumer.consult_dmp import DmpNotReadable, DmpState
-from drimbox.flows.consumer.find_prior_studies import KOS_TYPE, FindPriorStudies
+from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
+from drimbox.flows.consumer.read_documents import ReadDocuments
+from drimbox.flows.fhir_service import DocumentAltered
 from drimbox.model.access import Caller, ConsultationContext, Peer
 from drimbox.model.document_entry import (
     AvailabilityStatus,
@@ -30,6 +40,7 @@ from drimbox.model.imaging_record import (
     one_a_study,
 )
 from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery, Studies
+from drimbox.model.practice import Code
 from drimbox.model.prior_study import PriorStudy
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.standards.fhir.patient_reference import patient_id
@@ -50,6 +61,7 @@ class ContextRecords:
     """Implements flows.fhir_service.FhirService for the Consommatrice."""
 
     find_prior_studies: FindPriorStudies
+    read_documents: ReadDocuments
     trusted_space: TrustedSpace
 
     async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
@@ -83,6 +95,16 @@ class ContextRecords:
     async def knows_domain(self, caller: Caller, system: str) -> bool:
         return has_identifier_of(subject_of(context_of(caller)), system)
 
+    async def retrieve_report(self, caller: Caller, record: ImagingRecord) -> bytes:
+        """See FhirService: as a person who opens it, of the same patient, with the same trace."""
+        try:
+            found = await self.read_documents.retrieve(context_of(caller), record.document)
+        except Mismatch:
+            raise NotFound("no such document") from None
+        except (NotFound, UnsupportedMessage, MalformedMessage, TooLarge):
+            raise DocumentAltered from None
+        return found.content
+
     async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         found = await self.find_records(caller, RecordQuery())
         sources = [source for r in found.records for source in r.image_sources]
@@ -98,11 +120,11 @@ class ContextRecords:
             # Whether a study is cancelled, only its KOS in force tells.
             states = _STATES
         if query.documents is not None:
-            return await self._named(context, query.documents), ()
+            return await self._named(context, query), ()
         if not states:
             return (), ()
         everything = DocumentQuery(
-            context.patient.ins.xds_patient_id, type_codes=(KOS_TYPE,), statuses=states
+            context.patient.ins.xds_patient_id, type_codes=query.types, statuses=states
         )
         asked = replace(
             query.narrowed_by,
@@ -114,7 +136,11 @@ class ContextRecords:
         if not entries and asked.reference_ids:
             entries = await documents.find(context, replace(asked, reference_ids=()))
         # GetDocuments, and a list kept for a wider question, know no states.
-        kept = [e for e in entries if (e.status or AvailabilityStatus.APPROVED) in states]
+        kept = [
+            e
+            for e in _of_types(entries, query.types)
+            if (e.status or AvailabilityStatus.APPROVED) in states
+        ]
         return kept, _notices(entries)
 
     async def _replaced(
@@ -126,21 +152,23 @@ class ContextRecords:
         return await self.find_prior_studies.documents.find_replaced(context, entries, concerned)
 
     async def _named(
-        self, context: ConsultationContext, identifiers: Sequence[str]
+        self, context: ConsultationContext, query: RecordQuery
     ) -> Sequence[DocumentEntry]:
-        """Return the documents of these logical ids, whatever their state."""
+        """Return the documents of the logical ids of a query, whatever their state."""
+        identifiers = query.documents or ()
         documents = self.find_prior_studies.documents
         await documents.dmp.check_consent(context)
         kept = documents.kept.find_named(context, identifiers)
         if kept is not None:
-            return kept
-        query = DocumentQuery(
-            context.patient.ins.xds_patient_id, type_codes=(KOS_TYPE,), statuses=_STATES
+            return _of_types(kept, query.types)
+        asked = DocumentQuery(
+            context.patient.ins.xds_patient_id, type_codes=query.types, statuses=_STATES
         )
         if all(len(identifier) == _UUID_LENGTH for identifier in identifiers):
-            query = replace(query, entry_uuids=tuple(f"urn:uuid:{i}" for i in identifiers))
-        entries = await documents.find(context, query)
-        return [entry for entry in entries if logical_id(entry) in identifiers]
+            asked = replace(asked, entry_uuids=tuple(f"urn:uuid:{i}" for i in identifiers))
+        entries = await documents.find(context, asked)
+        named = [entry for entry in entries if logical_id(entry) in identifiers]
+        return _of_types(named, query.types)
 
     async def _read(
         self,
@@ -151,7 +179,8 @@ class ContextRecords:
     ) -> FoundRecords:
         find = self.find_prior_studies
         identity = find.documents.dmp.situations.identity_of(context)
-        readable = [e for e in entries if e.status is not AvailabilityStatus.DELETED]
+        others = [entry for entry in entries if not entry.is_kos]
+        readable = [e for e in entries if e.is_kos and e.status is not AvailabilityStatus.DELETED]
         studies, unreadable = await find.manifests(context, readable, identity)
         boxes = self._boxes(studies)
         records = [_record(subject, study.document, study, boxes) for study in studies]
@@ -161,6 +190,7 @@ class ContextRecords:
             records += [
                 replace(_record(subject, one.document), unreadable=one.reason) for one in unreadable
             ]
+            records += [_record(subject, entry) for entry in others]
         return FoundRecords(tuple(records), (Notice.KOS_UNREADABLE,) if unreadable else ())
 
     def _boxes(self, studies: Sequence[PriorStudy]) -> Mapping[str, Peer]:
@@ -180,6 +210,12 @@ def _notices(entries: Sequence[DocumentEntry]) -> tuple[Notice, ...]:
     if isinstance(entries, UnknownPatientDocuments):
         return (Notice.NO_DMP,)
     return (Notice.LIST_PARTIAL,) if isinstance(entries, PartialDocuments) else ()
+
+
+def _of_types(entries: Sequence[DocumentEntry], types: Sequence[Code]) -> list[DocumentEntry]:
+    """Keep documents of these types: GetDocuments brings whatever an id names."""
+    wanted = {code.value for code in types}
+    return [entry for entry in entries if entry.type_code.value in wanted]
 
 
 def context_of(caller: Caller) -> ConsultationContext:

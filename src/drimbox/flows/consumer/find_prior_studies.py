@@ -15,6 +15,7 @@ from drimbox.flows.consumer.list_documents import ListDocuments
 from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.model.access import ConsultationContext
 from drimbox.model.document_entry import (
+    KOS_TYPE,
     DocumentQuery,
     ReferenceId,
     ReferenceIdKind,
@@ -26,9 +27,6 @@ from drimbox.model.prior_study import (
 )
 from drimbox.model.search_criteria import EVERY_EXAM, SearchCriteria
 from drimbox.model.uids import StudyInstanceUid
-
-# 1.2.250.1.213.1.1.4.12, the type of the manifest of an exam.
-KOS_TYPE = Code("IMG-KOS", "1.2.250.1.213.1.1.4.12")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ from datetime import tzinfo
 
 from drimbox.errors import Mismatch, NotFound, UnsupportedMessage
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
+from drimbox.flows.consumer.consultation_audit import Trace
 from drimbox.flows.consumer.kept_by_context import KeptByContext
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.model.access import ConsultationContext
+from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.clinical_document import KIND_OF_TYPE, ClinicalDocument, DocumentKind
 from drimbox.model.document_entry import DocumentEntry, DocumentQuery
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
@@ -28,6 +30,17 @@ _MAX_OCTETS = 128 * 1024 * 1024
 _CDA_TYPES = frozenset({"text/xml", "application/xml"})
 
 
+@dataclass(frozen=True, slots=True)
+class RetrievedDocument:
+    """One document: what a person reads of it, and its octets as the DMP gave them."""
+
+    document: ClinicalDocument
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"RetrievedDocument({len(self.content)} octets)"
+
+
 class RetrievedDocuments:
     """The documents read for one context, and the list that they were chosen from."""
 
@@ -35,7 +48,7 @@ class RetrievedDocuments:
         self.lists: KeptByContext[tuple[DocumentEntry, ...]] = KeptByContext(
             clock, max_contexts=_MAX_CONTEXTS, max_octets=_MAX_OCTETS
         )
-        self.documents: KeptByContext[ClinicalDocument] = KeptByContext(
+        self.documents: KeptByContext[RetrievedDocument] = KeptByContext(
             clock, max_contexts=_MAX_CONTEXTS, max_octets=_MAX_OCTETS
         )
 
@@ -94,28 +107,57 @@ class ReadDocuments:
 
         Raises:
             NotFound: the patient's DMP lists no such document, or does not give it.
-            Mismatch: the document names another patient, or none (D6).
+            Others: as for retrieve and find.
+        """
+        kept = await self._kept(context, unique_id)
+        if kept is None:
+            kept = await self.retrieve(context, await self._entry(context, unique_id))
+        return kept.document
+
+    async def retrieve(
+        self, context: ConsultationContext, entry: DocumentEntry
+    ) -> RetrievedDocument:
+        """Return a document that the DMP lists, once it is sure to be this patient's.
+
+        Raises:
+            NotFound: the DMP does not give it.
+            Mismatch: the document names another patient, or none (D6); recorded.
             UnsupportedMessage: of a form that cannot be shown.
             MalformedMessage, TooLarge: it cannot be read.
-            Others: as for find.
+            What ConsultDmp.enter and retrieve_documents raise.
         """
-        kept = self.retrieved.documents.find(context, unique_id)
+        kept = await self._kept(context, entry.unique_id)
         if kept is not None:
-            await self.dmp.check_consent(context)
             return kept
-        entry = await self._entry(context, unique_id)
         if entry.mime_type not in _CDA_TYPES:
             raise UnsupportedMessage("a CDA document", where="mimeType")
         identity = await self.dmp.enter(context)
         contents = await self.dmp.retrieve_documents(context, [entry], identity)
-        if unique_id not in contents:
+        if entry.unique_id not in contents:
             raise NotFound("the DMP does not give the document")
-        content = contents[unique_id]
+        content = contents[entry.unique_id]
         document = parse_clinical_document(content, local_zone=self.local_zone)
         if document.patient_ins is None or document.patient_ins.value != context.patient.ins.value:
+            await self._record_other_patient(context, entry)
             raise Mismatch("the document names another patient")
-        self.retrieved.documents.keep(context, unique_id, document, len(content))
-        return document
+        retrieved = RetrievedDocument(document, content)
+        # Its octets, and about as much again of what was read in them.
+        self.retrieved.documents.keep(context, entry.unique_id, retrieved, 2 * len(content))
+        return retrieved
+
+    async def _kept(self, context: ConsultationContext, unique_id: str) -> RetrievedDocument | None:
+        kept = self.retrieved.documents.find(context, unique_id)
+        if kept is not None:
+            await self.dmp.check_consent(context)
+        return kept
+
+    async def _record_other_patient(
+        self, context: ConsultationContext, entry: DocumentEntry
+    ) -> None:
+        trace = Trace(document=entry.unique_id, description="the document names another patient")
+        await self.dmp.audit.record(
+            AuditAction.ACCESS_REFUSED, context, AuditOutcome.SERIOUS_FAILURE, trace
+        )
 
     async def _list(self, context: ConsultationContext) -> tuple[DocumentEntry, ...]:
         identity = await self.dmp.enter(context)

@@ -79,6 +79,11 @@ class RegisterRecords:
         found = await self.find_records(caller, RecordQuery())
         return any(has_identifier_of(record.subject, system) for record in found.records)
 
+    async def retrieve_report(self, caller: Caller, record: ImagingRecord) -> bytes:
+        """See FhirService: reports are published by who wrote them, the register has only KOS."""
+        del caller, record
+        raise NotFound("a Source keeps no reports")
+
     async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
         _check_system(caller)
         return self.sources

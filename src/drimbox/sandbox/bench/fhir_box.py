@@ -40,8 +40,9 @@ from drimbox.errors import NotAuthenticated, Refused
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
 from drimbox.flows.consumer.context_records import ContextRecords
-from drimbox.flows.consumer.find_prior_studies import KOS_TYPE, FindPriorStudies
+from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.list_documents import KeptLists, ListDocuments
+from drimbox.flows.consumer.read_documents import ReadDocuments, RetrievedDocuments
 from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
@@ -50,6 +51,7 @@ from drimbox.flows.read_fhir import ReadFhir
 from drimbox.model.access import Caller, CallerKind, ConsultationContext, Peer
 from drimbox.model.consent import InformationEtOppositionConsultation
 from drimbox.model.document_entry import (
+    KOS_TYPE,
     DocumentEntry,
     DocumentQuery,
     ReferenceId,
@@ -203,13 +205,15 @@ def _records(database: Database, sealing: Sealing, clock: SystemClock) -> Contex
     audit = ConsultationAudit(SqlAuditRepository(database, sealing, AuditSource("bench")), clock)
     situations = Situations(frozenset(s.value for s in REFERRING_PHYSICIAN.situations))
     consult = ConsultDmp(dmp, situations, audit)
+    retrieved = RetrievedStudies(clock)
     find = FindPriorStudies(
         ListDocuments(consult, KeptLists(clock)),
-        ReadManifests(consult, RetrievedStudies(clock)),
+        ReadManifests(consult, retrieved),
         MODALITY_CODE_SYSTEM,
         REGION_CODE_SYSTEM,
     )
-    return ContextRecords(find, OneBox())
+    reports = ReadDocuments(consult, retrieved, RetrievedDocuments(clock), UTC)
+    return ContextRecords(find, reports, OneBox())
 
 
 def bench_manifest(number: int) -> Manifest:

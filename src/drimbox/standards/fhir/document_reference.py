@@ -15,6 +15,7 @@ from drimbox.model.imaging_codes import (
     REGION_CODE_SYSTEM,
 )
 from drimbox.model.imaging_record import ImagingRecord
+from drimbox.model.imaging_search import IMAGING_REPORT_TYPE
 from drimbox.model.practice import Code
 from drimbox.model.prior_study import is_region
 from drimbox.standards.fhir.code_systems import (
@@ -35,7 +36,6 @@ from drimbox.standards.fhir.organization import structure_identifier
 from drimbox.standards.fhir.profiles import (
     DOCUMENT_REFERENCE_KOS,
     KOS_FORMAT_CODE,
-    KOS_TYPE_CODE,
     follows_kos_profile,
 )
 from drimbox.standards.fhir.version import version_of
@@ -49,6 +49,7 @@ BODY_SITE_EXTENSION = (
 )
 IS_ARCHIVED = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
 MANIFEST_TYPE = {"system": LOINC, "code": "18748-4", "display": "Diagnostic imaging study"}
+REPORT_TYPE = {"system": LOINC, "code": "85430-7", "display": "Diagnostic imaging report"}
 # Informative in France (D15): what European clients call these documents.
 MEDICAL_IMAGING = {
     "system": (
@@ -79,7 +80,7 @@ def encode_document_reference(record: ImagingRecord, fhir_url: str) -> Json:
         "masterIdentifier": _unique_id(entry, is_master=True),
         "identifier": _identifiers(record),
         "status": status_of(entry),
-        "type": encode_type(entry.type_code),
+        "type": {"coding": types_of(record)},
         "category": [{"coding": [coding(entry.class_code), dict(MEDICAL_IMAGING)]}],
         # The Patient carries the INS with its traits; an identifier here would have none (D3).
         "subject": {"reference": f"Patient/{record.subject.identifier}", "type": "Patient"},
@@ -123,12 +124,17 @@ def status_of(entry: DocumentEntry) -> str:
     return _STATUSES[entry.status or AvailabilityStatus.APPROVED]
 
 
-def encode_type(code: Code) -> Json:
-    """Return the type: a KOS is what Europe calls an imaging manifest, by LOINC (D15)."""
-    codings = [coding(code)]
-    if code.value == KOS_TYPE_CODE:
-        codings.append(dict(MANIFEST_TYPE))
-    return {"coding": codings}
+def types_of(record: ImagingRecord) -> list[Json]:
+    """Return the type, and what Europe calls it by LOINC (D15).
+
+    A KOS is an imaging manifest, 18748-4; a French report, which has that very code, is 85430-7.
+    """
+    code = record.document.type_code
+    if record.document.is_kos:
+        return [coding(code), dict(MANIFEST_TYPE)]
+    if code.value == IMAGING_REPORT_TYPE.value and not record.is_derived:
+        return [coding(code), dict(REPORT_TYPE)]
+    return [coding(code)]
 
 
 def modalities_of(entry: DocumentEntry) -> tuple[Code, ...]:

@@ -1,22 +1,23 @@
 """What a DocumentReference is searched by (MHD ITI-67, PDSm flow 05-b, MADO; spec 4.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from drimbox.model.document_entry import AvailabilityStatus, ReferenceIdKind
+from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus, ReferenceIdKind
 from drimbox.model.imaging_record import ImagingRecord, kos_id_of
-from drimbox.model.imaging_search import RecordQuery, Studies
+from drimbox.model.imaging_search import IMAGING_REPORT_TYPE, RecordQuery, Studies
 from drimbox.model.practice import Code, Practitioner
-from drimbox.standards.fhir.code_systems import LOINC, OID_PREFIX, URI, uri_of
+from drimbox.standards.fhir.code_systems import OID_PREFIX, URI, uri_of
 from drimbox.standards.fhir.document_reference import (
     MANIFEST_TYPE,
     MEDICAL_IMAGING,
+    REPORT_TYPE,
     modalities_of,
     regions_of,
     relations_of,
     status_of,
+    types_of,
 )
-from drimbox.standards.fhir.profiles import KOS_TYPE_CODE
 from drimbox.standards.fhir.record_search import (
     LAST_UPDATED,
     PATIENT_PARAMETER,
@@ -25,6 +26,7 @@ from drimbox.standards.fhir.record_search import (
     query_of,
 )
 from drimbox.standards.fhir.search import Search, SearchableResource
+from drimbox.standards.fhir.search_filters import Filter
 from drimbox.standards.fhir.search_parameters import Kind, SearchParameter, alias, table
 from drimbox.standards.fhir.search_values import (
     END,
@@ -56,9 +58,8 @@ def _identifiers(record: ImagingRecord) -> Iterator[Token]:
 
 
 def _types(record: ImagingRecord) -> Iterator[Token]:
-    yield from _token(record.document.type_code)
-    if record.document.type_code.value == KOS_TYPE_CODE:
-        yield code_token(LOINC, MANIFEST_TYPE["code"], MANIFEST_TYPE["display"])
+    for one in types_of(record):
+        yield code_token(str(one["system"]), str(one["code"]), str(one.get("display", "")))
 
 
 def _categories(record: ImagingRecord) -> Iterator[Token]:
@@ -230,7 +231,12 @@ DOCUMENT_REFERENCE: SearchableResource[ImagingRecord] = SearchableResource(
             "current (the default) or superseded",
         ),
         SearchParameter("isArchived", Kind.TOKEN, _archived, "PDSm: archived in the DMP"),
-        SearchParameter("type", Kind.TOKEN, _types, "IMG-KOS, or LOINC 18748-4"),
+        SearchParameter(
+            "type",
+            Kind.TOKEN,
+            _types,
+            "IMG-KOS (a KOS), LOINC 85430-7 (a report), LOINC 18748-4 (either)",
+        ),
         SearchParameter("category", Kind.TOKEN, _categories, "Class, or Medical-Imaging"),
         SearchParameter("event", Kind.TOKEN, _events, "Modality, anatomic region or act"),
         SearchParameter("modality", Kind.TOKEN, _modalities, "Modality (MADO)"),
@@ -307,6 +313,23 @@ def wants_manifests(search: Search[ImagingRecord]) -> bool:
     return bool(search.filters_of(*_MANIFEST_PARAMETERS)) or any(map(kos_id_of, named))
 
 
+_CODES_OF_TYPE = {
+    KOS_TYPE: frozenset({KOS_TYPE.value, MANIFEST_TYPE["code"]}),
+    IMAGING_REPORT_TYPE: frozenset({IMAGING_REPORT_TYPE.value, REPORT_TYPE["code"]}),
+}
+
+
+def _wanted_types(filters: Iterable[Filter[ImagingRecord]]) -> tuple[Code, ...]:
+    """Return the types that filters on `type` leave; a modifier leaves them all."""
+    left = dict(_CODES_OF_TYPE)
+    for one in filters:
+        wanted = {value.code for value in one.wanted if isinstance(value, Token)}
+        if wanted and "" not in wanted:
+            left = {code: known for code, known in left.items() if wanted & known}
+    # With none left nothing can match, and nothing needs to be asked but the least.
+    return tuple(left) or (KOS_TYPE,)
+
+
 def document_reference_query(search: Search[ImagingRecord]) -> RecordQuery:
     """Return what to ask for: the metadata, unless a Provenance is to go along."""
     has_manifests = wants_manifests(search)
@@ -319,6 +342,7 @@ def document_reference_query(search: Search[ImagingRecord]) -> RecordQuery:
         statuses=states,
         reads=Studies.IF_READABLE if needs_kos else Studies.NOT_NEEDED,
         has_manifests=has_manifests,
+        types=_wanted_types(search.filters_of("type")),
         has_relations=bool(search.filters_of("relatesto", "relation")),
         narrowed_by=document_query(search),
     )

@@ -58,7 +58,9 @@ SURFACE: tuple[OfferedResource, ...] = (
     OfferedResource("ImagingStudy", IMAGING_STUDY, has_versions=True),
     OfferedResource("Patient", PATIENT),
     OfferedResource("Endpoint", ENDPOINT),
-    OfferedResource("Binary", documentation="The KOS: its octets, or a Binary, by Accept (ITI-68)"),
+    OfferedResource(
+        "Binary", documentation="A KOS or a report: its octets, or a Binary, by Accept (ITI-68)"
+    ),
     OfferedResource("Bundle", documentation="The FHIR manifest of a KOS (MADO), made on demand"),
     OfferedResource("Provenance", documentation="Of what is derived from a KOS (mXDE)"),
     OfferedResource("Organization", documentation="Establishments of this box; Source boxes"),

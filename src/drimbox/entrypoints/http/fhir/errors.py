@@ -32,8 +32,8 @@ from drimbox.errors import (
     Unavailable,
     UnsupportedMessage,
 )
-from drimbox.flows.fhir_service import UnknownDomain
-from drimbox.flows.read_fhir import DocumentAltered, DocumentGone
+from drimbox.flows.fhir_service import DocumentAltered, UnknownDomain
+from drimbox.flows.read_fhir import DocumentGone
 from drimbox.model.contextual_call import MalformedCall
 from drimbox.model.scopes import ScopeMissing
 from drimbox.ports.dmp import (

@@ -53,5 +53,5 @@ class Includes:
         is_target = self.resource == "ImagingStudy" or record.is_derived
         if "Provenance" in self.reverse and is_target and record.study is not None:
             yield encode_provenance(record)
-        if "DocumentReference" in self.reverse and not record.is_derived:
+        if "DocumentReference" in self.reverse and record.document.is_kos:
             yield encode_document_reference(derived(record), self.facts.fhir_url)

@@ -125,9 +125,7 @@ class FhirReads:
     async def bundle(self, request: Request, caller: Caller) -> Response:
         """Return the FHIR manifest of a KOS (MADO)."""
         identifier = request.path_params["id"]
-        record = await self.reading.get_content(caller, _asked(request, "Bundle"), identifier)
-        if not record.is_derived:
-            raise NotFound("no such manifest")
+        record = await self.reading.get_manifest(caller, _asked(request, "Bundle"), identifier)
         facts = self.facts
         bundle = encode_manifest_bundle(
             record, facts.dicomweb_url, facts.version, facts.creator, facts.fr_core_release
@@ -135,12 +133,11 @@ class FhirReads:
         return _versioned(request, bundle, record)
 
     async def binary(self, request: Request, caller: Caller) -> Response:
-        """Return the KOS: its octets, or a Binary where a resource is asked for (ITI-68)."""
+        """Return a KOS or a report: its octets, or a Binary where Accept asks for it (ITI-68)."""
         identifier = request.path_params["id"]
-        record = await self.reading.get_content(caller, _asked(request, "Binary"), identifier)
-        if record.study is None or record.is_derived:
-            raise NotFound("no such document")
-        content, mime_type = record.study.kos, record.document.mime_type
+        asked = _asked(request, "Binary")
+        record, content = await self.reading.get_octets(caller, asked, identifier)
+        mime_type = record.document.mime_type
         if accepts_resource(request):
             binary: Json = {
                 "resourceType": "Binary",
@@ -155,7 +152,7 @@ class FhirReads:
             raise NotAcceptable(f"the document is {mime_type}")
         headers = {
             "Cache-Control": PRIVATE,
-            "Content-Disposition": 'attachment; filename="kos.dcm"',
+            "Content-Disposition": f'attachment; filename="{_file_name(record)}"',
             "Vary": "Accept, Authorization",
             "X-Content-Type-Options": "nosniff",
         }
@@ -221,6 +218,10 @@ def _unless_known(request: Request, response: Response, version: str | None = No
     kept = ("etag", "last-modified", "cache-control", "vary")
     headers = {name: response.headers[name] for name in kept if name in response.headers}
     return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+
+
+def _file_name(record: ImagingRecord) -> str:
+    return "kos.dcm" if record.document.is_kos else "report.xml"
 
 
 def _http_date(moment: datetime) -> str:

@@ -33,6 +33,12 @@ _FLAGS = (
     "--window-size=1360,860",
     "--lang=fr",
 )
+# What a script has just changed is on screen with the second picture from now; a tab that draws
+# none is not waited for.
+_NEXT_PICTURE = """new Promise((drawn) => {
+  requestAnimationFrame(() => requestAnimationFrame(drawn));
+  setTimeout(drawn, 1000);
+})"""
 _DOMAINS = ("Page", "Runtime", "Network", "Log")
 # chrome-extension: the browser's own PDF reader.
 _OF_NO_ORIGIN = frozenset({"data", "blob", "about", "chrome", "chrome-extension"})
@@ -136,6 +142,7 @@ class Tab:
 
     async def screenshot(self, path: Path) -> None:
         await self._send("Page.bringToFront")  # one behind another is not drawn
+        await self.evaluate(_NEXT_PICTURE)
         answer = await self._send("Page.captureScreenshot", format="png")
         await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 

@@ -1,5 +1,6 @@
 """The consultation pages in a browser: sign-in, confirmation, exams, what stands in the way."""
 
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -184,6 +185,15 @@ def test_the_home_page_lists_the_patients_of_this_session_only(site: Consultatio
     site.open_patient(client)
     assert "PAQUERETTE" in client.get("/consultation").text
     assert "PAQUERETTE" not in site.client(DOCTOR).get("/consultation").text
+
+
+def test_the_home_page_names_a_patient_once_by_the_last_call(site: ConsultationSite) -> None:
+    client = site.client(DOCTOR)
+    site.open_patient(client)
+    last = site.open_patient(client)
+    page = client.get("/consultation").text
+    assert re.findall(r'href="/consultation/([^"]+)"', page) == [last]
+    assert "née le" in page
 
 
 @pytest.mark.requirement("CO.93")

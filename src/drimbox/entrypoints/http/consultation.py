@@ -36,7 +36,7 @@ from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.situation import SituationChoice, SituationNeeded, Situations
 from drimbox.model.access import ConsultationContext
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
-from drimbox.model.patient import PatientTraits
+from drimbox.model.patient import Ins, PatientTraits
 from drimbox.model.practice import Situation
 from drimbox.model.prior_study import PriorStudies
 from drimbox.model.session import Session
@@ -64,17 +64,17 @@ class ConsultationDoor:
     pages: Pages
 
     async def home(self, request: Request, session: Session) -> Response:
+        """List the patients of this session, the last opened first, each by its last call."""
         del request
-        open_contexts = [
-            context
-            for identifier in reversed(session.context_ids)
-            if (context := await self._find(session, identifier)) is not None
-        ]
+        open_contexts: dict[Ins, ConsultationContext] = {}
+        for identifier in reversed(session.context_ids):
+            if (context := await self._find(session, identifier)) is not None:
+                open_contexts.setdefault(context.patient.ins, context)
         return self.pages.render(
             "home.html",
             professional=session.professional,
             situation_name=self._situation_name(session, session.situation),
-            open_contexts=open_contexts,
+            open_contexts=list(open_contexts.values()),
         )
 
     async def page(self, request: Request, session: Session) -> Response:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from drimbox.entrypoints.http.problems import TITLES, problem_headers, problem_response, status_of
 from drimbox.errors import DrimboxError, NotAuthenticated
 from drimbox.model.imaging_codes import modality_label, region_label
-from drimbox.model.patient import BirthDate, Gender, Ins, InsAuthority
+from drimbox.model.patient import BirthDate, Gender, Ins, InsAuthority, PatientTraits
 
 _HERE = Path(__file__).parent
 STATIC_PATH = "/static"
@@ -39,6 +39,7 @@ class Pages:
         self._environment.filters.update(
             {
                 "birth_date": birth_date_text,
+                "born": born_text,
                 "day": day_text,
                 "gender": gender_text,
                 "ins": ins_text,
@@ -106,6 +107,12 @@ def birth_date_text(value: BirthDate) -> str:
     """JJ/MM/AAAA; what is unknown stays 00."""
     text = value.value
     return f"{text[6:]}/{text[4:6]}/{text[:4]}"
+
+
+def born_text(value: PatientTraits) -> str:
+    """Née le JJ/MM/AAAA."""
+    word = "né" if value.gender is Gender.MALE else "née"
+    return f"{word} le {birth_date_text(value.birth_date)}"
 
 
 def day_text(value: date | None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 
 from drimbox.model.manifest import Manifest
-from drimbox.model.patient import PatientTraits
+from drimbox.model.patient import Gender, PatientTraits
 
 _PAGE = """<!DOCTYPE html>
 <html lang="fr">
@@ -45,7 +45,8 @@ def index_page(patient: PatientTraits, studies: Iterable[Manifest]) -> bytes:
     """Return INDEX.HTM."""
     birth = patient.birth_date.value
     born = f"{birth[6:8]}/{birth[4:6]}/{birth[:4]}"
-    who = f"{patient.family_name} {patient.given_name}, né(e) le {born}"
+    word = "né" if patient.gender is Gender.MALE else "née"
+    who = f"{patient.family_name} {patient.given_name}, {word} le {born}"
     rows = "\n".join(_row(study) for study in studies)
     return _PAGE.format(patient=escape(who), rows=rows).encode()
 

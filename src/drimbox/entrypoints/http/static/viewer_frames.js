@@ -5,6 +5,7 @@ const MAX_KEPT = 1200; // compressed
 const MAX_DECODED = 48; // a decoded frame may take 16 MB
 const THUMBNAIL = 192;
 const RETRY_MS = 400;
+const ENOUGH_TO_ESTIMATE = 10; // frames; the first wait for the Source and tell nothing of its pace
 
 /** What the server said is wrong, as one of its words. */
 export class ViewFailure extends Error {
@@ -27,7 +28,7 @@ export class FrameStore {
   #size = 1024;
   #loaded = new Set();
   #onLoaded = () => {};
-  #startedAt = 0;
+  #firstArrival = null;
   #stop = new AbortController();
 
   constructor(root) {
@@ -45,7 +46,7 @@ export class FrameStore {
     this.#stack = stack;
     this.#size = size;
     this.#onLoaded = onLoaded;
-    this.#startedAt = performance.now();
+    this.#firstArrival = null;
     for (const one of stack) {
       const key = this.#key(series, one, null);
       if (this.#kept.has(key)) this.#loaded.add(key.replace(/\?.*/, ""));
@@ -153,8 +154,11 @@ export class FrameStore {
   #tellArrival() {
     const total = this.#stack.length;
     const loaded = Math.min(this.#loaded.size, total);
-    const seconds = (performance.now() - this.#startedAt) / 1000;
-    this.#onLoaded({ loaded, total, secondsLeft: (seconds / loaded) * (total - loaded) });
+    this.#firstArrival ??= { at: performance.now(), loaded };
+    const arrived = loaded - this.#firstArrival.loaded;
+    const seconds = (performance.now() - this.#firstArrival.at) / 1000;
+    const secondsLeft = arrived < ENOUGH_TO_ESTIMATE ? 0 : (seconds / arrived) * (total - loaded);
+    this.#onLoaded({ loaded, total, secondsLeft });
   }
 }
 

@@ -1,4 +1,4 @@
-"""Medplum's validator and the XML reader of npm `fhir`, in one node process that answers lines."""
+"""Medplum's validator and search, npm `fhir` as a reader of XML: node processes, line by line."""
 
 import json
 import subprocess
@@ -23,25 +23,15 @@ def why_no_node() -> str | None:
     return None
 
 
-class NodeJudge:
-    """Ask it a line, read a line; close ends the process."""
+class NodeProgram:
+    """A program of tests/node: ask it a line, read a line; close ends the process."""
 
-    def __init__(self, script: Path = NODE_TESTS / "judge.mjs") -> None:
+    def __init__(self, script: Path) -> None:
         self._process = subprocess.Popen(
             ["node", script, R4_DEFINITIONS, OUR_DEFINITIONS],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-
-    def faults(self, resource: Json, profiles: Sequence[str]) -> list[str]:
-        """Return what Medplum finds wrong, against base R4 and against each of our profiles."""
-        told = self._ask({"judge": resource, "profiles": list(profiles)})["faults"]
-        return [str(fault) for fault in told]
-
-    def read_xml(self, text: str) -> Json:
-        found = self._ask({"xml": text})["json"]
-        assert isinstance(found, dict)
-        return found
 
     def close(self) -> None:
         self._process.communicate(timeout=10)
@@ -52,7 +42,7 @@ class NodeJudge:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, request: Json) -> Json:
+    def ask(self, request: Json) -> Json:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -60,6 +50,37 @@ class NodeJudge:
         answer = json.loads(self._process.stdout.readline())
         assert isinstance(answer, dict)
         return answer
+
+
+class NodeJudge(NodeProgram):
+    """Medplum's validator, and npm fhir as a reader of XML."""
+
+    def __init__(self, script: Path = NODE_TESTS / "judge.mjs") -> None:
+        super().__init__(script)
+
+    def faults(self, resource: Json, profiles: Sequence[str]) -> list[str]:
+        """Return what Medplum finds wrong, against base R4 and against each of our profiles."""
+        told = self.ask({"judge": resource, "profiles": list(profiles)})["faults"]
+        return [str(fault) for fault in told]
+
+    def read_xml(self, text: str) -> Json:
+        found = self.ask({"xml": text})["json"]
+        assert isinstance(found, dict)
+        return found
+
+
+class SearchOracle(NodeProgram):
+    """Medplum's search, by the SearchParameters of R4 and ours, on the resources themselves."""
+
+    def __init__(self, resources: Sequence[Json]) -> None:
+        super().__init__(NODE_TESTS / "search_oracle.mjs")
+        self.ask({"resources": list(resources)})
+
+    def search(self, query: str) -> set[str]:
+        """Return the logical ids that `Type?parameters` finds."""
+        answer = self.ask({"search": query})
+        assert "error" not in answer, answer["error"]
+        return set(answer["ids"])
 
 
 @cache

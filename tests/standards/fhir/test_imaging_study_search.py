@@ -120,7 +120,7 @@ INS, INS_SYSTEM = made_up_ins().value, "urn:oid:1.2.250.1.213.1.4.10"
         ("endpoint=Endpoint/other", ""),
         ("reason=1", ""),
         ("reason:missing=true", EVERY),
-        ("referrer:missing=true", EVERY),
+        ("referrer:missing=false", EVERY),
         ("_lastUpdated=ge2026-07-03", "34"),
         ("_lastUpdated=2026-07-01", "1"),
     ],

@@ -11,7 +11,7 @@ from drimbox.model.imaging_search import RecordQuery
 from drimbox.model.manifest import Manifest
 from drimbox.standards.fhir.code_systems import DCM, uri_of
 from drimbox.standards.fhir.endpoint import WadoEndpoint
-from drimbox.standards.fhir.imaging_study import UNKNOWN_MODALITY, acts, status_of
+from drimbox.standards.fhir.imaging_study import UNKNOWN_MODALITY, acts, person_name, status_of
 from drimbox.standards.fhir.record_search import (
     LAST_UPDATED,
     PATIENT_PARAMETER,
@@ -129,6 +129,12 @@ def _procedures(record: ImagingRecord) -> Iterator[Token]:
             yield code_token(uri_of(str(act.system)), act.value, act.display)
 
 
+def _referrers(record: ImagingRecord) -> Iterator[Reference]:
+    """A name is no reference that anything equals; it is not missing either."""
+    if person_name(_manifest(record)):
+        yield Reference("", "")
+
+
 _BASED_ON = SearchParameter(
     "basedon",
     Kind.REFERENCE,
@@ -180,7 +186,7 @@ IMAGING_STUDY: SearchableResource[ImagingRecord] = SearchableResource(
         SearchParameter("reason", Kind.TOKEN, lambda _: (), "Never told by a KOS"),
         SearchParameter("performer", Kind.REFERENCE, lambda _: (), "Never told by a KOS"),
         SearchParameter("procedure", Kind.TOKEN, _procedures, "Act: CCAM or LOINC"),
-        SearchParameter("referrer", Kind.REFERENCE, lambda _: (), "Told by name only"),
+        SearchParameter("referrer", Kind.REFERENCE, _referrers, "Told by name only: :missing"),
     ),
     sorts=frozenset({"_id", "_lastUpdated", "started", "modality"}),
     default_sort="-started",

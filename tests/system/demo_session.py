@@ -6,7 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 from tests.system.trails import count_events
@@ -17,6 +19,8 @@ from drimbox.sandbox.dpi.calls import call_parameters
 from drimbox.sandbox.network.descriptor import RunningDemo, descriptor_of
 from drimbox.sandbox.patients.identities import SandboxPatient
 from drimbox.sandbox.patients.professionals import REFERRING_PHYSICIAN, SandboxProfessional
+from drimbox.standards.iua.client_assertion import CLIENT_ASSERTION_TYPE, encode_client_assertion
+from drimbox.standards.iua.jwks import parse_signing_key
 
 CONSENT = "InformationEtOppositionConsultation"
 NOT_OPPOSED = "InforméEtNonOpposé"
@@ -69,6 +73,28 @@ class DemoSession:
             "Accept": "application/json",
         }
         async with self.http.post(self.call_url, data=form, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            token = str((await answer.json())["access_token"])
+        self.secrets.add(token)
+        return token
+
+    async def source_token(self) -> str:
+        """Return a token of the Source for the demo's program, by client_credentials."""
+        client = self.descriptor["fhir_client"]
+        assertion = encode_client_assertion(
+            parse_signing_key(self.running.keys.fhir_client_key.read_bytes()),
+            client_id=client["client_id"],
+            audience=client["token_url"],
+            identifier=str(uuid4()),
+            now=datetime.now(UTC),
+        )
+        form = {
+            "grant_type": "client_credentials",
+            "scope": client["scope"],
+            "client_assertion_type": CLIENT_ASSERTION_TYPE,
+            "client_assertion": assertion,
+        }
+        async with self.http.post(client["token_url"], data=form) as answer:
             assert answer.status == 200, await answer.text()
             token = str((await answer.json())["access_token"])
         self.secrets.add(token)

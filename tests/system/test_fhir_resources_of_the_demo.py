@@ -4,9 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import requests
@@ -23,8 +21,6 @@ from drimbox.standards.fhir.profiles import (
     PATIENT_INS,
 )
 from drimbox.standards.fhir.surface import SURFACE
-from drimbox.standards.iua.client_assertion import CLIENT_ASSERTION_TYPE, encode_client_assertion
-from drimbox.standards.iua.jwks import parse_signing_key
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system, pytest.mark.xdist_group("demo")]
 
@@ -102,33 +98,13 @@ def _references(value: object) -> Iterator[str]:
                 yield from _references(one)
 
 
-async def _source_token(demo: DemoSession) -> str:
-    client = demo.descriptor["fhir_client"]
-    assertion = encode_client_assertion(
-        parse_signing_key(demo.running.keys.fhir_client_key.read_bytes()),
-        client_id=client["client_id"],
-        audience=client["token_url"],
-        identifier=str(uuid4()),
-        now=datetime.now(UTC),
-    )
-    form = {
-        "grant_type": "client_credentials",
-        "scope": client["scope"],
-        "client_assertion_type": CLIENT_ASSERTION_TYPE,
-        "client_assertion": assertion,
-    }
-    async with demo.http.post(client["token_url"], data=form) as answer:
-        assert answer.status == 200, await answer.text()
-        return str((await answer.json())["access_token"])
-
-
 @pytest.mark.requirement("FA.1")
 @pytest.mark.parametrize("function", ["consumer", "source"])
 async def test_every_resource_passes_every_reader(
     demo: DemoSession, fhir_gate: FhirGate, function: str
 ) -> None:
     is_consumer = function == "consumer"
-    token = await (demo.context_token(LUCIE) if is_consumer else _source_token(demo))
+    token = await (demo.context_token(LUCIE) if is_consumer else demo.source_token())
     crawl = Crawl(str(demo.descriptor[function]["fhir_url"]), token)
     resources = await asyncio.to_thread(crawl.walk)
     parts = {json.dumps(part): part for one in resources for part in parts_of(one)}

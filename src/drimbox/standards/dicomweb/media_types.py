@@ -1,7 +1,8 @@
 """Accept headers, read as viewers and boxes really write them (RFC 9110 12.5.1, PS3.18 8.7).
 
 Seen in the wild and read: repeated headers, trailing commas, unquoted `type=application/dicom`,
-quoted transfer syntaxes, `boundary=**`, `transfer-syntax=*`.
+quoted transfer syntaxes, `boundary=**`, `transfer-syntax=*`, the bare `*` that Java 8 sends
+unasked.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,7 +65,7 @@ def parse_accept(headers: Iterable[str]) -> tuple[MediaRange, ...]:
     Raises:
         InvalidValue: more than 64 ranges, or one that is no media range.
     """
-    ranges = [parse_media_type(m) for h in headers for m in _split(h, ",") if m.strip()]
+    ranges = [_media_range(m) for h in headers for m in _split(h, ",") if m.strip()]
     if len(ranges) > _MAX_RANGES:
         raise InvalidValue("Accept", f"at most {_MAX_RANGES} media ranges")
     if not ranges:
@@ -164,6 +165,11 @@ def choose_metadata(ranges: Sequence[MediaRange]) -> str:
     if offer is None:
         raise NotAcceptable("data sets are sent as application/dicom+json or application/dicom+xml")
     return DICOM_XML if DICOM_XML in {offer.media_type, offer.inner_type} else DICOM_JSON
+
+
+def _media_range(text: str) -> MediaRange:
+    head, semicolon, parameters = text.strip().partition(";")
+    return parse_media_type(f"*/*{semicolon}{parameters}" if head.strip() == ANY else text)
 
 
 def _is_single(media_range: MediaRange) -> bool:

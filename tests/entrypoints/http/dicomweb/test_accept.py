@@ -1,6 +1,8 @@
 """The Accept headers that viewers, archives and boxes really send, and what each gets.
 
-OHIF 3.13.2 as recorded from Chromium; dwv and dicomweb-client as their sources write them; the two
+Recorded: OHIF 3.13.2 from Chromium, Orthanc's plugin (test_orthanc_client.py), dicomweb-client of
+dcmjs (test_client_js.py), dwv (test_client_dwv.py), HttpURLConnection of Java 17. As their sources
+write them: Weasis (RsQueryResult, ThumbnailManager), dicomweb-client (Python). Besides, the two
 lists of the ANS client simulator, in one header or in ten.
 """
 
@@ -16,7 +18,16 @@ import pytest
 from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.encaps import get_frame
-from tests.fakes.dicom_kinds import COLUMNS, KINDS, ROWS, coloured, grey, instance_path, jpeg
+from tests.fakes.dicom_kinds import (
+    COLUMNS,
+    KINDS,
+    ROWS,
+    coloured,
+    grey,
+    instance_path,
+    jpeg,
+    series_path,
+)
 from tests.fakes.dicomweb_site import SYSTEM, DicomwebSite
 from tests.fakes.multipart_parts import parts_of
 
@@ -96,7 +107,7 @@ MULTIPART = 'multipart/related; type="application/dicom"'
             "JPEG-LS",
             ['multipart/related; type="application/dicom"; transfer-syntax=*'],
             JPEG_LS,
-            id="dicomweb-client (Python), any syntax",
+            id="dicomweb-client (Python), any syntax; Orthanc",
         ),
         pytest.param(
             "RLE",
@@ -107,7 +118,7 @@ MULTIPART = 'multipart/related; type="application/dicom"'
         pytest.param("explicit", ["multipart/related"], EXPLICIT, id="a multipart of anything"),
         pytest.param(
             "JPEG-LS",
-            ['multipart/related; type="application/dicom";transfer-syntax=*'],
+            ['multipart/related;type="application/dicom";transfer-syntax=*'],
             JPEG_LS,
             id="Weasis, its default",
         ),
@@ -327,14 +338,25 @@ def test_a_list_of_frames_is_a_part_each(kinds_site: DicomwebSite) -> None:
     assert [octets for _, octets in got.parts] == [jpeg(2), jpeg(0)]
 
 
+@pytest.mark.parametrize("path", [series_path("cine"), instance_path("JPEG-LS")])
+def test_weasis_gets_a_thumbnail(kinds_site: DicomwebSite, path: str) -> None:
+    got = ask(kinds_site, f"{path}/thumbnail?viewport=256%2C256", ["image/jpeg"])
+    assert (got.status, got.media_type) == (200, "image/jpeg")
+    assert Image.open(io.BytesIO(got.parts[0][1])).size == (COLUMNS, ROWS)
+
+
 JSON, XML = "application/dicom+json", "application/dicom+xml"
+JAVA = "text/html, image/gif, image/jpeg, */*; q=0.2"
+JAVA_8 = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"
 
 
 @pytest.mark.parametrize(
     ("accept", "media_type"),
     [
         pytest.param([], JSON, id="none at all"),
-        pytest.param(["*/*"], JSON, id="anything"),
+        pytest.param(["*/*"], JSON, id="anything; Orthanc"),
+        pytest.param([JAVA], JSON, id="Weasis: what Java says by itself"),
+        pytest.param([JAVA_8], JSON, id="Weasis, of an older Java"),
         pytest.param([JSON], JSON, id="OHIF, dicomweb-client"),
         pytest.param(["application/json"], JSON, id="dicomweb-client JS, curl users"),
         pytest.param(["application/dicom+json, application/json"], JSON, id="both"),

@@ -69,6 +69,7 @@ class DicomwebSite:
     fetch_ahead: FetchAhead | None = None
     url: str = ""
     register: FakeStudyRegister = field(default_factory=FakeStudyRegister)
+    audit: FakeAuditRepository = field(default_factory=FakeAuditRepository)
     application: Starlette = field(init=False)
     pacs: FolderPacs = field(init=False)
     portal: BlockingPortal = field(init=False)
@@ -102,7 +103,7 @@ class DicomwebSite:
         serve = ServeStudy(
             self.register,
             SourceImages(pacs, self._cache),
-            FakeAuditRepository(),
+            self.audit,
             clock,
             frozenset({"10"}),
             SearchPublished(self.register, PublishedManifests(self.register), pacs),

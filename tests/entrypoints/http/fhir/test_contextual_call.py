@@ -219,6 +219,17 @@ def test_what_is_no_call_at_all_is_one_fault_of_the_whole(
     assert not site.contexts.contexts
 
 
+@pytest.mark.parametrize("name", ["Pateint", "Patient ", "__class__", "\N{BULLET}"])
+def test_a_resource_of_no_type_is_a_fault(
+    client: TestClient, site: ConsultationSite, name: str
+) -> None:
+    answer = client.post(PATH, content=json.dumps(_patient(lambda p: p.update(resourceType=name))))
+    assert answer.status_code == 400
+    codes = {one["details"]["coding"][0]["code"] for one in answer.json()["issue"]}
+    assert codes == {"E200"}
+    assert not site.contexts.contexts
+
+
 def test_a_call_without_a_professional_s_token_is_refused(client: TestClient) -> None:
     del client.headers["Authorization"]
     answer = client.post(PATH, content=json.dumps(call()))

@@ -12,6 +12,8 @@ from drimbox.model.document_entry import (
     PartialDocuments,
     ReferenceId,
     ReferenceIdKind,
+    RegisteredSet,
+    SetQuery,
 )
 from drimbox.model.imaging_codes import MODALITY_CODE_SYSTEM, REGION_CODE_SYSTEM
 from drimbox.model.manifest import Manifest
@@ -35,6 +37,8 @@ class FakeDmpConsultation:
     contents: dict[str, bytes] = field(default_factory=dict)
     failures: dict[str, DrimboxError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    sets: list[RegisteredSet] = field(default_factory=list)
+    set_queries: list[SetQuery] = field(default_factory=list)
     replacements: dict[str, str] = field(default_factory=dict)
     queries: list[DocumentQuery] = field(default_factory=list)
     identities: list[DmpIdentity] = field(default_factory=list)
@@ -74,6 +78,13 @@ class FakeDmpConsultation:
             if not {new, old}.isdisjoint(entry_uuids)
         }
 
+    async def find_submission_sets(
+        self, query: SetQuery, identity: DmpIdentity
+    ) -> tuple[RegisteredSet, ...]:
+        self._called("find_submission_sets", identity)
+        self.set_queries.append(query)
+        return tuple(one for one in self.sets if _answers_as_set(query, one))
+
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity
     ) -> dict[str, bytes]:
@@ -104,6 +115,19 @@ def _answers(query: DocumentQuery, entry: DocumentEntry) -> bool:
             _is_between(entry.creation_time, query.creation_from, query.creation_to),
             _is_between(entry.service_start_time, query.service_start_from, query.service_start_to),
         )
+    )
+
+
+def _answers_as_set(query: SetQuery, found: RegisteredSet) -> bool:
+    submitted = found.submission_set
+    types = {(code.value, str(code.system)) for code in query.content_types}
+    own = (submitted.content_type.value, str(submitted.content_type.system))
+    return (
+        submitted.patient_id == query.patient_id
+        and found.status in query.statuses
+        and (not query.source_ids or submitted.source_id in query.source_ids)
+        and (not types or own in types)
+        and _is_between(submitted.submission_time, query.submitted_from, query.submitted_to)
     )
 
 

@@ -1,13 +1,18 @@
 """One resource of each profile of ours, as the server writes it."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from tests.fakes.imaging_records import made_up_document, made_up_record
 from tests.fakes.manifests import made_up_manifest
+from tests.fakes.submissions import CLINIC, PHYSICIAN, SUBMISSION_SET
 
+from drimbox.model.document_entry import Author
+from drimbox.model.document_list import DocumentList
 from drimbox.model.imaging_record import ImageSource, ImagingRecord
 from drimbox.model.uids import Oid
+from drimbox.standards.fhir.document_list import encode_document_list
 from drimbox.standards.fhir.document_reference import encode_document_reference
 from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
 from drimbox.standards.fhir.imaging_study import encode_imaging_study
@@ -49,12 +54,25 @@ def examples() -> dict[str, Json]:
             "payloadMimeType": ["text/html"],
             "address": "https://box.test/viewer/k7f3",
         },
+        "drimbox-submission-set": _plain(encode_document_list(made_up_list(record))),
         "drimbox-operation-outcome": {
             "resourceType": "OperationOutcome",
             "meta": {"profile": [OPERATION_OUTCOME]},
             **encode_outcome([Issue(Severity.ERROR, "not-found", "not-found", "Absente.")]),
         },
     }
+
+
+def made_up_list(record: ImagingRecord) -> DocumentList:
+    """Return the lot that a document was submitted in, as a registry holds it."""
+    submitted = replace(SUBMISSION_SET, authors=(Author(PHYSICIAN, (CLINIC,)),))
+    return DocumentList(
+        record.subject,
+        "00000000-0000-4000-8000-000000000009",
+        submitted,
+        (record,),
+        "urn:uuid:00000000-0000-4000-8000-000000000009",
+    )
 
 
 def _plain(resource: Json) -> Json:

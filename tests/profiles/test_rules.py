@@ -16,6 +16,7 @@ PATIENT = "drimbox-patient-ins"
 WADO = "drimbox-endpoint-wado"
 VIEWER = "drimbox-endpoint-viewer"
 OUTCOME = "drimbox-operation-outcome"
+SET = "drimbox-submission-set"
 
 
 def _related(document: Json, code: str) -> Json:
@@ -76,6 +77,11 @@ BREAKS: dict[str, tuple[str, Change]] = {
         lambda d: d.update(address="https://box.test/viewer?study=1.2.250.1.999.7.1"),
     ),
     "drimbox-viewer-3": (VIEWER, lambda d: d.update(payloadMimeType=["image/jpeg"])),
+    "drimbox-set-1": (SET, lambda d: d["identifier"][1].update(value="1.2.3")),
+    "drimbox-set-2": (SET, lambda d: d["extension"].pop()),
+    "drimbox-set-3": (SET, lambda d: d["extension"].pop(0)),
+    "drimbox-set-4": (SET, lambda d: d.update(source={"display": "Dr X"})),
+    "drimbox-set-5": (SET, lambda d: d["entry"][0].update(item={"reference": "List/1"})),
     "drimbox-outcome-1": (OUTCOME, lambda d: d["issue"][0]["details"].pop("coding")),
 }
 
@@ -120,6 +126,16 @@ CARDINALITIES: dict[str, tuple[str, Change]] = {
         lambda d: d["connectionType"].update(code="dicom-qido-rs"),
     ),
     "an endpoint that is off": (WADO, lambda d: d.update(status="off")),
+    "MHD: a list of another kind": (
+        SET,
+        lambda d: d["code"]["coding"][0].update(code="folder"),
+    ),
+    "MHD: a list at one moment": (SET, lambda d: d.update(mode="snapshot")),
+    "MHD: a list of nobody": (SET, lambda d: d.pop("subject")),
+    "MHD: a list without a date": (SET, lambda d: d.pop("date")),
+    "MHD: a list without a source": (SET, lambda d: [d.pop("source"), d.pop("contained")]),
+    "MHD: a list without an entry": (SET, lambda d: d.pop("entry")),
+    "MHD: a date of its own": (SET, lambda d: d["entry"][0].update(date="2026-01-01")),
     "an issue without a text": (OUTCOME, lambda d: d["issue"][0].pop("details")),
     "what was sent, told back": (OUTCOME, lambda d: d["issue"][0].update(diagnostics="x")),
 }

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from drimbox.errors import NotFound, RejectedByPartner
 from drimbox.model.access import Caller
+from drimbox.model.document_list import FoundLists, ListQuery
 from drimbox.model.imaging_record import ImageSource, ImagingRecord, Subject
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
 
@@ -31,6 +32,13 @@ class FhirService(Protocol):
         Raises:
             Refused, ConsentMissing: a right is missing.
             Unavailable, RejectedByPartner: the DMP gave no list.
+        """
+
+    async def find_lists(self, caller: Caller, query: ListQuery) -> FoundLists:
+        """Find at least the lists that answer the query, each with a document at least.
+
+        Raises:
+            As for find_records.
         """
 
     async def find_subjects(

@@ -13,6 +13,7 @@ from drimbox.flows.fhir_service import DocumentAltered, FhirService, UnknownDoma
 from drimbox.model.access import Caller
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus
+from drimbox.model.document_list import DocumentList, ListQuery
 from drimbox.model.imaging_record import ImageSource, ImagingRecord, Subject, kos_id_of
 from drimbox.model.imaging_search import IMAGING_TYPES, Notice, PatientKey, RecordQuery, Studies
 from drimbox.model.prior_study import UnreadableReason
@@ -89,6 +90,40 @@ class ReadFhir:
         return await self._traced(
             caller, request, work, lambda a: [r.subject for r in a.page.matches]
         )
+
+    async def search_lists(
+        self,
+        caller: Caller,
+        request: Request,
+        search: Search[DocumentList],
+        query: ListQuery,
+        position: Position = BEGINNING,
+    ) -> Answer[DocumentList]:
+        """Search lists of documents (ITI-66); raises as search_records."""
+
+        async def work() -> Answer[DocumentList]:
+            found = await self.service.find_lists(caller, query)
+            return Answer(select(search, found.lists, position), found.notices)
+
+        return await self._traced(
+            caller, request, work, lambda a: [one.subject for one in a.page.matches]
+        )
+
+    async def get_list(self, caller: Caller, request: Request, identifier: str) -> DocumentList:
+        """Return one list.
+
+        Raises:
+            NotFound: no such list for this caller.
+        """
+
+        async def work() -> DocumentList:
+            found = await self.service.find_lists(caller, ListQuery(lists=(identifier,)))
+            for one in found.lists:
+                if one.identifier == identifier:
+                    return one
+            raise NotFound("no such list")
+
+        return await self._traced(caller, request, work, lambda found: (found.subject,))
 
     async def search_patients(
         self, caller: Caller, request: Request, search: Search[Subject], position: Position

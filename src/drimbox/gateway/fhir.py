@@ -23,6 +23,7 @@ from drimbox.gateway.consumer import ConsumerSide
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
 from drimbox.model.access import Caller, CallerKind
+from drimbox.model.document_list import FoundLists, ListQuery
 from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, ImagingRecord, Subject
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
 from drimbox.model.practice import Structure
@@ -44,6 +45,9 @@ class RecordsOfBoth:
 
     async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
         return await self._of(caller).find_records(caller, query)
+
+    async def find_lists(self, caller: Caller, query: ListQuery) -> FoundLists:
+        return await self._of(caller).find_lists(caller, query)
 
     async def find_subjects(
         self, caller: Caller, patients: tuple[PatientKey, ...]

@@ -117,6 +117,16 @@ class SubmissionSet:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisteredSet:
+    """A submission set as a registry holds it; members are the entryUUIDs of its documents."""
+
+    submission_set: SubmissionSet
+    entry_uuid: str
+    status: AvailabilityStatus = AvailabilityStatus.APPROVED
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One document to submit: its metadata and its octets."""
 
@@ -169,4 +179,19 @@ class DocumentQuery:
     service_start_to: datetime | None = None
     service_stop_from: datetime | None = None
     service_stop_to: datetime | None = None
+    statuses: tuple[AvailabilityStatus, ...] = (AvailabilityStatus.APPROVED,)
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuery:
+    """Criteria of ITI-18 for submission sets; an empty tuple means no criterion.
+
+    Times of submission are from (included) to (excluded).
+    """
+
+    patient_id: str
+    source_ids: tuple[str, ...] = ()
+    content_types: tuple[Code, ...] = ()
+    submitted_from: datetime | None = None
+    submitted_to: datetime | None = None
     statuses: tuple[AvailabilityStatus, ...] = (AvailabilityStatus.APPROVED,)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from drimbox.errors import RejectedByPartner, Unavailable
-from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.document_entry import DocumentEntry, DocumentQuery, RegisteredSet, SetQuery
 from drimbox.model.publication import DmpIdentity, EncodedSubmission
 
 
@@ -78,6 +78,14 @@ class DmpConsultation(Protocol):
         """Find which entries (entryUUID) others replaced, where either end is asked about (RPLC).
 
         By the entryUUID of what replaces; an entry that replaces nothing is absent.
+        """
+
+    async def find_submission_sets(
+        self, query: SetQuery, identity: DmpIdentity
+    ) -> tuple[RegisteredSet, ...]:
+        """Search submission sets and their members (ITI-18, FindSubmissionSets, GetAssociations).
+
+        A member may be a document that this user is not shown.
         """
 
     async def retrieve_documents(

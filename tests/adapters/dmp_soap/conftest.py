@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from tests.fakes.dmp_bench import Bench, served_bench
 from tests.fakes.fake_clock import FakeClock, FakeIdentifiers
 from tests.fakes.loopback_dmp import LoopbackDmp
 from tests.fakes.seals import STRUCTURE, write_tls_files
@@ -12,7 +13,19 @@ from tests.fakes.seals import STRUCTURE, write_tls_files
 from drimbox.adapters.dmp_soap.dmp import SoapDmpConsultation, SoapDmpFeeding
 from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
+from drimbox.sandbox.trusted_space.pki import TestPki
 from drimbox.settings.partners import DmpSettings, Establishment
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> TestPki:
+    return TestPki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+async def bench(pki: TestPki, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with served_bench(pki, tmp_path) as running:
+        yield running
 
 
 @pytest.fixture

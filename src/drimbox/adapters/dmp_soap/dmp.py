@@ -15,6 +15,8 @@ from drimbox.model.document_entry import (
     AvailabilityStatus,
     DocumentEntry,
     DocumentQuery,
+    RegisteredSet,
+    SetQuery,
     SubmissionSet,
 )
 from drimbox.model.practice import Code, Structure
@@ -155,6 +157,12 @@ class SoapDmpConsultation:
         """See ports.dmp.DmpConsultation (ITI-18, GetAssociations)."""
         registry = DmpRegistry(self.client, self.settings)
         return await registry.find_replaced(entry_uuids, identity)
+
+    async def find_submission_sets(
+        self, query: SetQuery, identity: DmpIdentity
+    ) -> tuple[RegisteredSet, ...]:
+        """See ports.dmp.DmpConsultation."""
+        return await DmpRegistry(self.client, self.settings).find_submission_sets(query, identity)
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity

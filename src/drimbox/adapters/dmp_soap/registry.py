@@ -12,6 +12,8 @@ from drimbox.model.document_entry import (
     DocumentEntry,
     DocumentQuery,
     PartialDocuments,
+    RegisteredSet,
+    SetQuery,
     UnknownPatientDocuments,
 )
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
@@ -23,6 +25,7 @@ from drimbox.standards.xds.iti18_registry_stored_query import (
     QueryResponse,
     ReturnType,
     encode_find_documents,
+    encode_find_submission_sets,
     encode_get_associations,
     encode_get_documents,
     encode_get_documents_by_entry_uuid,
@@ -34,7 +37,12 @@ from drimbox.standards.xds.names import (
     Action,
     AssociationType,
 )
-from drimbox.standards.xds.registry_errors import ErrorCode, ResponseStatus, describe
+from drimbox.standards.xds.registry_errors import (
+    ErrorCode,
+    RegistryResponse,
+    ResponseStatus,
+    describe,
+)
 
 _BATCH = 20
 _log = structlog.get_logger(__name__)
@@ -82,6 +90,31 @@ class DmpRegistry:
                     known = replaced.get(one.source, ())
                     replaced[one.source] = tuple(dict.fromkeys((*known, one.target)))
         return replaced
+
+    async def find_submission_sets(
+        self, query: SetQuery, identity: DmpIdentity
+    ) -> tuple[RegisteredSet, ...]:
+        """Search submission sets, then ask which documents each has (GetAssociations)."""
+        answer = await self._ask(encode_find_submission_sets(query), identity)
+        if not _knows_patient(answer.response):
+            return ()
+        _warn_of(answer)
+        found = {
+            one.entry_uuid: one
+            for one in answer.sets
+            if not is_other_patient(one.submission_set.patient_id, identity.patient_id)
+        }
+        members: dict[str, list[str]] = {}
+        for batch in _batches(list(found)):
+            related = await self._ask(encode_get_associations(batch), identity)
+            check_success(related.response)
+            for one in related.associations:
+                if one.type == AssociationType.HAS_MEMBER.value and one.source in found:
+                    members.setdefault(one.source, []).append(one.target)
+        return tuple(
+            replace(one, members=tuple(dict.fromkeys(members.get(uuid, ()))))
+            for uuid, one in found.items()
+        )
 
     async def find_documents(
         self, query: DocumentQuery, identity: DmpIdentity
@@ -149,16 +182,9 @@ def _usable(answer: QueryResponse, patient_id: str) -> tuple[DocumentEntry, ...]
     Raises what answers.raise_failure raises, on failure.
     """
     response = answer.response
-    if response.status is ResponseStatus.FAILURE:
-        codes = {error.known_code for error in response.failures}
-        # By its policy a domain may say so instead of an empty list (TF-3 4.2.4.1).
-        if codes == {ErrorCode.UNKNOWN_PATIENT_ID}:
-            return UnknownPatientDocuments()
-        raise_failure(response)
-    if response.errors:
-        _log.warning("dmp_answered_in_part", codes=describe(response.errors))
-    if answer.unreadable:
-        _log.warning("dmp_entries_unreadable", count=len(answer.unreadable))
+    if not _knows_patient(response):
+        return UnknownPatientDocuments()
+    _warn_of(answer)
     usable = tuple(e for e in answer.entries if not is_other_patient(e.patient_id, patient_id))
     if len(usable) != len(answer.entries):
         count = len(answer.entries) - len(usable)
@@ -166,6 +192,23 @@ def _usable(answer: QueryResponse, patient_id: str) -> tuple[DocumentEntry, ...]
     if response.status is ResponseStatus.PARTIAL_SUCCESS or answer.unreadable:
         return PartialDocuments(usable)
     return usable
+
+
+def _knows_patient(response: RegistryResponse) -> bool:
+    """Tell whether the registry has the patient; other failures raise (answers.raise_failure)."""
+    if response.status is not ResponseStatus.FAILURE:
+        return True
+    # By its policy a domain may say so instead of an empty list (TF-3 4.2.4.1).
+    if {error.known_code for error in response.failures} != {ErrorCode.UNKNOWN_PATIENT_ID}:
+        raise_failure(response)
+    return False
+
+
+def _warn_of(answer: QueryResponse) -> None:
+    if answer.response.errors:
+        _log.warning("dmp_answered_in_part", codes=describe(answer.response.errors))
+    if answer.unreadable:
+        _log.warning("dmp_entries_unreadable", count=len(answer.unreadable))
 
 
 def is_other_patient(found: str, asked: str) -> bool:

@@ -16,7 +16,7 @@ from drimbox.flows.consumer.situation import Situations
 from drimbox.model.access import ConsultationContext
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.consent import check_may_consult
-from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.document_entry import DocumentEntry, DocumentQuery, RegisteredSet, SetQuery
 from drimbox.model.publication import DmpIdentity
 from drimbox.ports.dmp import DmpAccess, DmpConsultation
 
@@ -85,6 +85,14 @@ class ConsultDmp:
         """Search the registry (ITI-18)."""
         return await self.audit.traced(
             AuditAction.DMP_QUERIED, context, self.dmp.find_documents(query, identity)
+        )
+
+    async def find_submission_sets(
+        self, context: ConsultationContext, query: SetQuery, identity: DmpIdentity
+    ) -> tuple[RegisteredSet, ...]:
+        """Search submission sets, and their members (ITI-18)."""
+        return await self.audit.traced(
+            AuditAction.DMP_QUERIED, context, self.dmp.find_submission_sets(query, identity)
         )
 
     async def find_replaced(

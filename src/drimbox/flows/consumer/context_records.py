@@ -28,8 +28,10 @@ from drimbox.model.document_entry import (
     DocumentEntry,
     DocumentQuery,
     PartialDocuments,
+    RegisteredSet,
     UnknownPatientDocuments,
 )
+from drimbox.model.document_list import DocumentList, FoundLists, ListQuery
 from drimbox.model.imaging_record import (
     OWN_IMAGES,
     ImageSource,
@@ -39,7 +41,14 @@ from drimbox.model.imaging_record import (
     logical_id_of,
     one_a_study,
 )
-from drimbox.model.imaging_search import FoundRecords, Notice, PatientKey, RecordQuery, Studies
+from drimbox.model.imaging_search import (
+    IMAGING_TYPES,
+    FoundRecords,
+    Notice,
+    PatientKey,
+    RecordQuery,
+    Studies,
+)
 from drimbox.model.practice import Code
 from drimbox.model.prior_study import PriorStudy
 from drimbox.ports.trusted_space import TrustedSpace
@@ -53,6 +62,7 @@ _STATES = (
     AvailabilityStatus.ARCHIVED,
     AvailabilityStatus.DEPRECATED,
 )
+_SET_STATES = (AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED)
 _UUID_LENGTH = 36
 
 
@@ -83,6 +93,29 @@ class ContextRecords:
             if error.state not in _NOTICES:
                 raise
             return FoundRecords((), (_NOTICES[error.state],))
+
+    async def find_lists(self, caller: Caller, query: ListQuery) -> FoundLists:
+        """See FhirService: submission sets of which a document is shown to this professional."""
+        everything = RecordQuery(
+            patients=query.patients,
+            statuses=frozenset(_STATES),
+            reads=Studies.NOT_NEEDED,
+            types=IMAGING_TYPES,
+        )
+        found = await self.find_records(caller, everything)
+        statuses = _SET_STATES if query.lists is not None else query.statuses
+        if not found.records or not statuses:
+            return FoundLists((), found.notices)
+        context = context_of(caller)
+        asked = replace(
+            query.narrowed_by,
+            patient_id=context.patient.ins.xds_patient_id,
+            statuses=tuple(state for state in _SET_STATES if state in statuses),
+        )
+        sets = await self.find_prior_studies.documents.find_sets(context, asked)
+        shown = {record.kos_id: record for record in found.records}
+        lists = (_list(subject_of(context), one, shown) for one in sets)
+        return FoundLists(tuple(one for one in lists if one.documents), found.notices)
 
     async def find_subjects(
         self, caller: Caller, patients: tuple[PatientKey, ...]
@@ -231,6 +264,20 @@ def context_of(caller: Caller) -> ConsultationContext:
 
 def subject_of(context: ConsultationContext) -> Subject:
     return Subject(patient_id(context), context.patient, context.local_patient_id)
+
+
+def _list(
+    subject: Subject, found: RegisteredSet, shown: Mapping[str, ImagingRecord]
+) -> DocumentList:
+    members = dict.fromkeys(logical_id_of(uuid) for uuid in found.members)
+    return DocumentList(
+        subject,
+        logical_id_of(found.entry_uuid),
+        found.submission_set,
+        tuple(shown[identifier] for identifier in members if identifier in shown),
+        found.entry_uuid,
+        found.status,
+    )
 
 
 def _record(

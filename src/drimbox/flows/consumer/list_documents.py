@@ -1,5 +1,7 @@
 """What the DMP lists for a context: rights (consult_dmp.py), then one ITI-18.
 
+Submission sets are asked for after documents, so that rights have been looked at.
+
 Programs ask the same again and again: the answer to a question is kept for them a short while,
 under the context it was given to, and two that ask at once share one question. People who open a
 page get a fresh one.
@@ -15,7 +17,7 @@ from drimbox.errors import RejectedByPartner
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.shared_work import SharedWork
 from drimbox.model.access import ConsultationContext
-from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.document_entry import DocumentEntry, DocumentQuery, RegisteredSet, SetQuery
 from drimbox.model.imaging_record import logical_id
 from drimbox.ports.clock import Clock
 
@@ -23,6 +25,8 @@ _MAX_KEPT = 1000
 _MAX_REPLACED = 50_000
 _Key = tuple[str, DocumentQuery]
 _Entries = tuple[DocumentEntry, ...]
+_Sets = tuple[RegisteredSet, ...]
+_SetKey = tuple[str, SetQuery]
 _Uuids = tuple[str, ...]
 _AnyKey = TypeVar("_AnyKey")
 _Value = TypeVar("_Value")
@@ -36,6 +40,7 @@ class KeptLists:
         self._lifetime = lifetime
         self._kept: OrderedDict[_Key, tuple[datetime, _Entries]] = OrderedDict()
         self._replaced: OrderedDict[tuple[str, str], tuple[datetime, _Uuids]] = OrderedDict()
+        self._sets: OrderedDict[_SetKey, tuple[datetime, _Sets]] = OrderedDict()
 
     def find(self, context: ConsultationContext, query: DocumentQuery) -> _Entries | None:
         """Find the answer to a question, or to a wider one in the same states."""
@@ -74,13 +79,14 @@ class KeptLists:
             self._replaced.popitem(last=False)
 
     def keep(self, context: ConsultationContext, query: DocumentQuery, entries: _Entries) -> None:
-        now = self._clock.now()
-        _drop_old(self._kept, now)
-        key = (context.identifier, query)
-        self._kept[key] = (now + self._lifetime, entries)
-        self._kept.move_to_end(key)
-        while len(self._kept) > _MAX_KEPT:
-            self._kept.popitem(last=False)
+        self._add(self._kept, (context.identifier, query), entries)
+
+    def find_sets(self, context: ConsultationContext, query: SetQuery) -> _Sets | None:
+        until, sets = self._sets.get((context.identifier, query), (None, ()))
+        return sets if until is not None and self._clock.now() < until else None
+
+    def keep_sets(self, context: ConsultationContext, query: SetQuery, sets: _Sets) -> None:
+        self._add(self._sets, (context.identifier, query), sets)
 
     def forget(self, context_identifier: str) -> None:
         """Forget a context; unknown is no error."""
@@ -88,6 +94,18 @@ class KeptLists:
             del self._kept[key]
         for entry in [entry for entry in self._replaced if entry[0] == context_identifier]:
             del self._replaced[entry]
+        for question in [one for one in self._sets if one[0] == context_identifier]:
+            del self._sets[question]
+
+    def _add(
+        self, kept: OrderedDict[_AnyKey, tuple[datetime, _Value]], key: _AnyKey, value: _Value
+    ) -> None:
+        now = self._clock.now()
+        _drop_old(kept, now)
+        kept[key] = (now + self._lifetime, value)
+        kept.move_to_end(key)
+        while len(kept) > _MAX_KEPT:
+            kept.popitem(last=False)
 
 
 def _drop_old(kept: OrderedDict[_AnyKey, tuple[datetime, _Value]], now: datetime) -> None:
@@ -103,6 +121,7 @@ class ListDocuments:
     dmp: ConsultDmp
     kept: KeptLists
     under_way: SharedWork[_Key, _Entries] = field(default_factory=SharedWork)
+    sets_under_way: SharedWork[_SetKey, _Sets] = field(default_factory=SharedWork)
 
     async def ask(self, context: ConsultationContext, query: DocumentQuery) -> _Entries:
         """Ask the DMP now.
@@ -123,6 +142,24 @@ class ListDocuments:
             return kept
         key = (context.identifier, query)
         return await self.under_way.run(key, lambda: self.ask(context, query))
+
+    async def find_sets(self, context: ConsultationContext, query: SetQuery) -> _Sets:
+        """Return submission sets as the DMP told of them a moment ago, else as it tells now.
+
+        Only for who has just been given a list of documents.
+        """
+        await self.dmp.check_consent(context)
+        kept = self.kept.find_sets(context, query)
+        if kept is not None:
+            return kept
+        key = (context.identifier, query)
+        return await self.sets_under_way.run(key, lambda: self._ask_for_sets(context, query))
+
+    async def _ask_for_sets(self, context: ConsultationContext, query: SetQuery) -> _Sets:
+        identity = self.dmp.situations.identity_of(context)
+        sets = await self.dmp.find_submission_sets(context, query, identity)
+        self.kept.keep_sets(context, query, sets)
+        return sets
 
     async def find_replaced(
         self,

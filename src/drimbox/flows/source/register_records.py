@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from drimbox.errors import InvalidValue, NotFound, Refused
 from drimbox.model.access import Caller, CallerKind
-from drimbox.model.document_entry import AvailabilityStatus
+from drimbox.model.document_entry import AvailabilityStatus, SubmissionSet
+from drimbox.model.document_list import DocumentList, FoundLists, ListQuery
 from drimbox.model.imaging_record import (
     OWN_IMAGES,
     ImageSource,
@@ -66,6 +67,29 @@ class RegisterRecords:
         elif _asks_for_relations(query, records):
             records = await self._with_replaced(records)
         return FoundRecords(tuple(records), (Notice.TOO_MANY,) if is_partial else ())
+
+    async def find_lists(self, caller: Caller, query: ListQuery) -> FoundLists:
+        """See FhirService: the lots that carried the KOS, each by the id of its KOS.
+
+        A lot is never replaced: its KOS is.
+        """
+        _check_system(caller)
+        if query.lists is None and AvailabilityStatus.APPROVED not in query.statuses:
+            return FoundLists(())
+        publications, is_partial = await self._publications(
+            RecordQuery(
+                patients=query.patients,
+                documents=query.lists,
+                statuses=frozenset(_LISTED.values()),
+                reads=Studies.NOT_NEEDED,
+            )
+        )
+        read = [found for p in publications if (found := self._read(p)) is not None]
+        lists = (
+            DocumentList(record.subject, record.kos_id, submission_set, (record,))
+            for record, submission_set in read
+        )
+        return FoundLists(tuple(lists), (Notice.TOO_MANY,) if is_partial else ())
 
     async def find_subjects(
         self, caller: Caller, patients: tuple[PatientKey, ...]
@@ -169,7 +193,11 @@ class RegisterRecords:
         return tuple(found)
 
     def _record(self, publication: Publication) -> ImagingRecord | None:
-        """Return the record; a KOS without a qualified patient is never published."""
+        found = self._read(publication)
+        return found[0] if found is not None else None
+
+    def _read(self, publication: Publication) -> tuple[ImagingRecord, SubmissionSet] | None:
+        """Return the record, and its lot; a KOS without a qualified patient is never published."""
         traits = publication.manifest.patient
         if traits is None or publication.state not in _STATUSES:
             return None
@@ -180,12 +208,13 @@ class RegisterRecords:
             return None
         document = replace(entry, status=_STATUSES[publication.state])
         subject = Subject(self.patient_ids.seal(traits.ins), traits, entry.source_patient_id)
-        return ImagingRecord(
+        record = ImagingRecord(
             subject,
             document,
             publication.published_at or publication.created_at,
             PriorStudy(publication.manifest, document, publication.kos),
         )
+        return record, submitted.submission_set
 
 
 def _asks_for_relations(query: RecordQuery, records: Iterable[ImagingRecord]) -> bool:

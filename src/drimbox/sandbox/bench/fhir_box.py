@@ -56,6 +56,8 @@ from drimbox.model.document_entry import (
     DocumentQuery,
     ReferenceId,
     ReferenceIdKind,
+    RegisteredSet,
+    SetQuery,
 )
 from drimbox.model.imaging_codes import MODALITY_CODE_SYSTEM, REGION_CODE_SYSTEM
 from drimbox.model.manifest import ImagingOrder, Manifest, ReferencedInstance, ReferencedSeries
@@ -107,6 +109,13 @@ class SlowDmp:
         del entry_uuids, identity
         await asyncio.sleep(_DMP_SECONDS)
         return {}
+
+    async def find_submission_sets(
+        self, query: SetQuery, identity: DmpIdentity
+    ) -> tuple[RegisteredSet, ...]:
+        del query, identity
+        await asyncio.sleep(_DMP_SECONDS)
+        return ()
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity

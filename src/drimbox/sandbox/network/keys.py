@@ -33,6 +33,7 @@ SMART_APPLICATION_SCOPES = ("launch", "launch/patient", "patient/*.rs")
 FHIR_CLIENT_SCOPES = (
     "system/ImagingStudy.rs",
     "system/DocumentReference.rs",
+    "system/List.rs",
     "system/Patient.rs",
     "system/Endpoint.rs",
     "system/Binary.r",

@@ -3,6 +3,8 @@
 XCN and XON arrive parsed (model.document_entry); a role or a speciality makes a PractitionerRole.
 """
 
+from collections.abc import Iterable
+
 from drimbox.model.document_entry import Author, DocumentEntry
 from drimbox.model.patient import Gender
 from drimbox.model.practice import (
@@ -26,15 +28,22 @@ _SOURCE_PATIENT = "source-patient"
 
 
 class Contained:
-    """Resources by local id, and which of them are authors, authenticator, source patient."""
+    """Resources by local id, and which of them are authors, authenticator, source patient.
 
-    def __init__(self, entry: DocumentEntry) -> None:
+    The last two are those of the entry, where one is given.
+    """
+
+    def __init__(self, authors: Iterable[Author], entry: DocumentEntry | None = None) -> None:
         self.resources: list[Json] = []
         self.authors: list[str] = []
         self.authenticator = ""
         self.source_patient = ""
-        for number, author in enumerate(entry.authors, 1):
+        for number, author in enumerate(authors, 1):
             self._add_author(author, str(number))
+        if entry is not None:
+            self._add_others(entry)
+
+    def _add_others(self, entry: DocumentEntry) -> None:
         if entry.legal_authenticator is not None:
             self.authenticator = self._add_person(entry.legal_authenticator, "authenticator")
         if entry.source_patient_id is not None or entry.source_patient is not None:

@@ -36,6 +36,14 @@ _OWN: Mapping[tuple[str, str], str] = {
         "DocumentReference.extension.where(url = 'https://interop.esante.gouv.fr/ig/fhir/pdsm/"
         "StructureDefinition/pdsm-ext-is-archived').value"
     ),
+    ("List", "designationType"): (
+        "List.extension.where(url = 'https://profiles.ihe.net/ITI/MHD/StructureDefinition/"
+        "ihe-designationType').value"
+    ),
+    ("List", "sourceId"): (
+        "List.extension.where(url = 'https://profiles.ihe.net/ITI/MHD/StructureDefinition/"
+        "ihe-sourceId').value"
+    ),
     ("ImagingStudy", "accession-number"): (
         "ImagingStudy.basedOn.identifier.where(type.coding.where("
         "system = 'http://terminology.hl7.org/CodeSystem/v2-0203' and code = 'ACSN').exists())"

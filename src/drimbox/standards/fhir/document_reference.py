@@ -70,7 +70,7 @@ _STATUSES = {
 def encode_document_reference(record: ImagingRecord, fhir_url: str) -> Json:
     """Return the DocumentReference; fhir_url is the base of our own FHIR service."""
     entry = record.document
-    contained = Contained(entry)
+    contained = Contained(entry.authors, entry)
     written: Json = {
         "resourceType": "DocumentReference",
         "id": record.document_id,

@@ -13,6 +13,7 @@ from drimbox.model.document_entry import (
     DocumentEntry,
     ReferenceIdKind,
 )
+from drimbox.model.document_list import DocumentList
 from drimbox.model.imaging_codes import MODALITIES
 from drimbox.standards.fhir.canonical import CANONICAL
 
@@ -22,6 +23,7 @@ DOCUMENT_REFERENCE_KOS = f"{_BASE}/drimbox-document-reference-kos"
 IMAGING_STUDY = f"{_BASE}/drimbox-imaging-study"
 ENDPOINT_WADO = f"{_BASE}/drimbox-endpoint-wado"
 ENDPOINT_VIEWER = f"{_BASE}/drimbox-endpoint-viewer"
+SUBMISSION_SET = f"{_BASE}/drimbox-submission-set"
 OPERATION_OUTCOME = f"{_BASE}/drimbox-operation-outcome"
 # What a client may rely on, by resource type (CapabilityStatement.rest.resource.supportedProfile).
 SUPPORTED = MappingProxyType(
@@ -29,6 +31,7 @@ SUPPORTED = MappingProxyType(
         "DocumentReference": (DOCUMENT_REFERENCE_KOS,),
         "Endpoint": (ENDPOINT_WADO,),
         "ImagingStudy": (IMAGING_STUDY,),
+        "List": (SUBMISSION_SET,),
         "Patient": (PATIENT_INS,),
     }
 )
@@ -57,6 +60,18 @@ def follows_kos_profile(entry: DocumentEntry) -> bool:
         and bool(entry.authors)
         and all(map(_is_person_or_device, entry.authors))
         and any(s.identifier for author in entry.authors for s in author.structures)
+    )
+
+
+def follows_submission_set_profile(found: DocumentList) -> bool:
+    """Tell whether a List is a drimbox-submission-set."""
+    submitted = found.submission_set
+    return (
+        found.entry_uuid is not None
+        and _ENTRY_UUID.match(found.entry_uuid) is not None
+        and all(_UID.match(one) for one in (submitted.unique_id, submitted.source_id))
+        and bool(submitted.content_type.value)
+        and any(author.person is not None for author in submitted.authors)
     )
 
 

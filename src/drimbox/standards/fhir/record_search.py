@@ -19,7 +19,7 @@ from drimbox.standards.fhir.search_values import (
     instant_interval,
 )
 
-_PATIENT_FILTERS = tuple(
+PATIENT_FILTERS = tuple(
     f"{name}{chain}" for chain in ("", ".identifier", "._id") for name in ("patient", "subject")
 )
 
@@ -60,7 +60,7 @@ def query_of(
 
     study_filters name the parameters whose tokens are Study Instance UIDs and nothing else.
     """
-    filters = [one for name in _PATIENT_FILTERS for one in search.filters_of(name)]
+    filters = [one for name in PATIENT_FILTERS for one in search.filters_of(name)]
     return RecordQuery(
         patients=patient_keys(filters),
         studies=_studies(search.filters_of(*study_filters)),

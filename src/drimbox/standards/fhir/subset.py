@@ -19,6 +19,7 @@ _REQUIRED: Mapping[str, frozenset[str]] = {
     "ImagingStudy": frozenset({"status", "subject"}),
     "DocumentReference": frozenset({"status", "content"}),
     "Endpoint": frozenset({"status", "connectionType", "payloadType", "address"}),
+    "List": frozenset({"status", "mode"}),
 }
 # Elements marked Σ in R4; contained goes with the references to it.
 _SUMMARY: Mapping[str, frozenset[str]] = {
@@ -36,7 +37,12 @@ _SUMMARY: Mapping[str, frozenset[str]] = {
             "content", "context",
         }
     ),
+    "List": frozenset(
+        {"contained", "status", "mode", "title", "code", "subject", "date", "source"}
+    ),
 }  # fmt: skip
+# Elements that may refer to what is contained.
+_REFERRING = frozenset({"author", "authenticator", "context", "source"})
 _SERIES_SUMMARY = frozenset(
     {"uid", "number", "modality", "description", "numberOfInstances", "endpoint", "started"}
 )
@@ -68,7 +74,7 @@ def series_form(summary: Summary, elements: tuple[str, ...], *, is_json: bool) -
 def _only(resource: Json, names: frozenset[str]) -> Json:
     kept = {name: value for name, value in resource.items() if name in names | _ALWAYS}
     # A reference to what is contained needs it (dom-3).
-    if "contained" in resource and names & {"author", "authenticator", "context"}:
+    if "contained" in resource and names & _REFERRING:
         kept["contained"] = resource["contained"]
     meta = kept.get("meta")
     said = meta if isinstance(meta, dict) else {}

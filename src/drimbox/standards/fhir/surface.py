@@ -8,6 +8,7 @@ from typing import Any
 from drimbox.model.practice import Structure
 from drimbox.standards.fhir.canonical import CANONICAL
 from drimbox.standards.fhir.contextual_call import OPERATION
+from drimbox.standards.fhir.document_list_search import DOCUMENT_LIST
 from drimbox.standards.fhir.document_reference_search import DOCUMENT_REFERENCE
 from drimbox.standards.fhir.endpoint_search import ENDPOINT
 from drimbox.standards.fhir.imaging_study_search import IMAGING_STUDY
@@ -56,6 +57,11 @@ class OfferedResource:
 SURFACE: tuple[OfferedResource, ...] = (
     OfferedResource("DocumentReference", DOCUMENT_REFERENCE, has_versions=True),
     OfferedResource("ImagingStudy", IMAGING_STUDY, has_versions=True),
+    OfferedResource(
+        "List",
+        DOCUMENT_LIST,
+        documentation="Submission sets and the imaging documents in them (ITI-66)",
+    ),
     OfferedResource("Patient", PATIENT),
     OfferedResource("Endpoint", ENDPOINT),
     OfferedResource(

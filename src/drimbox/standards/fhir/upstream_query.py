@@ -8,9 +8,11 @@ answer is filtered again in any case.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Generic
 
 from drimbox.errors import InvalidValue
-from drimbox.model.document_entry import DocumentQuery, ReferenceId, ReferenceIdKind
+from drimbox.model.document_entry import DocumentQuery, ReferenceId, ReferenceIdKind, SetQuery
+from drimbox.model.document_list import DocumentList
 from drimbox.model.imaging_codes import (
     ANATOMIC_REGIONS,
     MODALITIES,
@@ -24,6 +26,7 @@ from drimbox.model.uids import Oid
 from drimbox.standards.fhir.code_systems import OID_PREFIX, URI, oid_of
 from drimbox.standards.fhir.search import Search
 from drimbox.standards.fhir.search_filters import Filter
+from drimbox.standards.fhir.search_parameters import Record
 from drimbox.standards.fhir.search_values import BEGINNING, END, Interval, Token
 
 # rim:LongName less what surrounds one code in a slot.
@@ -41,10 +44,10 @@ _MIXED_UIDS = frozenset({"related", "related.identifier"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Generic[Record]):
     """The filters of one search, by parameter."""
 
-    filters: tuple[Filter[ImagingRecord], ...]
+    filters: tuple[Filter[Record], ...]
 
     def choices(self, *names: str) -> Iterator[tuple[Code, ...]]:
         """Return each filter as a choice of codes, less those that no registry can apply."""
@@ -111,6 +114,28 @@ def study_query(search: Search[ImagingRecord]) -> DocumentQuery:
         service_start_from=_moment(wide.low) if wide else None,
         service_start_to=_moment(wide.high) if wide else None,
     )
+
+
+def set_query(search: Search[DocumentList]) -> SetQuery:
+    """Return the question for a search of List, its patient and states left out."""
+    found = _Found(search.filters)
+    submitted = found.bounds("date")
+    return SetQuery(
+        patient_id="",
+        source_ids=_source_ids(search.filters_of("sourceId")),
+        content_types=found.choice("designationType"),
+        submitted_from=_moment(submitted.low) if submitted else None,
+        submitted_to=_moment(submitted.high) if submitted else None,
+    )
+
+
+def _source_ids(filters: Iterable[Filter[DocumentList]]) -> tuple[str, ...]:
+    """Return the OIDs that one filter names; each an XDS sourceId to the letter."""
+    for one in filters:
+        codes = tuple(value.code for value in one.wanted if isinstance(value, Token))
+        if codes and all(0 < len(code) < _MAX_CODE_LENGTH for code in codes):
+            return codes
+    return ()
 
 
 def _code(parameter: str, value: object) -> Code | None:

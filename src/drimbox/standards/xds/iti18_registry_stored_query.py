@@ -12,7 +12,13 @@ from enum import Enum
 from lxml import etree
 
 from drimbox.errors import InvalidValue, MalformedMessage, UnsupportedMessage
-from drimbox.model.document_entry import DocumentEntry, DocumentQuery
+from drimbox.model.document_entry import (
+    AvailabilityStatus,
+    DocumentEntry,
+    DocumentQuery,
+    RegisteredSet,
+    SetQuery,
+)
 from drimbox.model.practice import Code
 from drimbox.standards.safe_xml import xml_characters_only
 from drimbox.standards.xds.data_types import encode_dtm, encode_reference_id
@@ -27,6 +33,7 @@ from drimbox.standards.xds.ebrim import (
 )
 from drimbox.standards.xds.names import NAMESPACES, QUERY, RIM
 from drimbox.standards.xds.registry_errors import RegistryResponse, parse_registry_response
+from drimbox.standards.xds.submit_objects import is_submission_set, parse_submission_set
 
 _NS = dict(NAMESPACES)
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
@@ -73,7 +80,8 @@ class QueryResponse:
     """What a registry found.
 
     entries are those that could be read; unreadable tells where each other one is at fault, so
-    that one bad entry does not hide the rest. object_ids are the ids of everything returned.
+    that one bad entry does not hide the rest. object_ids are the ids of everything returned. sets
+    are submission sets, without their members: associations tell those.
     """
 
     response: RegistryResponse
@@ -81,6 +89,7 @@ class QueryResponse:
     object_ids: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
     associations: tuple[Association, ...] = ()
+    sets: tuple[RegisteredSet, ...] = ()
 
 
 def encode_find_documents(
@@ -137,6 +146,27 @@ def encode_get_documents_by_entry_uuid(entry_uuids: Sequence[str]) -> etree._Ele
     return _request(StoredQuery.GET_DOCUMENTS, ReturnType.LEAF_CLASS, [slot])
 
 
+def encode_find_submission_sets(query: SetQuery) -> etree._Element:
+    """Build FindSubmissionSets (3.18.4.1.2.3.7.2).
+
+    Raises:
+        InvalidValue: no status, or a value that no slot can hold.
+    """
+    if not query.statuses:
+        raise InvalidValue("submission set query", "at least one status (3.18.4.1.2.3.7.2)")
+    codes = [f"{code.value}^^{code.system}" for code in query.content_types]
+    parameters = [
+        Slot("$XDSSubmissionSetPatientId", (quoted(query.patient_id),)),
+        _list_slot("$XDSSubmissionSetStatus", [status.value for status in query.statuses]),
+        _list_slot("$XDSSubmissionSetSourceId", query.source_ids),
+        _list_slot("$XDSSubmissionSetContentType", codes),
+    ]
+    for name, at in (("From", query.submitted_from), ("To", query.submitted_to)):
+        if at is not None:
+            parameters.append(Slot(f"$XDSSubmissionSetSubmissionTime{name}", (encode_dtm(at),)))
+    return _request(StoredQuery.FIND_SUBMISSION_SETS, ReturnType.LEAF_CLASS, parameters)
+
+
 def encode_get_associations(entry_uuids: Sequence[str]) -> etree._Element:
     """Build GetAssociations: what these entries are an end of."""
     slot = _list_slot("$uuid", entry_uuids)
@@ -179,20 +209,29 @@ def parse_query_response(answer: etree._Element) -> QueryResponse:
         raise UnsupportedMessage("query:AdhocQueryResponse", where="Body")
     response = parse_registry_response(answer)
     objects = answer.find("rim:RegistryObjectList", _NS)
-    entries, unreadable, object_ids = [], [], []
+    entries, sets, unreadable, object_ids = [], [], [], []
     for element in () if objects is None else objects.iterchildren(tag=etree.Element):
         name = etree.QName(element).localname
         if name in _REGISTERED_OBJECTS:
             object_ids.append(element.get("id", ""))
-        if name == "ExtrinsicObject":
-            try:
+        try:
+            if name == "ExtrinsicObject":
                 entries.append(parse_document_entry(element))
-            except MalformedMessage as error:
-                unreadable.append(f"{error.where}: {error.reason}")
+            if name == "RegistryPackage" and is_submission_set(element):
+                sets.append(_parse_registered_set(element))
+        except MalformedMessage as error:
+            unreadable.append(f"{error.where}: {error.reason}")
     associations = () if objects is None else read_associations(objects)
     return QueryResponse(
-        response, tuple(entries), tuple(object_ids), tuple(unreadable), associations
+        response, tuple(entries), tuple(object_ids), tuple(unreadable), associations, tuple(sets)
     )
+
+
+def _parse_registered_set(package: etree._Element) -> RegisteredSet:
+    """Read a submission set with its entryUUID; only documents are archived or deleted."""
+    is_deprecated = package.get("status") == AvailabilityStatus.DEPRECATED.value
+    status = AvailabilityStatus.DEPRECATED if is_deprecated else AvailabilityStatus.APPROVED
+    return RegisteredSet(parse_submission_set(package), package.get("id", ""), status)
 
 
 def quoted(text: str) -> str:

@@ -102,6 +102,12 @@ def parse_submit_objects(request: etree._Element) -> SubmittedObjects:
     )
 
 
+def is_submission_set(package: etree._Element) -> bool:
+    """Tell a submission set from a folder, by the classification inside it."""
+    path = f"rim:Classification[@classificationNode='{SUBMISSION_SET_NODE}']"
+    return package.find(path, _NS) is not None
+
+
 def parse_submission_set(package: etree._Element) -> SubmissionSet:
     """Read a RegistryPackage that is a submission set."""
     times = slot_values(read_slots(package), "submissionTime")
@@ -140,7 +146,7 @@ def _find_submission_set(objects: etree._Element) -> etree._Element:
     found = [
         package
         for package in objects.iterfind("rim:RegistryPackage", _NS)
-        if package.get("id") in beside or package.find(path, _NS) is not None
+        if package.get("id") in beside or is_submission_set(package)
     ]
     if len(found) != 1:
         raise MalformedMessage("exactly one submission set", where="rim:RegistryObjectList")

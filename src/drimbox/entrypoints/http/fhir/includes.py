@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from drimbox.model.access import Peer
+from drimbox.model.document_list import DocumentList
 from drimbox.model.imaging_record import ImagingRecord
 from drimbox.standards.fhir.code_systems import Json
 from drimbox.standards.fhir.derived_manifest import derived
@@ -33,6 +34,18 @@ class Includes:
                 included[f"{one['resourceType']}/{one['id']}"] = one
         for record in matches:
             included.pop(f"DocumentReference/{record.document_id}", None)
+        return list(included.values())
+
+    def lists(self, matches: Iterable[DocumentList]) -> list[Json]:
+        """Return what goes along with lists: their documents, whose they are."""
+        included: dict[str, Json] = {}
+        for found in matches:
+            for record in found.documents if "DocumentReference" in self.forward else ():
+                one = encode_document_reference(record, self.facts.fhir_url)
+                included[f"DocumentReference/{one['id']}"] = one
+            if "Patient" in self.forward:
+                one = encode_patient(found.subject, self.facts.fr_core_release)
+                included[f"Patient/{one['id']}"] = one
         return list(included.values())
 
     def organizations(self, boxes: Iterable[Peer]) -> list[Json]:

@@ -33,6 +33,7 @@ from drimbox.model.scopes import Permission
 from drimbox.model.uids import StudyInstanceUid
 from drimbox.standards.dicomweb.media_types import parse_accept
 from drimbox.standards.fhir.code_systems import Json
+from drimbox.standards.fhir.document_list import encode_document_list
 from drimbox.standards.fhir.document_reference import encode_document_reference
 from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
 from drimbox.standards.fhir.imaging_study import SeriesForm, encode_imaging_study
@@ -76,6 +77,11 @@ class FhirReads:
         record = await self.reading.get_document(caller, asked, identifier)
         resource = encode_document_reference(record, self.facts.fhir_url)
         return _versioned(request, resource, record)
+
+    async def document_list(self, request: Request, caller: Caller) -> Response:
+        identifier = request.path_params["id"]
+        found = await self.reading.get_list(caller, _asked(request, "List"), identifier)
+        return _unversioned(request, encode_document_list(found))
 
     async def patient(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]

@@ -85,6 +85,7 @@ def _searches(search: FhirSearch) -> Mapping[str, Handler]:
     return {
         "ImagingStudy": search.imaging_studies,
         "DocumentReference": search.document_references,
+        "List": search.lists,
         "Patient": search.patients,
         "Endpoint": search.endpoints,
     }
@@ -94,6 +95,7 @@ def _reads(reads: FhirReads) -> Mapping[str, Handler]:
     return {
         "ImagingStudy": reads.imaging_study,
         "DocumentReference": reads.document_reference,
+        "List": reads.document_list,
         "Patient": reads.patient,
         "Endpoint": reads.endpoint,
         "Binary": reads.binary,

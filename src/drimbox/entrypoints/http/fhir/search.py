@@ -28,6 +28,8 @@ from drimbox.model.scopes import Permission
 from drimbox.ports.clock import Clock
 from drimbox.standards.fhir.bundle import SearchSet, WrittenResource, encode_searchset
 from drimbox.standards.fhir.code_systems import Json
+from drimbox.standards.fhir.document_list import encode_document_list
+from drimbox.standards.fhir.document_list_search import DOCUMENT_LIST, document_list_query
 from drimbox.standards.fhir.document_reference import encode_document_reference
 from drimbox.standards.fhir.document_reference_search import (
     DOCUMENT_REFERENCE,
@@ -119,6 +121,20 @@ class FhirSearch:
         )
         matches = [encode_document_reference(r, self.facts.fhir_url) for r in answer.page.matches]
         included = self._includes(asked).records(answer.page.matches)
+        return self._answer(request, asked, answer, matches, included)
+
+    async def lists(self, request: Request, caller: Caller) -> Response:
+        asked = await self._read(request, caller, DOCUMENT_LIST)
+        search = asked.search
+        answer = await self.reading.search_lists(
+            caller,
+            self._trail(request, search),
+            search,
+            document_list_query(search),
+            asked.position,
+        )
+        matches = map(encode_document_list, answer.page.matches)
+        included = self._includes(asked).lists(answer.page.matches)
         return self._answer(request, asked, answer, matches, included)
 
     async def patients(self, request: Request, caller: Caller) -> Response:

@@ -25,11 +25,13 @@ from drimbox.entrypoints.http.fhir.edge import FhirEdge
 from drimbox.entrypoints.http.fhir.reads import FhirReads
 from drimbox.entrypoints.http.fhir.routes import FhirDoor, fhir_routes
 from drimbox.entrypoints.http.fhir.search import FhirSearch
+from drimbox.entrypoints.http.refused_credentials import RefusalsRecorded
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.errors import NotAuthenticated
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
 from drimbox.flows.read_fhir import ReadFhir
+from drimbox.flows.record_refusal import RecordRefusal
 from drimbox.flows.source.register_records import RegisterRecords
 from drimbox.model.access import Caller, CallerKind, ConsultationContext
 from drimbox.model.document_entry import SubmissionSet
@@ -43,6 +45,7 @@ from drimbox.standards.fhir.patient_ids import PatientIds
 from drimbox.standards.fhir.patient_reference import patient_id
 from drimbox.standards.fhir.search_page import PageSeal
 from drimbox.standards.fhir.surface import ServiceFacts
+from drimbox.standards.iua.access_token import TokenExpired
 from drimbox.standards.xds.document_entry import encode_document_entry
 from drimbox.standards.xds.submit_objects import start_submission
 
@@ -56,6 +59,7 @@ FACTS = ServiceFacts(
     (Structure("1330781360", "CLINIQUE DES ESSAIS"),),
 )
 ISSUER = Oid("1.2.250.1.999.1")
+EXPIRED = "expired"
 EVERY_RESOURCE = frozenset({"system/*.rs"})
 
 
@@ -155,7 +159,7 @@ class FhirSite:
         reading = ReadFhir(service, self.audit, self.clock, self.serves_superseded)
         search = FhirSearch(reading, PageSeal(b"k" * 64), self.clock, FACTS)
         return FhirDoor(
-            self._authenticate,
+            RefusalsRecorded(self._authenticate, RecordRefusal(self.audit, self.clock)),
             FhirReads(reading, FACTS),
             search,
             RequestLimit(self.clock, self.requests_a_minute),
@@ -176,6 +180,8 @@ class FhirSite:
 
     async def _authenticate(self, request: Request) -> Caller:
         word = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if word == EXPIRED:
+            raise TokenExpired("899700000001")
         if word not in self.callers:
             raise NotAuthenticated("no such token", error="invalid_token" if word else None)
         return self.callers[word]

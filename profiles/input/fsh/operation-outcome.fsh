@@ -57,6 +57,7 @@ Description: "Codes stables des OperationOutcome. E200 est le code de la spécif
 * #partner-timeout "Un service distant n'a pas répondu à temps"
 * #partner-unavailable "Un service distant ne répond pas"
 * #refused "Droit manquant"
+* #token-expired "Jeton expiré"
 * #too-large "Demande trop volumineuse"
 * #too-many "Réponse partielle : affinez la recherche"
 * #too-many-documents "Trop de documents au DMP : affinez la recherche"

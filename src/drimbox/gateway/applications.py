@@ -47,7 +47,7 @@ def browser_application(
         form_targets=(_origin(settings.pro_sante_connect.issuer),),
     )
     door = DicomwebDoor(
-        identity.browser,
+        identity.browser_callers,
         images,
         parts.pixels,
         f"{base_url}/dicom-web",
@@ -77,11 +77,11 @@ def browser_application(
 
 def peer_application(parts: Parts, identity: Identity, images: ImageService) -> ASGIApp:
     """Return what other boxes use; the handshake has required their certificate."""
-    assert identity.peer is not None and identity.peer_tokens is not None  # noqa: S101, PT018
+    assert identity.peer_callers is not None and identity.peer_tokens is not None  # noqa: S101, PT018
     assert parts.settings.peer is not None  # noqa: S101
     base_url = parts.settings.peer.base_url
     door = DicomwebDoor(
-        identity.peer, images, parts.pixels, f"{base_url}/dicom-web", is_for_peers=True
+        identity.peer_callers, images, parts.pixels, f"{base_url}/dicom-web", is_for_peers=True
     )
     return Starlette(
         routes=[

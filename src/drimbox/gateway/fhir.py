@@ -96,7 +96,7 @@ def make_fhir_routes(
         facts=facts,
     )
     door = FhirDoor(
-        authenticate=identity.browser,
+        authenticate=identity.browser_callers,
         reads=FhirReads(reading, facts),
         search=search,
         limit=RequestLimit(parts.clock, settings.requests_a_minute),

@@ -8,11 +8,13 @@ from drimbox.entrypoints.http.bearer import (
     PeerAuthentication,
     ProfessionalTokens,
 )
+from drimbox.entrypoints.http.refused_credentials import RefusalsRecorded
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
 from drimbox.entrypoints.http.sign_in import SignInDoor
 from drimbox.flows.consumer.sign_in import SignIn, UseSession
 from drimbox.flows.exchange_token import CheckSubject
 from drimbox.flows.professional_tokens import KnowProfessional
+from drimbox.flows.record_refusal import RecordRefusal
 from drimbox.gateway.authorization import (
     AuthorizationParts,
     TokenServer,
@@ -24,7 +26,10 @@ from drimbox.gateway.parts import Parts
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Everything that turns credentials into callers."""
+    """Everything that turns credentials into callers.
+
+    browser knows sessions too; the doors ask browser_callers and peer_callers, which leave a trace.
+    """
 
     provider: ProSanteConnect
     professional_tokens: ProfessionalTokens
@@ -32,7 +37,8 @@ class Identity:
     browser_tokens: TokenServer
     peer_tokens: TokenServer | None
     browser: BrowserAuthentication
-    peer: PeerAuthentication | None
+    browser_callers: RefusalsRecorded
+    peer_callers: RefusalsRecorded | None
     sign_in: SignInDoor
     allowed_professions: frozenset[str]
 
@@ -59,25 +65,31 @@ def make_identity(parts: Parts) -> Identity:
     )
     browser_tokens = make_browser_server(authorization)
     peer_tokens = make_peer_server(authorization, parts.trusted_space)
-    sign_in = _sign_in(parts, provider)
+    browser = BrowserAuthentication(
+        tokens=browser_tokens.issuer,
+        professional_tokens=professional_tokens,
+        contexts=stores.contexts,
+        use_session=UseSession(provider, stores.sessions, clock),
+        cookies=cookies,
+        clock=clock,
+    )
+    record = RecordRefusal(stores.audit, clock)
     return Identity(
         provider=provider,
         professional_tokens=professional_tokens,
         cookies=cookies,
         browser_tokens=browser_tokens,
         peer_tokens=peer_tokens,
-        browser=BrowserAuthentication(
-            tokens=browser_tokens.issuer,
-            professional_tokens=professional_tokens,
-            contexts=stores.contexts,
-            use_session=UseSession(provider, stores.sessions, clock),
-            cookies=cookies,
-            clock=clock,
-        ),
-        peer=PeerAuthentication(peer_tokens.issuer, professional_tokens, parts.trusted_space)
+        browser=browser,
+        browser_callers=RefusalsRecorded(browser, record),
+        peer_callers=RefusalsRecorded(
+            PeerAuthentication(peer_tokens.issuer, professional_tokens, parts.trusted_space), record
+        )
         if peer_tokens
         else None,
-        sign_in=SignInDoor(sign_in, stores.contexts, cookies, clock, identifiers, base_url),
+        sign_in=SignInDoor(
+            _sign_in(parts, provider), stores.contexts, cookies, clock, identifiers, base_url
+        ),
         allowed_professions=frozenset(psc.allowed_professions),
     )
 

@@ -52,7 +52,7 @@ class Viewing:
             return []
         files = OhifFiles(browser.ohif_directory, self._frame_ancestors)
         dicomweb = DicomwebDoor(
-            identity.browser,
+            identity.browser_callers,
             self.images,
             self.parts.pixels,
             f"{browser.base_url}/dicom-web",

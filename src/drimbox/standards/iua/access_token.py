@@ -22,6 +22,7 @@ from drimbox.standards.iua.iua_extensions import (
 )
 from drimbox.standards.iua.jwks import PublicKeys, SigningKey
 from drimbox.standards.iua.signed_token import (
+    CLOCK_SKEW,
     Claims,
     TokenShape,
     parse_signed_token,
@@ -33,6 +34,18 @@ ALGORITHMS = ("ES384", "ES256")
 CONTEXT_CLAIM = "drimbox_context"
 MAX_VERIFIED = 1000
 _SHAPE = TokenShape(types=frozenset({"at+jwt"}), algorithms=ALGORITHMS)
+
+
+class TokenExpired(NotAuthenticated):
+    """A token of ours, whole and signed, that was live once.
+
+    Attributes:
+        subject: whose it was.
+    """
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("expired", error="invalid_token")
+        self.subject = subject
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,11 +110,12 @@ def parse_access_token(
     The binding to a certificate is checked apart, by check_binding.
 
     Raises:
+        TokenExpired: it was.
         NotAuthenticated: anything else (invalid_token).
     """
     claims = parse_signed_token(text, keys, _SHAPE)
     token = _from_claims(claims, issuer, audience)
-    claims.check_time(now)
+    _check_live(claims, token, now)
     return token
 
 
@@ -133,7 +147,7 @@ class VerifiedTokens:
             found = claims, _from_claims(claims, issuer, audience)
         claims, token = found
         try:
-            claims.check_time(now)
+            _check_live(claims, token, now)
         except NotAuthenticated:
             self._kept.pop(text, None)
             raise
@@ -142,6 +156,12 @@ class VerifiedTokens:
         while len(self._kept) > self._limit:
             self._kept.popitem(last=False)
         return token
+
+
+def _check_live(claims: Claims, token: AccessToken, now: datetime) -> None:
+    if token.expires_at + CLOCK_SKEW <= now:
+        raise TokenExpired(token.subject)
+    claims.check_time(now)
 
 
 def _from_claims(claims: Claims, issuer: str, audience: str) -> AccessToken:

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.fakes.fhir_site import FHIR, FhirSite, exam
+from tests.fakes.fhir_site import EXPIRED, FHIR, FhirSite, exam
 
 from drimbox.model.audit import AuditAction
 from drimbox.model.consent import InformationEtOppositionConsultation as Consent
@@ -109,6 +109,27 @@ def test_who_may_not_is_told_so(site: FhirSite, bearer: str, status: int, code: 
     answer = site.consumer(bearer).get("/fhir/ImagingStudy")
     assert (answer.status_code, _code(answer.json())) == (status, code)
     assert ("www-authenticate" in answer.headers) is (status == 401)
+    # Asking without any credential is how a client learns what it needs, and no attempt.
+    assert site.audit.actions == ([AuditAction.ACCESS_REFUSED] if bearer else [])
+
+
+def test_an_expired_token_is_told_as_such_and_whose_it_was_is_recorded(site: FhirSite) -> None:
+    answer = site.consumer(EXPIRED).get(
+        f"/fhir/ImagingStudy/{STUDY}", headers={"X-Request-Id": "r-1"}
+    )
+    issue = answer.json()["issue"][0]
+    assert (answer.status_code, issue["code"]) == (401, "expired")
+    assert _code(answer.json()) == "token-expired"
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    (event,) = site.audit.events
+    assert (event.action, event.user) == (AuditAction.ACCESS_REFUSED, "899700000001")
+    assert (event.request_id, event.description) == ("r-1", "fhir: expired")
+    assert site.dmp.calls == []
+
+
+def test_a_refusal_that_cannot_be_recorded_is_a_503(site: FhirSite) -> None:
+    site.audit.is_away = True
+    assert site.consumer("stale").get("/fhir/Endpoint").status_code == 503
 
 
 @pytest.mark.parametrize(

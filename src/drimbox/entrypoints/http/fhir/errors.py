@@ -46,6 +46,7 @@ from drimbox.ports.dmp import (
 from drimbox.standards.fhir.operation_outcome import Issue, Severity, encode_outcome
 from drimbox.standards.fhir.search import InvalidSearch
 from drimbox.standards.fhir.search_page import PageExpired
+from drimbox.standards.iua.access_token import TokenExpired
 
 
 class FhirAnswer(NamedTuple):
@@ -113,6 +114,12 @@ FHIR_ANSWER_TO: Mapping[type[DrimboxError], FhirAnswer] = MappingProxyType(
         ),
         NotAuthenticated: FhirAnswer(
             HTTPStatus.UNAUTHORIZED, "login", "not-authenticated", "Jeton absent, ou sans valeur."
+        ),
+        TokenExpired: FhirAnswer(
+            HTTPStatus.UNAUTHORIZED,
+            "expired",
+            "token-expired",
+            "Le jeton a expiré : demandez-en un autre.",
         ),
         Refused: FhirAnswer(
             HTTPStatus.FORBIDDEN, "forbidden", "refused", "Ce droit manque à l'appelant."

@@ -1,0 +1,69 @@
+"""A credential that did not hold leaves a trace, as every access does (PS3.15 A.5.3.11).
+
+Whoever sends such credentials by the thousand must not fill the trail: so many an hour of one
+address are recorded. The log has a line of each in any case.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from drimbox.errors import DrimboxError
+from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
+from drimbox.ports.audit_repository import AuditRepository
+from drimbox.ports.clock import Clock
+
+UNKNOWN_USER = "unknown"
+MAX_OF_AN_ADDRESS = 600
+_WINDOW = timedelta(hours=1)
+_MAX_ADDRESSES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRequest:
+    """Who is refused where: door is a first path segment; user known only by a signed token."""
+
+    door: str
+    source_address: str
+    user: str = UNKNOWN_USER
+    request_id: str = ""
+
+
+class RecordRefusal:
+    """Records refusals of one listener, within bounds."""
+
+    def __init__(self, audit: AuditRepository, clock: Clock) -> None:
+        self._audit = audit
+        self._clock = clock
+        self._counted: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
+
+    async def __call__(self, request: RefusedRequest, error: DrimboxError) -> None:
+        """Record a refusal; the error's text never quotes a credential.
+
+        Raises:
+            Unavailable: the trail is away.
+        """
+        if self._count(request.source_address) > MAX_OF_AN_ADDRESS:
+            return
+        await self._audit.record(
+            AuditEvent(
+                action=AuditAction.ACCESS_REFUSED,
+                outcome=AuditOutcome.MINOR_FAILURE,
+                occurred_at=self._clock.now(),
+                user=request.user,
+                source_address=request.source_address,
+                description=f"{request.door}: {error}",
+                request_id=request.request_id,
+            )
+        )
+
+    def _count(self, address: str) -> int:
+        now = self._clock.now()
+        since, count = self._counted.get(address, (now, 0))
+        if now - since >= _WINDOW:
+            since, count = now, 0
+        self._counted[address] = since, count + 1
+        self._counted.move_to_end(address)
+        if len(self._counted) > _MAX_ADDRESSES:
+            self._counted.popitem(last=False)
+        return count + 1

@@ -10,7 +10,7 @@ from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SopInstanceUid
 from drimbox.ports.image_cache import SeriesCopy
 from drimbox.standards.dicom.outgoing import OutgoingIdentity, outgoing_instance
-from drimbox.standards.dicom.patient_identifiers import read_identity
+from drimbox.standards.dicom.patient_identifiers import IdentityReader
 
 T = TypeVar("T")
 
@@ -67,9 +67,10 @@ async def of_patient(
         Mismatch: one names another INS, or none (a Source puts it into each, SO.39), or another
             study, series or instance than it was given for.
     """
+    reader = IdentityReader()
     try:
         async for received in instances:
-            identity, instance = await read_identity(received)
+            identity, instance = await reader.read(received)
             if {i.value for i in identity.patient.ins} != {ins.value}:
                 raise Mismatch("an image does not carry the INS of the contextual call")
             uids = (identity.study_instance_uid, identity.series_instance_uid)

@@ -14,7 +14,7 @@ from drimbox.model.patient import AssigningAuthority, Ins, InsAuthority, LocalPa
 from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import Oid, SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.standards.dicom.outgoing import OutgoingIdentity, outgoing_instance
-from drimbox.standards.dicom.patient_identifiers import read_identity
+from drimbox.standards.dicom.patient_identifiers import IdentityReader
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +59,7 @@ async def test_the_ins_of_received_images_is_read_and_the_stream_stays_whole(
 ) -> None:
     ds = made_up_object(1, syntax=syntax)
     sent = outgoing_instance(stream(ds, piece=piece), OutgoingIdentity(ins=made_up_ins()))
-    found, again = await read_identity(sent)
+    found, again = await IdentityReader().read(sent)
     assert found.patient.ins == (made_up_ins(),)
     assert (found.study_instance_uid, found.series_instance_uid, found.sop_instance_uid) == (
         ds.StudyInstanceUID,
@@ -100,7 +100,7 @@ NIR = InsAuthority.NIR.value
 async def test_an_ins_is_told_from_other_identifiers(item: Dataset, expected: Ins | None) -> None:
     ds = made_up_object(1)
     ds.OtherPatientIDsSequence = Sequence([other_id("X1", oid="1.2.4"), item])
-    identity, _ = await read_identity(stream(ds))
+    identity, _ = await IdentityReader().read(stream(ds))
     found = identity.patient
     assert found.ins == (() if expected is None else (expected,))
     assert found.other_patient_ids[0] == LocalPatientId(
@@ -111,10 +111,21 @@ async def test_an_ins_is_told_from_other_identifiers(item: Dataset, expected: In
 async def test_images_of_nobody_have_no_identifier() -> None:
     ds = made_up_object(1)
     del ds.PatientID
-    identity, _ = await read_identity(stream(ds))
+    identity, _ = await IdentityReader().read(stream(ds))
     found = identity.patient
     assert (found.patient_id, found.other_patient_ids, found.ins) == (None, (), ())
     assert repr(found) == "PatientIdentifiers()"
+
+
+async def test_each_image_is_read_for_itself() -> None:
+    reader = IdentityReader()
+    other = made_up_object(2)
+    other.OtherPatientIDsSequence = Sequence([other_id(made_up_ins().value, oid=NIR)])
+    found = [
+        (await reader.read(stream(ds)))[0] for ds in (made_up_object(1), other, made_up_object(1))
+    ]
+    assert [bool(one.patient.ins) for one in found] == [False, True, False]
+    assert found[1].sop_instance_uid == other.SOPInstanceUID
 
 
 async def test_identifiers_behind_sixteen_mebibytes_are_not_looked_for() -> None:
@@ -122,4 +133,4 @@ async def test_identifiers_behind_sixteen_mebibytes_are_not_looked_for() -> None
     ds = made_up_object(1)
     ds.private_block(0x0009, "HIDING", create=True).add_new(1, "OB", bytes(17 * 1024 * 1024))
     with pytest.raises(MalformedMessage):
-        await read_identity(stream(ds, piece=1024 * 1024))
+        await IdentityReader().read(stream(ds, piece=1024 * 1024))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from drimbox.errors import MalformedMessage
 from drimbox.standards.dicomweb.multipart_related import (
+    HEAD_BYTES,
     PART_END,
     MultipartReader,
     PartFinished,
@@ -116,3 +117,18 @@ def test_a_cut_stream_is_not_finished(octets: bytes) -> None:
 def test_hostile_streams_end_in_a_named_error(octets: bytes) -> None:
     with pytest.raises(MalformedMessage):
         read("b", cut(octets, 100))
+
+
+@pytest.mark.parametrize("before", range(80))
+def test_a_delimiter_is_found_wherever_the_first_piece_of_a_part_ends(before: int) -> None:
+    parts = [b"a" * (HEAD_BYTES - before), b"b"]
+    octets = message("bound", parts)
+    assert [part for _, part in read("bound", [octets])[0]] == parts
+
+
+def test_the_first_piece_of_a_part_is_short() -> None:
+    octets = message("bound", [b"a" * 3 * HEAD_BYTES])
+    events = list(MultipartReader("bound").receive(octets))
+    pieces = [len(event.octets) for event in events if isinstance(event, PartOctets)]
+    assert pieces[0] <= HEAD_BYTES
+    assert len(pieces) == 2

@@ -98,6 +98,7 @@ class DataSetReader:
         self._is_signed = is_signed
         self._bits_allocated = bits_allocated
         self._stop_tags: frozenset[int] = frozenset()
+        self._last_tag = 0xFFFFFFFF
         self._has_runs = encoding is Encoding.EXPLICIT_LITTLE
 
     def read(self, start: int, end: int) -> DataSet:
@@ -116,6 +117,15 @@ class DataSetReader:
             Incomplete, MalformedMessage: as read.
         """
         self._stop_tags = stop_tags
+        return self._elements(0, end, 0)
+
+    def read_through(self, last_tag: int, end: int) -> tuple[DataSet, int]:
+        """Read elements up to the first behind last_tag; returns them and its offset, or end.
+
+        Raises:
+            Incomplete, MalformedMessage: as read.
+        """
+        self._last_tag = last_tag
         return self._elements(0, end, 0)
 
     def read_header(self, offset: int, end: int) -> ElementHeader:
@@ -176,12 +186,12 @@ class DataSetReader:
                 if offset >= end:
                     break
             header = self.read_header(offset, end)
+            if depth == 0 and (header.tag in self._stop_tags or header.tag > self._last_tag):
+                break
             if header.tag >> 16 == 0xFFFE:
                 if is_open and header.tag == ITEM_DELIMITATION:
                     return data_set, header.value_offset
                 raise MalformedMessage("an item stands outside any sequence (PS3.5 7.5)")
-            if depth == 0 and header.tag in self._stop_tags:
-                break
             data_set[header.tag], offset = self._value(header, end, depth, data_set)
         if is_open:
             raise Incomplete
@@ -195,11 +205,12 @@ class DataSetReader:
         buffer = self._buffer
         unpack = self._encoding.tag_vr_and_length.unpack_from
         others = _SETTLING_TAGS | self._stop_tags if self._stop_tags else _SETTLING_TAGS
+        last_tag = self._last_tag
         while end - offset >= 8:
             group, element, letters, length = unpack(buffer, offset)
             vr = _SHORT_VRS.get(letters)
             tag, stop = group << 16 | element, offset + 8 + length
-            if vr is None or group == 0xFFFE or stop > end or tag in others:
+            if vr is None or group == 0xFFFE or stop > end or tag in others or tag > last_tag:
                 break
             data_set[tag] = vr, bytes(buffer[offset + 8 : stop])
             offset = stop

@@ -17,7 +17,7 @@ from drimbox.standards.dicom.attributes import (
     universal_entity,
 )
 from drimbox.standards.dicom.character_sets import encode_text
-from drimbox.standards.dicom.data_set import DataSet
+from drimbox.standards.dicom.data_set import DataSet, DataSetReader, Encoding, Incomplete
 from drimbox.standards.dicom.element_stream import MAX_HELD, ElementStream, Remainder, WholeElement
 from drimbox.standards.dicom.patient_module import ins_item, parse_identifier, parse_ins
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
@@ -66,35 +66,68 @@ class InstanceIdentity:
     sop_instance_uid: str
 
 
-async def read_identity(instance: InstanceStream) -> tuple[InstanceIdentity, InstanceStream]:
-    """Read the identifiers at the head of an instance; returns it whole again.
+class IdentityReader:
+    """Reads instance after instance: what the last one said in the same octets is not read anew."""
 
-    The data set must not be deflated.
+    def __init__(self) -> None:
+        self._identifiers: DataSet = {}
+        self._patient = PatientIdentifiers(None, (), ())
 
-    Raises:
-        MalformedMessage: not a data set, or one whose identifiers are too far from its beginning.
-    """
-    elements = ElementStream(
-        encoding_of(instance.transfer_syntax_uid), last_tag=tags.SERIES_INSTANCE_UID
-    )
+    async def read(self, instance: InstanceStream) -> tuple[InstanceIdentity, InstanceStream]:
+        """Read the identifiers at the head of an instance; returns it whole again.
+
+        The data set must not be deflated.
+
+        Raises:
+            MalformedMessage: not a data set, or one whose identifiers are too far from its start.
+        """
+        held, read = await _read_head(instance)
+        attributes = Attributes(held)
+        identifiers = {
+            tag: element
+            for tag, element in held.items()
+            if FIRST_IDENTIFIER_TAG <= tag <= LAST_IDENTIFIER_TAG
+            or tag == tags.SPECIFIC_CHARACTER_SET
+        }
+        if identifiers != self._identifiers:
+            self._identifiers, self._patient = identifiers, patient_identifiers(attributes)
+        found = InstanceIdentity(
+            self._patient,
+            attributes.text(tags.STUDY_INSTANCE_UID),
+            attributes.text(tags.SERIES_INSTANCE_UID),
+            attributes.text(tags.SOP_INSTANCE_UID),
+        )
+        return found, replace(instance, chunks=_again(read, instance.chunks))
+
+
+async def _read_head(instance: InstanceStream) -> tuple[DataSet, list[bytes]]:
+    """Return the elements up to Series Instance UID, and the chunks that they were in."""
+    encoding = encoding_of(instance.transfer_syntax_uid)
+    elements = ElementStream(encoding, last_tag=tags.SERIES_INSTANCE_UID)
     held: DataSet = {}
     read: list[bytes] = []
     size = 0
     async for chunk in instance.chunks:
+        if not read and (whole := _whole_head(chunk, encoding)) is not None:
+            return whole, [chunk]
         read.append(chunk)
         size += len(chunk)
         if _read_elements(elements, chunk, held):
             break
         if size > MAX_HELD:
             raise MalformedMessage(f"no identifiers in the first {MAX_HELD} octets")
-    attributes = Attributes(held)
-    found = InstanceIdentity(
-        patient_identifiers(attributes),
-        attributes.text(tags.STUDY_INSTANCE_UID),
-        attributes.text(tags.SERIES_INSTANCE_UID),
-        attributes.text(tags.SOP_INSTANCE_UID),
-    )
-    return found, replace(instance, chunks=_again(read, instance.chunks))
+    return held, read
+
+
+def _whole_head(first: bytes, encoding: Encoding) -> DataSet | None:
+    """Read all at once where the first chunk holds it, as nearly all do; None where it does not."""
+    try:
+        held, offset = DataSetReader(first, encoding).read_through(
+            tags.SERIES_INSTANCE_UID, len(first)
+        )
+    except Incomplete:
+        return None
+    return held if offset < len(first) else None
 
 
 def _read_elements(elements: ElementStream, chunk: bytes, held: DataSet) -> bool:

@@ -7,12 +7,14 @@ Content-Type: application/dicom; transfer-syntax=... CRLF CRLF
 --B-- CRLF
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
 from drimbox.errors import MalformedMessage
 
+HEAD_BYTES = 8 * 1024
 _MAX_HEADER_BYTES = 8 * 1024
 _MAX_HEADERS = 16
 _MAX_BOUNDARY = 70
@@ -58,14 +60,16 @@ class _State(Enum):
     PREAMBLE = 0
     AFTER_DELIMITER = 1
     HEADERS = 2
-    OCTETS = 3
-    EPILOGUE = 4
+    FIRST_OCTETS = 3
+    OCTETS = 4
+    EPILOGUE = 5
 
 
 class MultipartReader:
-    """Octets in, events out; the same events however the stream is cut.
+    """Octets in, events out; the same octets of each part however the stream is cut.
 
-    What cannot be part of the delimiter is given out at once, so memory stays at one chunk.
+    What cannot be part of the delimiter is given out at once, so memory stays at one chunk. A part
+    begins with a piece of at most HEAD_BYTES: whoever reads its head copies no more than that.
     """
 
     def __init__(self, boundary: str) -> None:
@@ -78,9 +82,8 @@ class MultipartReader:
             raise MalformedMessage("1 to 70 ASCII characters", where="boundary")
         self._delimiter = b"\r\n--" + boundary.encode("ascii")
         # The first delimiter has no CRLF before it when there is no preamble.
-        self._buffer = bytearray(b"\r\n")
+        self._held = b"\r\n"
         self._state = _State.PREAMBLE
-        self._is_first = False
 
     @property
     def is_finished(self) -> bool:
@@ -88,99 +91,99 @@ class MultipartReader:
         return self._state is _State.EPILOGUE
 
     def receive(self, octets: bytes) -> Iterator[PartEvent]:
-        """Take some octets, yield the events they complete.
+        """Take some octets, yield the events they complete; read the iterator to its end.
 
         Raises:
             MalformedMessage: headers too long or too many, or a delimiter followed by neither.
         """
-        if self._state is _State.OCTETS and not self._buffer:
-            # In the middle of a part nothing is copied that need not be.
-            octets = yield from self._pass_on(octets)
-        self._buffer += octets
+        octets, position = self._held + octets if self._held else octets, 0
         while not self.is_finished:
-            before = (self._state, len(self._buffer))
-            yield from self._step()
-            if (self._state, len(self._buffer)) == before:
-                return
-        self._buffer.clear()
+            step = self._step(octets, position)
+            if step is None:
+                break
+            event, position = step
+            if event is not None:
+                yield event
+        self._held = b"" if self.is_finished else octets[position:]
 
-    def _pass_on(self, octets: bytes) -> Generator[PartEvent, None, bytes]:
-        """Yield what is surely the part's; return the rest, which begins with CR."""
-        if octets.find(self._delimiter) >= 0:
-            return octets
-        end = self._safe_end(octets)
-        if end:
-            yield PartOctets(octets if end == len(octets) else octets[:end])
-        return octets[end:]
+    def _step(self, octets: bytes, position: int) -> "_Step | None":
+        """Return what stands at the position, and where what follows begins; None: too little."""
+        match self._state:
+            case _State.PREAMBLE:
+                return self._skip_preamble(octets, position)
+            case _State.AFTER_DELIMITER:
+                return self._read_after_delimiter(octets, position)
+            case _State.HEADERS:
+                return self._read_headers(octets, position)
+            case _State.FIRST_OCTETS:
+                return self._read_first_octets(octets, position)
+            case _:
+                return self._read_octets(octets, position)
 
-    def _step(self) -> Iterator[PartEvent]:
-        if self._state is _State.PREAMBLE:
-            self._skip_preamble()
-        elif self._state is _State.AFTER_DELIMITER:
-            self._read_after_delimiter()
-        elif self._state is _State.HEADERS:
-            yield from self._read_headers()
-        elif self._state is _State.OCTETS:
-            yield from self._read_octets()
-
-    def _skip_preamble(self) -> None:
-        found = self._buffer.find(self._delimiter)
+    def _skip_preamble(self, octets: bytes, position: int) -> "_Step | None":
+        found = octets.find(self._delimiter, position)
         if found < 0:
-            del self._buffer[: -len(self._delimiter)]
-            return
-        del self._buffer[: found + len(self._delimiter)]
+            behind = len(octets) - len(self._delimiter)
+            return (None, behind) if behind > position else None
         self._state = _State.AFTER_DELIMITER
+        return None, found + len(self._delimiter)
 
-    def _read_after_delimiter(self) -> None:
+    def _read_after_delimiter(self, octets: bytes, position: int) -> "_Step | None":
         # Transport padding (spaces, tabs) may stand before the CRLF.
-        if len(self._buffer) < 2:
-            return
-        if self._buffer.startswith(b"--"):
+        if len(octets) - position < 2:
+            return None
+        if octets.startswith(b"--", position):
             self._state = _State.EPILOGUE
-            return
-        end = self._buffer.find(b"\r\n")
-        if end < 0:
-            if len(self._buffer) > _MAX_BOUNDARY:
-                raise MalformedMessage("a delimiter ends with CRLF or --", where="multipart")
-            return
-        if self._buffer[:end].strip(b" \t"):
+            return None, position
+        end = octets.find(b"\r\n", position)
+        if end < 0 and len(octets) - position <= _MAX_BOUNDARY:
+            return None
+        if end < 0 or octets[position:end].strip(b" \t"):
             raise MalformedMessage("a delimiter ends with CRLF or --", where="multipart")
         # The CRLF stays: an empty header block is CRLF CRLF from here.
-        del self._buffer[:end]
         self._state = _State.HEADERS
+        return None, end
 
-    def _read_headers(self) -> Iterator[PartEvent]:
-        end = self._buffer.find(b"\r\n\r\n")
-        if end > _MAX_HEADER_BYTES or (end < 0 and len(self._buffer) > _MAX_HEADER_BYTES):
+    def _read_headers(self, octets: bytes, position: int) -> "_Step | None":
+        end = octets.find(b"\r\n\r\n", position)
+        if (end if end >= 0 else len(octets)) - position > _MAX_HEADER_BYTES:
             raise MalformedMessage("part headers over 8 KiB", where="multipart")
         if end < 0:
-            return
-        headers = _headers(bytes(self._buffer[:end]))
+            return None
         # The last CRLF stays: a part without octets is followed by its delimiter at once.
-        del self._buffer[: end + 2]
+        self._state = _State.FIRST_OCTETS
+        return PartStart(_headers(octets[position:end])), end + 2
+
+    def _read_first_octets(self, octets: bytes, position: int) -> "_Step | None":
+        """Read what follows the CRLF that ended the headers."""
+        stop = min(position + HEAD_BYTES, len(octets))
+        found = octets.find(self._delimiter, position, stop)
+        end = found if found >= 0 else self._safe_end(octets, stop)
+        if found < 0 and end <= position + 2:
+            return None
         self._state = _State.OCTETS
-        self._is_first = True
-        yield PartStart(headers)
+        # The delimiter may begin with that very CRLF.
+        return (PartOctets(octets[position + 2 : end]) if end > position + 2 else None), end
 
-    def _read_octets(self) -> Iterator[PartEvent]:
-        found = self._buffer.find(self._delimiter)
-        end = found if found >= 0 else self._safe_end(self._buffer)
-        # The CRLF that ended the headers is still in front of the first octets.
-        start = 2 if self._is_first else 0
-        if end > start:
-            self._is_first = False
-            yield PartOctets(bytes(self._buffer[start:end]))
-            del self._buffer[:end]
-        if found >= 0:
-            del self._buffer[: self._buffer.find(self._delimiter) + len(self._delimiter)]
-            self._state = _State.AFTER_DELIMITER
-            yield PartFinished()
+    def _read_octets(self, octets: bytes, position: int) -> "_Step | None":
+        found = octets.find(self._delimiter, position)
+        end = found if found >= 0 else self._safe_end(octets, len(octets))
+        if end > position:
+            # In the middle of a part nothing is copied.
+            is_all = position == 0 and end == len(octets)
+            return PartOctets(octets if is_all else octets[position:end]), end
+        if found < 0:
+            return None
+        self._state = _State.AFTER_DELIMITER
+        return PartFinished(), found + len(self._delimiter)
 
-    def _safe_end(self, octets: bytes | bytearray) -> int:
-        """Return where the beginning of a delimiter may stand; it has one CR, its first octet."""
-        tail = max(len(octets) - len(self._delimiter) + 1, 0)
-        last_cr = octets.rfind(b"\r", tail)
-        return last_cr if last_cr >= 0 else len(octets)
+    def _safe_end(self, octets: bytes, stop: int) -> int:
+        """Return where before stop a delimiter may begin; it has one CR, its first octet."""
+        last_cr = octets.rfind(b"\r", max(stop - len(self._delimiter) + 1, 0), stop)
+        return last_cr if last_cr >= 0 else stop
+
+
+_Step: TypeAlias = tuple[PartEvent | None, int]
 
 
 def _headers(block: bytes) -> Mapping[str, str]:

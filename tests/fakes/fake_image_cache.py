@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,13 @@ import orjson
 from drimbox.errors import DrimboxError, NotFound, Unavailable
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SopInstanceUid
-from drimbox.ports.image_cache import CachedInstance, SeriesCopy, SeriesKey, SeriesMetadata
+from drimbox.ports.image_cache import (
+    CachedInstance,
+    Retrieve,
+    SeriesCopy,
+    SeriesKey,
+    SeriesMetadata,
+)
 from drimbox.standards.dicom.metadata import MetadataReader
 from drimbox.standards.dicom.part10 import encode_file_meta
 
@@ -26,6 +32,7 @@ class FakeCopy:
     failure: DrimboxError | None = None
     is_over: bool = False
     openers: int = 0
+    is_passing: bool = False
     task: asyncio.Task[None] | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,6 +68,11 @@ class FakeCopy:
                 instance.transfer_syntax_uid,
                 _chunks(instance),
             )
+
+    @property
+    def is_left(self) -> bool:
+        """Whether nobody waits for it any more, who would have it made a copy."""
+        return not self.openers and (self.is_passing or not self.is_over)
 
     def abandon(self) -> None:
         self.openers -= 1
@@ -117,11 +129,24 @@ class FakeImageCache:
     fetched: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def open_series(
-        self, key: SeriesKey, retrieve: Callable[[], AsyncIterator[InstanceStream]]
-    ) -> SeriesCopy:
+    def open_series(self, key: SeriesKey, retrieve: Retrieve) -> FakeCopy:
+        copy = self._open(key, retrieve)
+        copy.is_passing = False
+        return copy
+
+    def pass_series(self, key: SeriesKey, retrieve: Retrieve) -> FakeCopy:
+        is_new = not self.is_expected(key)
+        copy = self._open(key, retrieve)
+        copy.is_passing = copy.is_passing or is_new
+        return copy
+
+    def is_expected(self, key: SeriesKey) -> bool:
         copy = self.copies.get(key)
-        if copy is None or copy.failure is not None:
+        return copy is not None and copy.failure is None and not copy.is_left
+
+    def _open(self, key: SeriesKey, retrieve: Retrieve) -> FakeCopy:
+        copy = self.copies.get(key)
+        if copy is None or not self.is_expected(key):
             self.fetched += 1
             copy = self.copies[key] = FakeCopy(self.folder, self.fetched)
             copy.task = asyncio.create_task(copy.receive(retrieve()))
@@ -131,7 +156,8 @@ class FakeImageCache:
 
     def find_series(self, key: SeriesKey) -> SeriesCopy | None:
         copy = self.copies.get(key)
-        return None if copy is None or copy.failure is not None else copy
+        is_hidden = copy is None or copy.is_passing or not self.is_expected(key)
+        return None if is_hidden else copy
 
     def note_demand(self, target: TargetResource) -> bool:
         was_asked = target in self.asked

@@ -1,14 +1,15 @@
 """What happens to instances on their way through: identifiers put in, or compared."""
 
+import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import TypeVar
 
-from drimbox.errors import Mismatch
+from drimbox.errors import Mismatch, NotFound
 from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SopInstanceUid
-from drimbox.ports.image_cache import SeriesCopy
+from drimbox.ports.image_cache import SeriesCopy, SeriesStreams
 from drimbox.standards.dicom.outgoing import OutgoingIdentity, outgoing_instance
 from drimbox.standards.dicom.patient_identifiers import IdentityReader
 
@@ -45,6 +46,92 @@ async def in_turn(
     finally:
         for copy in opened:
             copy.abandon()
+
+
+async def as_they_come(
+    series: Iterator[SeriesStreams], at_once: int
+) -> AsyncGenerator[InstanceStream, None]:
+    """Yield the instances of all series, whichever is there first, of so many series at a time.
+
+    series opens one each time it is asked. A series that is not found is left out, unless all are.
+    Everything is abandoned together, at the end: until then others may join what has passed.
+
+    Raises:
+        NotFound: none of them was.
+    """
+    merged = _Merged(series, at_once)
+    has_given = False
+    try:
+        while (instance := await merged.next()) is not None:
+            has_given = True
+            yield instance
+        if merged.missing is not None and not has_given:
+            raise merged.missing
+    finally:
+        await merged.end()
+
+
+class _Merged:
+    """Several series as one: what one of them gave is read before it is asked for its next."""
+
+    def __init__(self, series: Iterator[SeriesStreams], at_once: int) -> None:
+        self._series = series
+        self._at_once = at_once
+        self._is_all_open = False
+        self._opened: list[tuple[SeriesStreams, AsyncIterator[InstanceStream]]] = []
+        self._waiting: dict[asyncio.Task[InstanceStream | None], AsyncIterator[InstanceStream]] = {}
+        self._given: AsyncIterator[InstanceStream] | None = None
+        self.missing: NotFound | None = None
+
+    async def next(self) -> InstanceStream | None:
+        """Return the next instance of any; None once all have ended."""
+        if self._given is not None and self._is_all_open and not self._waiting:
+            return await anext(self._given, None)  # the last one: no task an instance
+        if self._given is not None:
+            self._ask(self._given)
+            self._given = None
+        while True:
+            self._open_more()
+            if not self._waiting:
+                return None
+            done, _ = await asyncio.wait(self._waiting, return_when=asyncio.FIRST_COMPLETED)
+            task = next(iter(done))
+            streams = self._waiting.pop(task)
+            try:
+                instance = task.result()
+            except NotFound as error:
+                self.missing = error
+                continue
+            if instance is not None:
+                self._given = streams
+                return instance
+
+    async def end(self) -> None:
+        """Let go of everything."""
+        for task in self._waiting:
+            task.cancel()
+        if self._waiting:
+            await asyncio.wait(self._waiting)
+        for opened, streams in self._opened:
+            await close(streams)
+            opened.abandon()
+
+    def _open_more(self) -> None:
+        while len(self._waiting) < self._at_once and not self._is_all_open:
+            opened = next(self._series, None)
+            if opened is None:
+                self._is_all_open = True
+                return
+            streams = opened.streams()
+            self._opened.append((opened, streams))
+            self._ask(streams)
+
+    def _ask(self, streams: AsyncIterator[InstanceStream]) -> None:
+        self._waiting[asyncio.create_task(_next_of(streams))] = streams
+
+
+async def _next_of(streams: AsyncIterator[InstanceStream]) -> InstanceStream | None:
+    return await anext(streams, None)
 
 
 async def outgoing(

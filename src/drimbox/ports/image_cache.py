@@ -66,11 +66,24 @@ class SeriesMetadata:
     etag: str
 
 
-class SeriesCopy(Protocol):
-    """A series that is there, or on its way.
+class SeriesStreams(Protocol):
+    """A series whose instances can be read, by one reader.
 
     Every method raises what the retrieval raised, once it is known to have failed.
     """
+
+    def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
+        """Yield every instance, or this one, as a stream of its data set."""
+
+    def abandon(self) -> None:
+        """Take back the opening: its reader has ended, or closed, what streams gave.
+
+        What nobody else has opened is then fetched no further.
+        """
+
+
+class SeriesCopy(SeriesStreams, Protocol):
+    """A series that is there, or on its way."""
 
     @property
     def version(self) -> str | None:
@@ -89,15 +102,6 @@ class SeriesCopy(Protocol):
     def instances(self) -> AsyncIterator[CachedInstance]:
         """Yield every instance, in the order of arrival, until the series is whole."""
 
-    def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
-        """Yield every instance, or this one, as a stream of its data set."""
-
-    def abandon(self) -> None:
-        """Take back one open_series, whose reader went away before the end.
-
-        What nobody else has opened is then fetched no further.
-        """
-
     async def metadata(self, series_url: str) -> SeriesMetadata | None:
         """Return the metadata of the series, ready to be sent; None while it is on its way.
 
@@ -115,11 +119,25 @@ class SeriesCopy(Protocol):
         """
 
 
+Retrieve = Callable[[], AsyncIterator[InstanceStream]]
+"""Asks whoever holds a series for all of it."""
+
+
 class ImageCache(Protocol):
-    def open_series(
-        self, key: SeriesKey, retrieve: Callable[[], AsyncIterator[InstanceStream]]
-    ) -> SeriesCopy:
-        """Return the copy; retrieve is called only when there is none, whole or under way."""
+    def open_series(self, key: SeriesKey, retrieve: Retrieve) -> SeriesCopy:
+        """Return the copy; retrieve is called only when there is none, whole or under way.
+
+        A series that passes (pass_series), on whatever worker, becomes a copy by this.
+        """
+
+    def pass_series(self, key: SeriesKey, retrieve: Retrieve) -> SeriesStreams:
+        """Return the series without making a copy, unless there is one, or somebody else asks.
+
+        It passes until it is abandoned, which its reader must do, at the end too.
+        """
+
+    def is_expected(self, key: SeriesKey) -> bool:
+        """Tell whether open_series would retrieve nothing: on any worker, it is here or comes."""
 
     def find_series(self, key: SeriesKey) -> SeriesCopy | None:
         """Return the copy that is there, whole or under way; none is fetched."""

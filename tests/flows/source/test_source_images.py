@@ -1,4 +1,4 @@
-"""Whole objects of a study that nobody has asked for yet: one retrieval, however many ask."""
+"""Whole objects of a study that is not here: one retrieval, however many ask, whenever they do."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +15,12 @@ from drimbox.errors import DrimboxError, Unavailable
 from drimbox.flows.source.source_images import Keeping, SourceImages
 from drimbox.model.publication import Publication
 from drimbox.model.retrieval import InstanceStream, TargetResource
-from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid, TransferSyntaxUid
+from drimbox.model.uids import (
+    SeriesInstanceUid,
+    SopInstanceUid,
+    StudyInstanceUid,
+    TransferSyntaxUid,
+)
 
 pytestmark = pytest.mark.anyio
 CLIENTS = 8
@@ -27,9 +32,11 @@ Images = dict[str, bytes]
 
 @dataclass
 class SlowPacs(FolderPacs):
-    """Says nothing until it may."""
+    """Says nothing until it may; then each instance needs a permit, where pace has been set."""
 
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    pace: asyncio.Semaphore | None = None
+    is_held: asyncio.Event = field(default_factory=asyncio.Event)
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
     was_released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -42,10 +49,18 @@ class SlowPacs(FolderPacs):
         try:
             await self.may_answer.wait()
             async for instance in self._instances(target):
+                await self._may_go_on()
                 yield instance
+            await self._may_go_on()
         finally:
             self.released += 1
             self.was_released.set()
+
+    async def _may_go_on(self) -> None:
+        if self.pace is not None:
+            if self.pace.locked():
+                self.is_held.set()
+            await self.pace.acquire()
 
 
 @dataclass
@@ -62,6 +77,25 @@ class Site:
             found[str(instance.sop_instance_uid)] = octets
         return found
 
+    async def begin(self, target: TargetResource, permits: int) -> asyncio.Task[Images]:
+        """Begin a request, and return once the PACS has used so many permits for it."""
+        self.pacs.pace = asyncio.Semaphore(permits)
+        self.pacs.may_answer.set()
+        task = asyncio.create_task(self.fetch(target))
+        async with asyncio.timeout(5):
+            await self.pacs.is_held.wait()
+        return task
+
+    def go_on(self) -> None:
+        """Let the PACS say all that it still has to say."""
+        assert self.pacs.pace is not None
+        for _ in range(100):
+            self.pacs.pace.release()
+
+    def of_another_worker(self, cache: DiskImageCache) -> "Site":
+        """Return what a second process of this host has."""
+        return Site(self.pacs, SourceImages(self.pacs, cache), self.publication)
+
     async def ask(self, count: int, target: TargetResource) -> list[asyncio.Task[Images]]:
         """Begin so many requests, and wait until the PACS was asked."""
         tasks = [asyncio.create_task(self.fetch(target)) for _ in range(count)]
@@ -71,24 +105,46 @@ class Site:
         return tasks
 
 
+def instance(number: int) -> TargetResource:
+    return replace(WHOLE_SERIES, sop_instance_uid=SopInstanceUid(f"{SERIES_UID}.{number}"))
+
+
 @pytest.fixture
-async def cache(tmp_path: Path) -> AsyncIterator[DiskImageCache]:
-    made = DiskImageCache(tmp_path / "cache", max_bytes=10**8, max_age_seconds=60)
+async def caches(tmp_path: Path) -> AsyncIterator[list[DiskImageCache]]:
+    """Yield what two workers of a host have over one directory."""
+    made = [
+        DiskImageCache(tmp_path / "cache", max_bytes=10**8, max_age_seconds=60) for _ in range(2)
+    ]
     yield made
-    await made.stop()
+    for cache in made:
+        await cache.stop()
+
+
+@pytest.fixture
+def cache(caches: list[DiskImageCache]) -> DiskImageCache:
+    return caches[0]
+
+
+def made_up_site(folder: Path, cache: DiskImageCache, series: Sequence[int]) -> Site:
+    """Return a study of these series, three images each."""
+    folder.mkdir()
+    for one in series:
+        for number in (1, 2, 3):
+            write_image(made_up_image(number, series=one), folder / f"{one}-{number}.dcm")
+    made_up = made_up_publication().publication
+    first = next(s for s in made_up.manifest.series if s.series_instance_uid == SERIES_UID)
+    listed = tuple(
+        replace(first, series_instance_uid=SeriesInstanceUid(f"{STUDY_UID}.{one}"))
+        for one in series
+    )
+    publication = replace(made_up, manifest=replace(made_up.manifest, series=listed))
+    pacs = SlowPacs(folder)
+    return Site(pacs, SourceImages(pacs, cache), publication)
 
 
 @pytest.fixture
 def site(tmp_path: Path, cache: DiskImageCache) -> Site:
-    folder = tmp_path / "pacs"
-    folder.mkdir()
-    for number in (1, 2, 3):
-        write_image(made_up_image(number), folder / f"{number}.dcm")
-    made_up = made_up_publication().publication
-    series = [s for s in made_up.manifest.series if s.series_instance_uid == SERIES_UID]
-    publication = replace(made_up, manifest=replace(made_up.manifest, series=tuple(series)))
-    pacs = SlowPacs(folder)
-    return Site(pacs, SourceImages(pacs, cache), publication)
+    return made_up_site(tmp_path / "pacs", cache, [2])
 
 
 @pytest.mark.requirement("SO.40")
@@ -169,3 +225,117 @@ async def test_where_nothing_is_kept_each_has_a_retrieval(
     site.pacs.may_answer.set()
     assert [len(answer) for answer in await asyncio.gather(*tasks)] == [3, 3]
     assert site.pacs.retrievals == 2
+
+
+@pytest.mark.requirement("SO.40")
+@pytest.mark.parametrize("passed", [1, 2, 3])
+@pytest.mark.parametrize("target", [WHOLE_SERIES, WHOLE_STUDY], ids=["series", "study"])
+async def test_late_requests_join_what_passes(
+    site: Site, target: TargetResource, passed: int
+) -> None:
+    first = await site.begin(target, passed)
+    late = [asyncio.create_task(site.fetch(one)) for one in (WHOLE_SERIES, WHOLE_STUDY) * 3]
+    await asyncio.sleep(0.1)
+    site.go_on()
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(first, *late)
+    assert len(answers[0]) == 3
+    assert all(answer == answers[0] for answer in answers)
+    assert site.pacs.retrievals == site.pacs.released == 1
+
+
+@pytest.mark.requirement("SO.40")
+@pytest.mark.parametrize("passed", [0, 3, 8, 11])
+async def test_each_series_of_a_study_is_retrieved_once_however_many_ask(
+    tmp_path: Path, cache: DiskImageCache, passed: int
+) -> None:
+    """Those that have passed already too, as long as the first request lasts."""
+    site = made_up_site(tmp_path / "pacs", cache, [2, 3, 4])
+    first = await site.begin(WHOLE_STUDY, passed)
+    late = [asyncio.create_task(site.fetch(WHOLE_STUDY)) for _ in range(CLIENTS)]
+    await asyncio.sleep(0.1)
+    site.go_on()
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(first, *late)
+    assert len(answers[0]) == 9
+    assert all(answer == answers[0] for answer in answers)
+    assert site.pacs.retrievals == site.pacs.released == 3
+
+
+async def test_a_study_lacks_no_more_than_its_pacs(tmp_path: Path, cache: DiskImageCache) -> None:
+    site = made_up_site(tmp_path / "pacs", cache, [2, 3])
+    for path in (tmp_path / "pacs").glob("2-*.dcm"):
+        path.unlink()
+    site.pacs.may_answer.set()
+    assert len(await site.fetch(WHOLE_STUDY)) == 3
+
+
+@pytest.mark.requirement("SO.40")
+@pytest.mark.parametrize("passed", [0, 1, 3])
+async def test_requests_to_another_worker_join_too(
+    site: Site, caches: list[DiskImageCache], passed: int
+) -> None:
+    other = site.of_another_worker(caches[1])
+    first = await site.begin(WHOLE_SERIES, passed)
+    late = [asyncio.create_task(one.fetch(WHOLE_SERIES)) for one in (other, site) * 3]
+    await asyncio.sleep(0.2)
+    site.go_on()
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(first, *late)
+    assert len(answers[0]) == 3
+    assert all(answer == answers[0] for answer in answers)
+    assert site.pacs.retrievals == 1
+
+
+async def test_another_worker_asks_itself_once_the_first_has_left(
+    site: Site, caches: list[DiskImageCache]
+) -> None:
+    other = site.of_another_worker(caches[1])
+    first = await site.begin(WHOLE_SERIES, 1)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    late = asyncio.create_task(other.fetch(WHOLE_SERIES))
+    await asyncio.sleep(0.1)
+    site.go_on()
+    async with asyncio.timeout(10):
+        assert len(await late) == 3
+    assert site.pacs.retrievals == 2
+
+
+@pytest.mark.requirement("SO.40")
+async def test_instances_one_by_one_cost_one_retrieval_more_than_their_series(
+    site: Site, caches: list[DiskImageCache]
+) -> None:
+    """The first comes alone, at once; whoever asks for a second gets it with all the others."""
+    site.pacs.may_answer.set()
+    other = site.of_another_worker(caches[1])
+    for number in (1, 2, 3, 2, 1):
+        for one in (site, other):
+            assert list(await one.fetch(instance(number))) == [f"{SERIES_UID}.{number}"]
+    assert site.pacs.retrievals == 2
+
+
+async def test_instances_asked_for_at_once_share_the_retrieval_of_their_series(site: Site) -> None:
+    numbers = [1, 2, 3] * 4
+    tasks = [asyncio.create_task(site.fetch(instance(number))) for number in numbers]
+    await asyncio.sleep(0.1)
+    site.pacs.may_answer.set()
+    answers = await asyncio.gather(*tasks)
+    assert [list(answer) for answer in answers] == [[f"{SERIES_UID}.{n}"] for n in numbers]
+    assert site.pacs.retrievals == 2
+
+
+@pytest.mark.requirement("SO.40")
+@pytest.mark.parametrize("target", [WHOLE_SERIES, WHOLE_STUDY], ids=["series", "study"])
+async def test_instances_of_a_series_that_passes_come_with_it(
+    site: Site, caches: list[DiskImageCache], target: TargetResource
+) -> None:
+    other = site.of_another_worker(caches[1])
+    first = await site.begin(target, 1)
+    tasks = [asyncio.create_task(one.fetch(instance(n))) for n in (3, 1) for one in (site, other)]
+    await asyncio.sleep(0.2)
+    site.go_on()
+    async with asyncio.timeout(10):
+        whole, *answers = await asyncio.gather(first, *tasks)
+    assert all(answer.items() <= whole.items() for answer in answers)
+    assert site.pacs.retrievals == 1

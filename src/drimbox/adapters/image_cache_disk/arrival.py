@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 from drimbox.adapters.image_cache_disk.folder_lock import FOLLOWERS, has_followers
 from drimbox.adapters.image_cache_disk.instance_heads import HeadReader
-from drimbox.adapters.image_cache_disk.journal import JournalWriter
+from drimbox.adapters.image_cache_disk.journal import NAME, JournalWriter
 from drimbox.adapters.image_cache_disk.series_copies import (
     read_instance,
     rows_as_they_arrive,
@@ -55,6 +55,8 @@ class ArrivingSeries:
         self._failure: DrimboxError | None = None
         self._openers = 0
         self._task: asyncio.Task[None] | None = None
+        self.is_ending = False
+        """Nobody reads it any more: whoever asks now must not get it."""
 
     def fetched_by(self, task: asyncio.Task[None]) -> None:
         """Name the task that runs `receive`, for abandon to end."""
@@ -73,6 +75,10 @@ class ArrivingSeries:
     def _end_if_unread(self) -> None:
         is_unread = not self._openers and not has_followers(self._folder)
         if is_unread and self._task is not None and not self._is_over:
+            self.is_ending = True
+            # Other workers are not to begin with what ends here.
+            with suppress(OSError):
+                (self._folder / NAME).unlink()
             self._task.cancel()
 
     @property

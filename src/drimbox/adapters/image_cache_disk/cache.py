@@ -4,7 +4,8 @@
                                    /series.jsonl          whole once its last line says so
                                    /metadata-….json.gz    made from the files, see metadata_sidecar
     <directory>/demand/<sha256>            when a study or series was last asked for
-    <directory>/temporary/                 files being transcoded, under the same protection
+    <directory>/temporary/                 files being transcoded, under the same protection;
+                                           unseen: the spool of what passes without a copy
 
 A UID is never a path (threat D1). Bounded by size and age, oldest use first. Several workers of a
 host share the directory: one of them fetches a series (folder_lock), the others read along.
@@ -15,9 +16,10 @@ import os
 import shutil
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,13 +29,18 @@ from drimbox.adapters.image_cache_disk import journal
 from drimbox.adapters.image_cache_disk.arrival import ArrivingSeries
 from drimbox.adapters.image_cache_disk.folder_lock import (
     FolderLock,
+    has_followers,
+    is_locked,
     try_to_lock,
     try_to_lock_existing,
 )
+from drimbox.adapters.image_cache_disk.passing import PassingSeries
 from drimbox.adapters.image_cache_disk.series_copies import FollowedSeries, WholeSeries
+from drimbox.adapters.image_cache_disk.spool import Spool
 from drimbox.errors import Unavailable
-from drimbox.model.retrieval import InstanceStream, TargetResource
-from drimbox.ports.image_cache import SeriesCopy, SeriesKey
+from drimbox.flows.image_streams import close
+from drimbox.model.retrieval import TargetResource
+from drimbox.ports.image_cache import Retrieve, SeriesCopy, SeriesKey, SeriesStreams
 
 _log = structlog.get_logger("image_cache")
 _MOST_INSTANCES_IN_MEMORY = 50_000
@@ -42,6 +49,8 @@ _UNFINISHED_SECONDS = 60.0
 _DEMAND = "demand"
 _TEMPORARY = "temporary"
 _TEMPORARY_SECONDS = 3600.0
+_MOST_SPOOLED = 256 * 1024 * 1024
+_LOOK_EVERY_SECONDS = 0.02
 _DEMAND_SECONDS = 24 * 3600.0
 
 
@@ -74,47 +83,69 @@ class DiskImageCache:
         self._opened: OrderedDict[Path, _Opened] = OrderedDict()
         self._instances_in_memory = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._passing: dict[SeriesKey, PassingSeries] = {}
+        self._watching: asyncio.Task[None] | None = None
+        self._spool = Spool(self.temporary_directory, min(max_bytes // 4, _MOST_SPOOLED))
 
     @property
     def temporary_directory(self) -> Path:
         """Where images may lie that are no copies; what a crash leaves there goes in an hour."""
         return self._directory / _TEMPORARY
 
-    def open_series(
-        self, key: SeriesKey, retrieve: Callable[[], AsyncIterator[InstanceStream]]
-    ) -> SeriesCopy:
+    def open_series(self, key: SeriesKey, retrieve: Retrieve) -> SeriesCopy:
         """See ports.image_cache."""
-        under_way = self._arriving.get(key)
-        if under_way is not None:
-            under_way.opened()
-            return under_way
-        folder = self._folder(key)
-        found = self._read(folder)
+        found = self._find(key, retrieve)
         if found is not None:
             return found
+        passing = self._passing.get(key)
+        if passing is not None:
+            return self._opened_once_more(self._join(key, passing))
+        folder = self._folder(key)
         try:
             lock = try_to_lock(folder)
         except OSError as error:
             raise Unavailable("image cache", "cannot be written") from error
         if lock is None:
-            return FollowedSeries(folder)
+            return self._follow(key, retrieve)
         whole = self._read(folder)  # it may have become whole a moment ago
         if whole is not None:
             lock.release()
             return whole
-        arriving = ArrivingSeries(folder, key.url(self._base_url))
-        arriving.opened()
-        self._arriving[key] = arriving
-        task = asyncio.create_task(self._fetch(key, arriving, retrieve, lock))
-        arriving.fetched_by(task)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return arriving
+        return self._opened_once_more(self._receive(key, retrieve, lock))
+
+    def pass_series(self, key: SeriesKey, retrieve: Retrieve) -> SeriesStreams:
+        """See ports.image_cache; where nothing can be written, it passes all the same."""
+        found = self._find(key, retrieve)
+        if found is not None:
+            return found
+        if key in self._passing:
+            return self.open_series(key, retrieve)
+        folder = self._folder(key)
+        try:
+            lock = try_to_lock(folder)
+            if lock is None:
+                return self._follow(key, retrieve)
+            # What another try left is not what is on its way now.
+            (folder / journal.NAME).unlink(missing_ok=True)
+        except OSError:
+            return PassingSeries(retrieve, self._spool.open_log(), None, self._let_go)
+        passing = PassingSeries(retrieve, self._spool.open_log(), lock, self._let_go)
+        self._passing[key] = passing
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
+        return passing
+
+    def is_expected(self, key: SeriesKey) -> bool:
+        """See ports.image_cache."""
+        is_here = key in self._passing or self.find_series(key) is not None
+        return is_here or is_locked(self._folder(key))
 
     def find_series(self, key: SeriesKey) -> SeriesCopy | None:
         """See ports.image_cache."""
         under_way = self._arriving.get(key)
-        return under_way if under_way is not None else self._read(self._folder(key))
+        if under_way is not None:
+            return None if under_way.is_ending else under_way
+        return self._read(self._folder(key))
 
     def note_demand(self, target: TargetResource) -> bool:
         """See ports.image_cache; a day is lately."""
@@ -136,23 +167,104 @@ class DiskImageCache:
 
     async def stop(self) -> None:
         """End the retrievals under way."""
-        for task in self._tasks:
+        tasks = set(self._tasks)
+        if self._watching is not None:
+            tasks.add(self._watching)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._spool.close()
+
+    def _find(self, key: SeriesKey, retrieve: Retrieve) -> SeriesCopy | None:
+        """Return the copy that is whole, or under way in this process, opened once more."""
+        under_way = self._arriving.get(key)
+        if under_way is None:
+            return self._read(self._folder(key))
+        if under_way.is_ending:
+            return self._follow(key, retrieve, is_ending=True)
+        return self._opened_once_more(under_way)
+
+    def _follow(
+        self, key: SeriesKey, retrieve: Retrieve, *, is_ending: bool = False
+    ) -> FollowedSeries:
+        again = partial(self.open_series, key, retrieve)
+        return FollowedSeries(self._folder(key), again, is_ending=is_ending)
+
+    def _opened_once_more(self, arriving: ArrivingSeries) -> ArrivingSeries:
+        arriving.opened()
+        return arriving
+
+    def _receive(self, key: SeriesKey, retrieve: Retrieve, lock: FolderLock) -> ArrivingSeries:
+        """Begin a copy, which nobody has opened yet."""
+        arriving = ArrivingSeries(self._folder(key), key.url(self._base_url))
+        self._arriving[key] = arriving
+        arriving.fetched_by(self._start(self._fetch(key, arriving, retrieve, lock)))
+        return arriving
 
     async def _fetch(
-        self,
-        key: SeriesKey,
-        arriving: ArrivingSeries,
-        retrieve: Callable[[], AsyncIterator[InstanceStream]],
-        lock: FolderLock,
+        self, key: SeriesKey, arriving: ArrivingSeries, retrieve: Retrieve, lock: FolderLock
     ) -> None:
+        instances = retrieve()
         try:
-            await arriving.receive(retrieve())
+            await arriving.receive(instances)
         finally:
-            lock.release()
-            del self._arriving[key]
+            try:
+                await close(instances)
+            finally:
+                lock.release()
+                del self._arriving[key]
         await asyncio.to_thread(self._make_room)
+
+    def _join(self, key: SeriesKey, passing: PassingSeries) -> ArrivingSeries:
+        """Make a copy of what passes, which its reader has opened too, if still there.
+
+        Where the beginning cannot be had again, the copy has a retrieval of its own, which serves
+        all who ask from now on; what passes goes on alone.
+        """
+        del self._passing[key]
+        lock, passing.lock = passing.lock, None
+        assert lock is not None  # noqa: S101  # nothing is registered without
+        if not passing.can_be_joined:
+            return self._receive(key, passing.retrieve, lock)
+        arriving = self._receive(key, passing.instances, lock)
+        passing.join(arriving)
+        return arriving
+
+    def _let_go(self, passing: PassingSeries) -> None:
+        """Its reader has left: end what passes, unless another worker reads along by now."""
+        key = next((key for key, one in self._passing.items() if one is passing), None)
+        if key is not None and self._is_followed(key):
+            self._join(key, passing)
+            return
+        if key is not None:
+            del self._passing[key]
+        _ = self._start(self._end(passing, None if key is None else self._folder(key)))
+
+    async def _end(self, passing: PassingSeries, folder: Path | None) -> None:
+        await passing.end()
+        if folder is not None and passing.lock is not None:
+            _remove_empty(folder)
+            passing.lock.release()
+
+    async def _watch(self) -> None:
+        """Look now and then whether another worker reads along what passes here."""
+        while self._passing:
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            for key, passing in list(self._passing.items()):
+                if self._is_followed(key):
+                    self._join(key, passing)
+
+    def _is_followed(self, key: SeriesKey) -> bool:
+        try:
+            return has_followers(self._folder(key))
+        except OSError:
+            return False
+
+    def _start(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _folder(self, key: SeriesKey) -> Path:
         patient = key.ins.value if key.ins is not None else ""
@@ -255,6 +367,11 @@ def _delete(folder: Path) -> bool:
     finally:
         lock.release()
     return True
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _age(path: Path) -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -10,7 +10,7 @@ from uuid import uuid4
 from drimbox.adapters.image_cache_disk import journal
 from drimbox.adapters.image_cache_disk.folder_lock import following, is_locked
 from drimbox.adapters.image_cache_disk.instance_heads import HeadReader, read_rows
-from drimbox.adapters.image_cache_disk.journal import End
+from drimbox.adapters.image_cache_disk.journal import End, Journal
 from drimbox.adapters.image_cache_disk.metadata_sidecar import (
     decode_sidecar,
     encode_sidecar,
@@ -19,7 +19,7 @@ from drimbox.adapters.image_cache_disk.metadata_sidecar import (
 from drimbox.errors import NotFound, Unavailable
 from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import SopInstanceUid
-from drimbox.ports.image_cache import CachedInstance, SeriesMetadata
+from drimbox.ports.image_cache import CachedInstance, SeriesCopy, SeriesMetadata
 
 _READ_BYTES = 256 * 1024
 _LOOK_AGAIN_SECONDS = 0.02
@@ -88,10 +88,20 @@ class WholeSeries:
 
 
 class FollowedSeries:
-    """Implements ports.image_cache.SeriesCopy for a series that another worker is fetching."""
+    """Implements ports.image_cache.SeriesCopy for a series that another worker is fetching.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        again: opens the series anew, where the other one broke off before there was anything.
+        is_ending: it has broken off already; what it left is not to be read.
+    """
+
+    def __init__(
+        self, folder: Path, again: Callable[[], SeriesCopy], *, is_ending: bool = False
+    ) -> None:
         self._folder = folder
+        self._again = again
+        self._is_ending = is_ending
+        self._instead: SeriesCopy | None = None
 
     @property
     def version(self) -> str | None:
@@ -107,29 +117,35 @@ class FollowedSeries:
 
     async def instances(self) -> AsyncIterator[CachedInstance]:
         """See ports.image_cache."""
-        with ExitStack() as stack:
-            with suppress(OSError):
-                stack.enter_context(following(self._folder))
-            async for instance in self._read_along():
+        if self._instead is None:
+            with ExitStack() as stack:
+                with suppress(OSError):
+                    stack.enter_context(following(self._folder))
+                async for instance in self._read_along():
+                    yield instance
+        if self._instead is not None:
+            async for instance in self._instead.instances():
                 yield instance
 
     async def _read_along(self) -> AsyncIterator[CachedInstance]:
-        start = 0
+        """Yield what is there and what comes; ends with _instead made where nothing did."""
+        start = given = 0
         while True:
             # Asked first: what it wrote before it let go of the lock is then read below.
             is_under_way = await asyncio.to_thread(is_locked, self._folder)
-            try:
-                read, start = await asyncio.to_thread(journal.read_journal, self._folder, start)
-            except FileNotFoundError:
-                read = journal.Journal((), None)
-            except (OSError, ValueError) as error:
-                raise Unavailable("image cache", "cannot be read") from error
+            read = Journal((), None)
+            if not self._is_ending:
+                read, start = await asyncio.to_thread(_read_on, self._folder, start)
             for instance in read.instances:
                 yield instance
+                given += 1
             if read.end is not None:
                 return
-            if not is_under_way:
+            if not is_under_way and given:
                 raise Unavailable("image cache", "another worker broke off; ask again")
+            if not is_under_way:
+                self._instead = self._instead or self._again()
+                return
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
@@ -142,6 +158,8 @@ class FollowedSeries:
 
     def abandon(self) -> None:
         """See ports.image_cache: the lock of `following` is let go by who stops reading."""
+        if self._instead is not None:
+            self._instead.abandon()
 
     async def metadata(self, series_url: str) -> SeriesMetadata | None:
         """See ports.image_cache."""
@@ -152,6 +170,16 @@ class FollowedSeries:
         """See ports.image_cache."""
         async for row in rows_as_they_arrive(self.instances(), series_url):
             yield row
+
+
+def _read_on(folder: Path, start: int) -> tuple[Journal, int]:
+    """Read the journal from an offset on; before there is one it is empty."""
+    try:
+        return journal.read_journal(folder, start)
+    except FileNotFoundError:
+        return Journal((), None), start
+    except (OSError, ValueError) as error:
+        raise Unavailable("image cache", "cannot be read") from error
 
 
 async def rows_as_they_arrive(
@@ -179,8 +207,10 @@ def write_metadata(folder: Path, rows: Sequence[bytes], series_url: str) -> Seri
     return decode_sidecar(octets)
 
 
-def read_instance(instance: CachedInstance, *, is_fresh: bool = False) -> InstanceStream:
-    """Return a file as a stream of its data set.
+def read_instance(
+    instance: CachedInstance, *, is_fresh: bool = False, start: int = 0
+) -> InstanceStream:
+    """Return a file as a stream of its data set, or of what follows its first octets.
 
     What is fresh was written a moment ago: the system has it in memory, no thread is needed.
     """
@@ -188,12 +218,12 @@ def read_instance(instance: CachedInstance, *, is_fresh: bool = False) -> Instan
         instance.sop_class_uid,
         instance.sop_instance_uid,
         instance.transfer_syntax_uid,
-        _chunks(instance, is_fresh=is_fresh),
+        _chunks(instance, start, is_fresh=is_fresh),
     )
 
 
-async def _chunks(instance: CachedInstance, *, is_fresh: bool) -> AsyncIterator[bytes]:
-    offset = instance.data_set_offset
+async def _chunks(instance: CachedInstance, start: int, *, is_fresh: bool) -> AsyncIterator[bytes]:
+    offset = instance.data_set_offset + start
     try:
         file = os.open(instance.path, os.O_RDONLY | os.O_CLOEXEC)
         try:

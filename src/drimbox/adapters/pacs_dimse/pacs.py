@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 from drimbox.adapters.pacs_dimse import search
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, FindScu
@@ -40,7 +41,8 @@ class DimsePacs:
         self._breaker = CircuitBreaker(PARTNER, time.monotonic)
         self._memory = StudyMemory(time.monotonic)
         self._moves = settings.retrieve_mode == "c-move"
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[object]] = set()
+        self._outlines: dict[StudyInstanceUid, asyncio.Task[search.StudyOutline]] = {}
 
     async def start(self) -> None:
         """Listen for arrivals of our own C-MOVE, where a listener is set."""
@@ -161,6 +163,23 @@ class DimsePacs:
         return _share(study, outline, self._settings.associations), outline.sop_classes
 
     async def _outline(self, study: StudyInstanceUid) -> search.StudyOutline:
+        """Return what the study is made of; asked once, where several of its series are at once."""
+        asked = self._outlines.get(study)
+        if asked is None:
+            asked = self._outlines[study] = asyncio.create_task(self._find_outline(study))
+            self._background.add(asked)
+            asked.add_done_callback(self._background.discard)
+            asked.add_done_callback(partial(self._found_outline, study))
+        return await asyncio.shield(asked)
+
+    def _found_outline(
+        self, study: StudyInstanceUid, asked: asyncio.Task[search.StudyOutline]
+    ) -> None:
+        del self._outlines[study]
+        if not asked.cancelled():
+            asked.exception()  # told to whoever still waits
+
+    async def _find_outline(self, study: StudyInstanceUid) -> search.StudyOutline:
         async with self._find_scu.session() as session:
             outline = await search.find_outline(session, study)
             series = [one.series_instance_uid for one in outline.series]

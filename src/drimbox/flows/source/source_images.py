@@ -1,24 +1,31 @@
 """The images of a published study: from this host's copies, else from the PACS, as they arrive.
 
-every series here           the copies (SO.40)
-asked for a second time     fetched into copies, and served from them while they come
-asked for the first time    straight from the PACS: a disk would only slow the peer down, which
-keeps what it got; but one retrieval for all who ask before its first instance (first_relays)
+every series here, or on its way    the copies (SO.40)
+asked for a second time             fetched into copies, and served from them while they come
+asked for the first time            straight from the PACS: a disk would only slow the peer down,
+                                    which keeps what it got; who asks meanwhile joins (pass_series)
+
+An instance alone is a request for its series: the first comes alone, the next ones with all of it.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from drimbox.flows.image_streams import in_turn, outgoing
+from drimbox.flows.image_streams import as_they_come, in_turn, outgoing
 from drimbox.flows.opened_study import OpenedStudy
-from drimbox.flows.source.first_relays import FirstRelay, FirstRelays
 from drimbox.model.manifest import Manifest
 from drimbox.model.publication import Publication
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
-from drimbox.ports.image_cache import CachedInstance, ImageCache, SeriesCopy, SeriesKey
+from drimbox.ports.image_cache import (
+    CachedInstance,
+    ImageCache,
+    SeriesCopy,
+    SeriesKey,
+    SeriesStreams,
+)
 from drimbox.ports.pacs import Pacs
 from drimbox.standards.dicom.outgoing import OutgoingIdentity
 
@@ -40,7 +47,6 @@ class SourceImages:
     pacs: Pacs
     cache: ImageCache
     keeping: Keeping = Keeping.SECOND_REQUEST
-    relays: FirstRelays = field(default_factory=FirstRelays)
 
     def is_kept(self, target: TargetResource) -> bool:
         """Note a request; tell whether what it asks for is to be kept."""
@@ -67,52 +73,38 @@ class _StudyImages:
     async def retrieve(
         self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
     ) -> AsyncIterator[InstanceStream]:
-        wanted = self._series(target)
-        if not self._is_kept(target, wanted):
-            relay = FirstRelay(self._from_pacs(target, syntaxes))
-            try:
-                is_alike = not syntaxes and target.sop_instance_uid is None and len(wanted) == 1
-                if await self._passes(relay, wanted[0] if is_alike else None):
-                    async with aclosing(relay.instances()) as instances:
-                        async for instance in instances:
-                            yield instance
-                    return
-            finally:
-                await relay.leave()
-        copies = in_turn(self._opened(wanted), SERIES_AT_ONCE, target.sop_instance_uid)
-        async with aclosing(copies):
-            async for instance in copies:
+        instances = self._ways(target, syntaxes)
+        async with aclosing(instances):
+            async for instance in instances:
                 yield instance
 
-    def _is_kept(self, target: TargetResource, wanted: Sequence[SeriesInstanceUid]) -> bool:
-        """Note the request; tell whether it is answered from the copies: here, or to be made."""
-        images, keys = self.images, [self._key(uid) for uid in wanted]
-        is_whole_series = target.sop_instance_uid is None
-        is_kept = is_whole_series and images.is_kept(target)
-        is_here = all(images.cache.find_series(key) is not None for key in keys)
-        can_join = is_whole_series and images.keeping is not Keeping.NEVER
-        return is_kept or is_here or (can_join and len(keys) == 1 and keys[0] in images.relays)
+    def _ways(
+        self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
+    ) -> AsyncGenerator[InstanceStream, None]:
+        wanted = self._series(target)
+        is_whole = target.sop_instance_uid is None
+        if syntaxes or (self.images.keeping is Keeping.NEVER and not self._are_expected(wanted)):
+            return self._from_pacs(target, syntaxes)
+        # Each instance of a series is a request for some of it: who asks for two may want all.
+        asked = target if is_whole else replace(target, sop_instance_uid=None)
+        if self.images.is_kept(asked) or self._are_expected(wanted):
+            return in_turn(self._opened(wanted), SERIES_AT_ONCE, target.sop_instance_uid)
+        if is_whole:
+            return as_they_come(map(self._pass_series, wanted), SERIES_AT_ONCE)
+        return self._from_pacs(target, ())
 
-    async def _passes(self, relay: FirstRelay, series: SeriesInstanceUid | None) -> bool:
-        """Wait for the first instance; False once somebody took the retrieval into the copies.
-
-        series is what a copy of the very same instances would be of; None where there is none.
-        """
-        if series is None:
-            return await relay.passes()
-        with self.images.relays.joinable(self._key(series), relay):
-            return await relay.passes()
+    def _are_expected(self, wanted: Sequence[SeriesInstanceUid]) -> bool:
+        return all(self.images.cache.is_expected(self._key(uid)) for uid in wanted)
 
     async def _opened(self, uids: Sequence[SeriesInstanceUid]) -> AsyncIterator[SeriesCopy]:
         for uid in uids:
             yield self.open_series(uid)
 
     def open_series(self, uid: SeriesInstanceUid) -> SeriesCopy:
-        target = TargetResource(self.manifest.study_instance_uid, uid)
-        key = self._key(uid)
-        return self.images.cache.open_series(
-            key, lambda: self.images.relays.take(key) or self._from_pacs(target, ())
-        )
+        return self.images.cache.open_series(self._key(uid), lambda: self._series_from_pacs(uid))
+
+    def _pass_series(self, uid: SeriesInstanceUid) -> SeriesStreams:
+        return self.images.cache.pass_series(self._key(uid), lambda: self._series_from_pacs(uid))
 
     async def find_instances(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
         found: list[CachedInstance] = []
@@ -124,6 +116,9 @@ class _StudyImages:
                 return (await copy.get_instance(target.sop_instance_uid),)
             found += [instance async for instance in copy.instances()]
         return tuple(found)
+
+    def _series_from_pacs(self, uid: SeriesInstanceUid) -> AsyncGenerator[InstanceStream, None]:
+        return self._from_pacs(TargetResource(self.manifest.study_instance_uid, uid), ())
 
     def _from_pacs(
         self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]

@@ -3,6 +3,7 @@
     first octet of a request, then 10 s      -> 408 unless its headers are complete
     header block over 32 KiB                 -> 431
     more requests under way than allowed     -> 503, come back later (R10)
+    an answer that fails after its head      -> cut (cut_answers)
 
 `scope["extensions"]["tls"]` then holds client_cert_der (bytes or None), tls_version, cipher_suite;
 the key is absent on a plain connection. A header that claims a certificate is never read.
@@ -17,6 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from drimbox.entrypoints.http.cut_answers import CutAnswers
 
 HEADER_DEADLINE_SECONDS = 10.0
 MAX_HEADER_BYTES = 32 * 1024
@@ -37,6 +40,7 @@ class HardenedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.app = CutAnswers(self.app)
         # uvicorn's own refusal says nothing of when to come back.
         self._most_at_once, self.limit_concurrency = self.limit_concurrency, None
         self._header_bytes = 0

@@ -68,7 +68,7 @@ class PixelWorker(Protocol):
         Raises:
             InvalidValue: the region lies outside of the image.
             NotFound: there is no such frame.
-            NotAcceptable: the object has no pixels to draw.
+            NotAcceptable: the object is no image, or one in a syntax that nothing here decodes.
         """
 
     async def stored_frame(self, path: Path, frame: int) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.encaps import get_frame
-from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.decoders.base import Decoder, get_decoder
 
 Pixels = NDArray[np.generic]
 _JPEG_2000 = frozenset({"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"})
@@ -26,7 +26,7 @@ class NoSuchFrame(Exception):
 
 
 class NoPixels(Exception):
-    """The object is no image."""
+    """The object is no image, or one that nothing here decodes: a video, a private syntax."""
 
 
 def load(path: Path) -> Dataset:
@@ -54,11 +54,18 @@ def decode(image: Dataset, frame: int) -> Pixels:
     syntax = image.file_meta.TransferSyntaxUID
     codec = _CODECS.get(syntax)
     if codec is None:
-        array, _ = get_decoder(syntax).as_array(image, index=frame - 1, raw=True)
+        array, _ = _decoder(syntax).as_array(image, index=frame - 1, raw=True)
         return np.asarray(array)
     codestream = get_frame(image.PixelData, frame - 1, number_of_frames=frame_count(image))
     check_dimensions(image, syntax, codestream)
     return _fit(image, codec(image, codestream))
+
+
+def _decoder(syntax: str) -> Decoder:
+    try:
+        return get_decoder(syntax)
+    except NotImplementedError:
+        raise NoPixels from None
 
 
 def stored_frame(path: Path, frame: int) -> bytes:

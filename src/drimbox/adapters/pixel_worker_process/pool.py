@@ -245,7 +245,7 @@ def _unwrap(status: bytes, payload: bytes) -> bytes:
     if status == NO_FRAME:
         raise NotFound("no such frame")
     if status == NO_PIXELS:
-        raise NotAcceptable("this object has no pixels to draw")
+        raise NotAcceptable("this object is no image that can be drawn")
     if status == NO_SUCH_SYNTAX:
         raise NotAcceptable("such pixels cannot be sent in that transfer syntax")
     if status == NO_SUCH_REGION:

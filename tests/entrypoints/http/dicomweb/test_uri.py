@@ -11,7 +11,7 @@ from PIL import Image
 from pydicom import dcmread
 from starlette.applications import Starlette
 from starlette.routing import Route
-from tests.fakes.dicom_kinds import COLUMNS, KINDS, PDF, ROWS, coloured, grey
+from tests.fakes.dicom_kinds import COLUMNS, KINDS, PDF, ROWS, coloured, grey, series_path
 from tests.fakes.dicomweb_site import DicomwebSite
 
 from drimbox.entrypoints.http.dicomweb.capabilities import capabilities
@@ -134,6 +134,12 @@ def test_what_is_not_there_has_its_status(
     kinds_site: DicomwebSite, changes: dict[str, str], status: int
 ) -> None:
     assert kinds_site.get(wado("explicit", **changes)).status_code == status
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "image/png"])
+def test_no_picture_is_made_of_a_video(kinds_site: DicomwebSite, content_type: str) -> None:
+    assert kinds_site.get(wado("video", contentType=content_type)).status_code == 406
+    assert kinds_site.get(f"{series_path('video')}/rendered", content_type).status_code == 406
 
 
 @pytest.mark.requirement("SO.103")

@@ -19,13 +19,12 @@ from tests.flows.test_issue_token import CONTEXT
 
 from drimbox.entrypoints.http.authorize import AuthorizeDoor, authorize_routes
 from drimbox.entrypoints.http.bearer import BrowserAuthentication, ProfessionalTokens
+from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.pages import Pages
-from drimbox.entrypoints.http.problems import problem_handler
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
 from drimbox.entrypoints.http.sign_in import SignInDoor, sign_in_routes
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
-from drimbox.errors import DrimboxError
 from drimbox.flows.consumer.authorize_application import AuthorizeApplication
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consultation_memory import make_consultation_memory
@@ -184,7 +183,7 @@ class ApplicationSite:
                 *sign_in_routes(sign_in_door, callback_path="/sign-in/callback"),
                 Route("/who", self._who),
             ],
-            exception_handlers={DrimboxError: problem_handler()},
+            exception_handlers=exception_handlers(),
         )
         return SecurityHeaders(application, policy)
 

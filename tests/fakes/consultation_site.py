@@ -34,16 +34,15 @@ from drimbox.entrypoints.http.contextual_call import (
 from drimbox.entrypoints.http.document_page import DocumentPage
 from drimbox.entrypoints.http.documents import DocumentsDoor, document_routes
 from drimbox.entrypoints.http.downloads import DownloadsDoor, download_routes
+from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
 from drimbox.entrypoints.http.pages import STATIC_PATH, Pages, static_files
-from drimbox.entrypoints.http.problems import problem_handler
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
 from drimbox.entrypoints.http.sign_in import SignInDoor, sign_in_routes
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
 from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
-from drimbox.errors import DrimboxError
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
@@ -247,7 +246,7 @@ class ConsultationSite:
         return Starlette(
             routes=routes,
             middleware=[Middleware(SecurityHeaders, policy=BrowserPolicy(is_secure=False))],
-            exception_handlers={DrimboxError: problem_handler()},
+            exception_handlers=exception_handlers(),
         )
 
     def _sign_in_door(self) -> SignInDoor:

@@ -6,7 +6,6 @@ Struct_IdNat: the first digit names the kind of identifier (contextual call, `Si
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from drimbox.errors import InvalidValue
 from drimbox.model.uids import Oid
@@ -59,13 +58,6 @@ class Practitioner:
     family_name: str
     given_name: str
     authority: Oid = NATIONAL_PERSON_AUTHORITY
-
-
-class SectorOfActivity(Enum):
-    """The few sectors the sandbox and settings name; any TRE_R02 code may come from userinfo."""
-
-    HOSPITAL = "SA01"
-    RADIOLOGY_PRACTICE = "SA07"
 
 
 @dataclass(frozen=True, slots=True)

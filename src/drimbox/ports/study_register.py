@@ -29,18 +29,6 @@ class Intake(Protocol):
         """Try again later (a partner is away)."""
 
 
-class IntakeAdministration(Protocol):
-    """For an operator who has mended what stopped a message."""
-
-    async def retry_message(self, message_id: int, now: datetime) -> None:
-        """Make a stopped or waiting message due now.
-
-        Raises:
-            NotFound: no such message.
-            Conflict: it was concluded, is being worked on, or is past its retention.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class NewPublication:
     """A publication and the lot that carries it; submission None when nothing needs sending."""

@@ -12,10 +12,10 @@ from tests.fakes.consultation_site import COLLEAGUE, DOCTOR, ConsultationSite
 from tests.fakes.manifests import STUDY, made_up_manifest
 
 from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
+from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.ohif import OhifDoor, OhifFiles, ohif_address, ohif_routes
-from drimbox.entrypoints.http.problems import problem_handler
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
-from drimbox.errors import DrimboxError, SettingsError
+from drimbox.errors import SettingsError
 
 INLINE = "window.PUBLIC_URL = '/';"
 INDEX = f'<script>{INLINE}</script><script src="/app-config.js"></script>'
@@ -49,7 +49,7 @@ def site(tmp_path: Path, folder: Path) -> ConsultationSite:
     site.app = Starlette(
         routes=[*site.app.routes, *routes],
         middleware=[Middleware(SecurityHeaders, policy=BrowserPolicy(is_secure=False))],
-        exception_handlers={DrimboxError: problem_handler()},
+        exception_handlers=exception_handlers(),
     )
     return site
 

@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 from tests.fakes.error_tree import all_errors
 
 from drimbox import errors
+from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.problems import (
     STATUS_OF,
     TITLES,
-    problem_handler,
     status_of,
 )
 
@@ -35,10 +36,10 @@ def _answer_to(error: Exception) -> Response:
         raise error
 
     app = Starlette(
-        routes=[Route("/somewhere", fail)],
-        exception_handlers={errors.DrimboxError: problem_handler()},
+        routes=[Route("/somewhere/{identifier}", fail)],
+        exception_handlers=exception_handlers(),
     )
-    return TestClient(app).get("/somewhere")  # type: ignore[return-value]
+    return TestClient(app).get("/somewhere/261047511490138")  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,23 @@ def test_the_body_never_quotes_the_error() -> None:
     answer = _answer_to(errors.InvalidValue("Patient.name", "DUPONT is no name"))
     body = json.loads(answer.content)  # type: ignore[attr-defined]
     assert body == {"type": "about:blank", "title": TITLES[400], "status": 400}  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "status"),
+    [(errors.NotFound("no such study"), "info", 404), (errors.DrimboxError("ours"), "error", 500)],
+)
+def test_the_log_tells_class_and_door_and_no_identifier(
+    error: errors.DrimboxError, level: str, status: int
+) -> None:
+    with capture_logs() as lines:
+        _answer_to(error)
+    assert lines == [
+        {
+            "event": "request_failed",
+            "log_level": level,
+            "error": type(error).__name__,
+            "status": status,
+            "door": "somewhere",
+        }
+    ]

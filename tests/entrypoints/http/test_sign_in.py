@@ -15,10 +15,9 @@ from tests.fakes.fake_session_store import FakeContextStore, FakePendingSignIns,
 from tests.fakes.manifests import made_up_patient
 from tests.fakes.professionals import ALLOWED_PROFESSIONS, HELENE
 
-from drimbox.entrypoints.http.problems import problem_handler
+from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
 from drimbox.entrypoints.http.sign_in import SignInDoor, sign_in_routes
-from drimbox.errors import DrimboxError
 from drimbox.flows.consumer.consultation_memory import make_consultation_memory
 from drimbox.flows.consumer.sign_in import SignIn
 from drimbox.model.access import ConsultationContext
@@ -62,7 +61,7 @@ class Box:
         )
         self.app = Starlette(
             routes=sign_in_routes(door, callback_path="/sign-in/callback"),
-            exception_handlers={DrimboxError: problem_handler()},
+            exception_handlers=exception_handlers(),
         )
 
     def browser(self) -> TestClient:

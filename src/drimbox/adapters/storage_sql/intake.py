@@ -72,6 +72,12 @@ class SqlIntake:
         await self._database.write(lambda c: c.execute(statement))
 
     async def retry_message(self, message_id: int, now: datetime) -> None:
+        """Make a stopped or waiting message due now, for an operator who mended what stopped it.
+
+        Raises:
+            NotFound: no such message.
+            Conflict: it was concluded, is being worked on, or is past its retention.
+        """
         statement = (
             update(received_messages)
             .where(

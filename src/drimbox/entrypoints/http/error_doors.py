@@ -1,8 +1,12 @@
-"""Which door answers an error that no handler has answered: by the path of the request."""
+"""Which door answers an error that no handler has answered: by the path of the request.
 
-from collections.abc import Callable, Mapping
+The log gets the class and the path's first segment only: deeper segments may hold identifiers.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,10 +14,13 @@ from starlette.responses import JSONResponse, Response
 from drimbox.entrypoints.http.dicomweb.answers import error_response
 from drimbox.entrypoints.http.fhir.errors import fhir_error, method_not_allowed
 from drimbox.entrypoints.http.oauth import oauth_error
-from drimbox.entrypoints.http.problems import ExceptionHandler, problem_response
+from drimbox.entrypoints.http.problems import problem_response
 from drimbox.errors import DrimboxError, NotFound
 
 Answer = Callable[[Request, DrimboxError], Response]
+ExceptionHandler = Callable[[Request, Exception], Awaitable[Response]]
+
+_log = structlog.get_logger(__name__)
 
 _DOORS: tuple[tuple[str, Answer], ...] = (
     ("/dicom-web", error_response),
@@ -30,10 +37,11 @@ def exception_handlers(
     async def answer_by_path(request: Request, error: Exception) -> Response:
         if not isinstance(error, DrimboxError):
             raise error
-        for prefix, answer in _DOORS:
-            if request.url.path.startswith(prefix):
-                return answer(request, error)
-        return elsewhere(request, error)
+        path = request.url.path
+        answer = next((answer for prefix, answer in _DOORS if path.startswith(prefix)), elsewhere)
+        response = answer(request, error)
+        _note(path, error, response.status_code)
+        return response
 
     async def answer_router(request: Request, error: Exception) -> Response:
         """Answer what the router itself refuses: no such path (404), no such method (405)."""
@@ -44,6 +52,12 @@ def exception_handlers(
         return _refused_by_router(request, error)
 
     return {DrimboxError: answer_by_path, HTTPException: answer_router}
+
+
+def _note(path: str, error: DrimboxError, status: int) -> None:
+    write = _log.error if status == HTTPStatus.INTERNAL_SERVER_ERROR else _log.info
+    door = path.split("/", 2)[1][:32]
+    write("request_failed", error=type(error).__name__, status=int(status), door=door)
 
 
 def _refused_by_router(request: Request, error: HTTPException) -> Response:

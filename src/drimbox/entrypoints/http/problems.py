@@ -5,10 +5,8 @@ and whatever has no closer door. Texts for people are in French and never quote 
 sent.
 """
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -67,11 +65,6 @@ TITLES: dict[HTTPStatus, str] = {
 
 RETRY_AFTER_SECONDS = 10
 
-Answer = Callable[[Request, DrimboxError], Response]
-ExceptionHandler = Callable[[Request, Exception], Awaitable[Response]]
-
-_log = structlog.get_logger(__name__)
-
 
 def status_of(
     error: DrimboxError, table: dict[type[DrimboxError], HTTPStatus] | None = None
@@ -114,22 +107,3 @@ def problem_response(request: Request, error: DrimboxError) -> Response:
         headers=problem_headers(error),
         media_type="application/problem+json",
     )
-
-
-def problem_handler(answer: Answer = problem_response) -> ExceptionHandler:
-    """Return a Starlette exception handler for DrimboxError.
-
-    answer makes the response: problem+json, or a page where a browser asks for one. The log gets
-    the class and the path's first segment only: deeper segments may hold identifiers.
-    """
-
-    async def handle(request: Request, error: Exception) -> Response:
-        if not isinstance(error, DrimboxError):
-            raise error
-        status = status_of(error)
-        write = _log.error if status is HTTPStatus.INTERNAL_SERVER_ERROR else _log.info
-        door = request.url.path.split("/", 2)[1][:32]
-        write("request_failed", error=type(error).__name__, status=int(status), door=door)
-        return answer(request, error)
-
-    return handle

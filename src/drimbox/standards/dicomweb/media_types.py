@@ -51,13 +51,6 @@ class AcceptedInstances:
     def accepts(self, transfer_syntax_uid: str) -> bool:
         return self.accepts_any or any(s == transfer_syntax_uid for s, _ in self.transfer_syntaxes)
 
-    @property
-    def preferred(self) -> tuple[TransferSyntaxUid, ...]:
-        """Named syntaxes, best first; empty when as stored is fine."""
-        if self.accepts_any:
-            return ()
-        return tuple(TransferSyntaxUid(s) for s, _ in self.transfer_syntaxes)
-
 
 def parse_accept(headers: Iterable[str]) -> tuple[MediaRange, ...]:
     """Read every Accept header of a request, best first; none at all means */*.

@@ -79,7 +79,3 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
     {OPERATION.removeprefix("$"): f"{CANONICAL}/OperationDefinition/contextual-call"}
 )
 """Operations of the whole system, and their definitions."""
-
-
-def find_offered(name: str) -> OfferedResource:
-    return next(one for one in SURFACE if one.name == name)

@@ -8,6 +8,7 @@ import orjson
 
 MAX_ADDRESS_SPACE = 3 * 1024**3
 MAX_OPEN_FILES = 64
+ANSWER_BUFFER_BYTES = 512 * 1024
 
 
 def main() -> None:
@@ -19,7 +20,9 @@ def main() -> None:
     # Imported after the limits are set, so that they hold for the codecs too.
     from drimbox.adapters.pixel_worker_process.operations import answer
 
-    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+    stdin = sys.stdin.buffer
+    # Wide enough for a picture, so that the parent wakes once for all of an answer.
+    stdout = open(sys.stdout.fileno(), "wb", ANSWER_BUFFER_BYTES, closefd=False)  # noqa: SIM115
 
     def tell_progress() -> None:
         stdout.write(b"+")

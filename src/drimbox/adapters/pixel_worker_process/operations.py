@@ -45,7 +45,7 @@ def _do(request: _Request, tell_progress: Callable[[], None]) -> bytes:
         return _ON_PDF[operation](base64.b64decode(request["pdf"]), request)
     path = Path(request["path"])
     if operation == "render":
-        return draw(path, _rendering(request))
+        return draw(path, _rendering(request["rendering"]))
     if operation == "stored_frame":
         return pixels.stored_frame(path, request["frame"])
     if operation == "transcode_frame":
@@ -54,16 +54,15 @@ def _do(request: _Request, tell_progress: Callable[[], None]) -> bytes:
     return b""
 
 
-def _rendering(request: _Request) -> Rendering:
-    window, size = request["window"], request["size"]
-    shape, region = request["shape"], request["region"]
+def _rendering(told: Mapping[str, Any]) -> Rendering:
+    window, size, shape, region = (told[name] for name in ("window", "size", "shape", "region"))
     return Rendering(
-        frame=request["frame"],
+        frame=told["frame"],
         window=(window[0], window[1]) if window else None,
         size=(size[0], size[1]) if size else None,
-        format=ImageFormat[request["format"]],
-        quality=request["quality"],
-        shape=WindowShape[shape] if shape else None,
+        format=ImageFormat(told["format"]),
+        quality=told["quality"],
+        shape=WindowShape(shape) if shape else None,
         region=SourceRegion(**region) if region else None,
-        may_enlarge=request["may_enlarge"],
+        may_enlarge=told["may_enlarge"],
     )

@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -72,11 +71,8 @@ class PixelWorkerPool:
         known = self._pictures.find(key)
         if known is not None:
             return known
-        values = asdict(rendering) | {
-            "format": rendering.format.name,
-            "shape": rendering.shape.name if rendering.shape else None,
-        }
-        picture = await self._ask({"operation": "render", "path": str(path)} | values)
+        request = {"operation": "render", "path": str(path), "rendering": rendering}
+        picture = await self._ask(request)
         self._pictures.keep(key, picture)
         return picture
 
@@ -179,6 +175,7 @@ class _Child:
     @classmethod
     async def start(cls) -> "_Child":
         ours, theirs = socket.socketpair()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         try:
             with theirs:
                 process = await asyncio.create_subprocess_exec(
@@ -210,14 +207,13 @@ class _Child:
 
     async def ask(self, request: bytes, deadline_seconds: float) -> tuple[bytes, bytes]:
         """Return status and payload; each frame, and then the payload, has the deadline anew."""
-        async with asyncio.timeout(deadline_seconds):
+        now = asyncio.get_running_loop().time
+        async with asyncio.timeout(deadline_seconds) as deadline:
             self._writer.write(len(request).to_bytes(4, "big") + request)
             await self._writer.drain()
-            status = await self._reader.readexactly(1)
-        while status == PROGRESS:
-            async with asyncio.timeout(deadline_seconds):
-                status = await self._reader.readexactly(1)
-        async with asyncio.timeout(deadline_seconds):
+            while (status := await self._reader.readexactly(1)) == PROGRESS:
+                deadline.reschedule(now() + deadline_seconds)
+            deadline.reschedule(now() + deadline_seconds)
             length = int.from_bytes(await self._reader.readexactly(4), "big")
             if length > _MAX_ANSWER_BYTES:
                 raise EOFError("a frame over 512 MiB")

@@ -1,6 +1,8 @@
-"""What is installed is no older than the oldest version without a known hole (threat V1)."""
+"""Libraries: none older than the oldest without a known hole (threat V1), none loaded in vain."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -24,3 +26,15 @@ def test_the_installed_version_is_safe(name: str) -> None:
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+def test_a_box_loads_no_numpy() -> None:
+    """It costs 45 MiB in each process, with what else pydicom brings."""
+    program = (
+        "import sys; import drimbox.__main__, drimbox.gateway.box;"
+        "print([m for m in ('numpy', 'pydicom', 'PIL', 'requests') if m in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True
+    )
+    assert ran.stdout.strip() == "[]"

@@ -1,6 +1,7 @@
 """Elements are read within their bounds; texts in their repertoire; what is broken has a reason."""
 
 import pytest
+from pydicom.charset import convert_encodings
 
 from drimbox.errors import MalformedMessage
 from drimbox.standards.dicom.attributes import Attributes
@@ -115,6 +116,15 @@ def test_words_are_swapped_and_a_rest_stays() -> None:
 )
 def test_texts_are_read_in_their_repertoire(term: str, octets: bytes, text: str) -> None:
     assert decoder_of(character_set_term(term.encode()))(octets) == text
+
+
+@pytest.mark.parametrize("first", ["", "ISO 2022 IR 6", "ISO 2022 IR 100", "ISO 2022 IR 126"])
+@pytest.mark.parametrize("octets", [b"Dupont", b"L\xe9a", bytes(range(0x20, 0x100)), b""])
+def test_text_without_an_escape_is_in_the_first_character_set(first: str, octets: bytes) -> None:
+    """As pydicom decodes it, which is loaded for escape sequences only."""
+    encodings = convert_encodings([first, "ISO 2022 IR 87"])
+    expected = octets.decode(encodings[0], "replace")
+    assert decoder_of(f"{first}\\ISO 2022 IR 87")(octets) == expected
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from contextlib import aclosing
 import aiohttp
 
 from drimbox.adapters.pacs_dicomweb.query import QueryPlan, uid_in, walk
-from drimbox.adapters.pacs_dicomweb.search_client import Search, SearchClient
+from drimbox.adapters.pacs_dicomweb.search import Search
+from drimbox.adapters.pacs_dicomweb.search_client import SearchClient
 from drimbox.adapters.pacs_dicomweb.service_connection import ServiceConnection, error_of_status
 from drimbox.adapters.pacs_dicomweb.study_rows import study_of
 from drimbox.errors import (

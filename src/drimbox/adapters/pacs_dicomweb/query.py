@@ -9,7 +9,8 @@ where the PACS refuses to search through all of them
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from drimbox.adapters.pacs_dicomweb.search_client import Search, SearchClient
+from drimbox.adapters.pacs_dicomweb.search import Search
+from drimbox.adapters.pacs_dicomweb.search_client import SearchClient
 from drimbox.errors import TooLarge
 from drimbox.model.retrieval import DicomJson, DicomQuery, QueryLevel
 from drimbox.standards.dicom.query_keys import LEVELS, UNIQUE_KEYS, level_of

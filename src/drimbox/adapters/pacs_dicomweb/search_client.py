@@ -1,45 +1,18 @@
-"""QIDO-RS by dicomweb-client: blocking, so in threads, a client each; answers bounded in size.
+"""QIDO-RS by dicomweb-client: blocking, so in threads, a client each; answers bounded in size."""
 
-It and urllib3 name addresses, and so patients, in logs and exceptions: both stay here.
-"""
-
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
-import requests
-from dicomweb_client.api import DICOMwebClient
-from requests.adapters import HTTPAdapter
 
-from drimbox.adapters.pacs_dicomweb.service_connection import error_of_status, password_of
-from drimbox.errors import RejectedByPartner, TimedOut, TooLarge, Unavailable
-from drimbox.model.retrieval import DicomJson, QueryLevel
+from drimbox.adapters.pacs_dicomweb.search import Search
+from drimbox.model.retrieval import DicomJson
 from drimbox.settings.partners import DicomwebServiceSettings
+
+if TYPE_CHECKING:
+    from drimbox.adapters.pacs_dicomweb.search_worker import SearchWorker
 
 _PARALLEL = 4
 _MAX_PAGES = 1000
-for _name in ("dicomweb_client", "urllib3"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """One QIDO-RS request: keys and fields are tags; study and series are path segments."""
-
-    level: QueryLevel
-    keys: Mapping[str, str]
-    fields: Sequence[str]
-    study: str | None = None
-    series: str | None = None
-    limit: int | None = None
-
-    @property
-    def is_relational(self) -> bool:
-        """Whether it looks into studies, or series, that its path does not name."""
-        above = {QueryLevel.SERIES: (self.study,), QueryLevel.IMAGE: (self.study, self.series)}
-        return None in above.get(self.level, ())
 
 
 class SearchClient:
@@ -53,13 +26,13 @@ class SearchClient:
     def __init__(self, settings: DicomwebServiceSettings, partner: str) -> None:
         self._settings = settings
         self._partner = partner
-        self._idle: list[_Worker] = []
+        self._idle: list[SearchWorker] = []
         self._limiter = anyio.CapacityLimiter(_PARALLEL)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         while self._idle:
-            self._idle.pop().session.close()
+            self._idle.pop().close()
 
     async def search(self, search: Search) -> list[DicomJson]:
         """Return every match, at most search.limit, however many pages the service makes of them.
@@ -69,117 +42,29 @@ class SearchClient:
             RejectedByPartner, NotFound, TooLarge: it refuses, or answers more than is allowed.
         """
         async with self._limiter:
-            worker = self._idle.pop() if self._idle else _Worker(self._settings)
-            try:
-                return await anyio.to_thread.run_sync(self._search, worker, search)
-            finally:
-                self._idle.append(worker)
+            return await anyio.to_thread.run_sync(self._search, search)
 
-    def _search(self, worker: "_Worker", search: Search) -> list[DicomJson]:
-        found: list[DicomJson] = []
-        for _ in range(_MAX_PAGES):
-            limit = None if search.limit is None else search.limit - len(found)
-            page = self._page(worker, search, limit, len(found))
-            found += page
-            is_enough = search.limit is not None and len(found) >= search.limit
-            if not page or is_enough or not worker.has_more:
-                break
-        return found[: search.limit]
-
-    def _page(
-        self, worker: "_Worker", search: Search, limit: int | None, offset: int
-    ) -> list[DicomJson]:
-        seconds = self._settings.idle_timeout_seconds
+    def _search(self, search: Search) -> list[DicomJson]:
+        worker = self._idle.pop() if self._idle else self._new_worker()
         try:
-            rows = worker.ask(search, limit, offset or None)
-        except requests.Timeout:
-            raise TimedOut(self._partner, seconds) from None
-        except requests.TooManyRedirects:
-            raise RejectedByPartner(self._partner, "3xx", "redirects elsewhere") from None
-        except requests.HTTPError as error:
-            status = error.response.status_code if error.response is not None else 500
-            raise error_of_status(self._partner, status) from None
-        except requests.RequestException:
-            raise Unavailable(self._partner, "is unreachable or stopped") from None
-        except ValueError:
-            raise Unavailable(self._partner, "sent an answer that is not JSON") from None
-        if not all(isinstance(row, dict) for row in rows):
-            raise Unavailable(self._partner, "sent an answer that is not DICOM JSON")
-        return rows
+            return _every_page(worker, search)
+        finally:
+            self._idle.append(worker)
+
+    def _new_worker(self) -> "SearchWorker":
+        """Make one, in the thread of the first search: what it loads takes half a second."""
+        from drimbox.adapters.pacs_dicomweb.search_worker import SearchWorker
+
+        return SearchWorker(self._settings, self._partner)
 
 
-class _Worker:
-    """One client and its connections, used by one thread at a time."""
-
-    def __init__(self, settings: DicomwebServiceSettings) -> None:
-        self.session = session = requests.Session()
-        session.trust_env = False
-        session.max_redirects = 0
-        session.headers["Accept-Encoding"] = "identity"
-        session.verify = str(settings.ca_file) if settings.ca_file else True
-        if settings.certificate_file is not None:
-            session.cert = (str(settings.certificate_file), str(settings.key_file))
-        if settings.user:
-            session.auth = (settings.user, password_of(settings))
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _OwnHost())
-        self.has_more = False
-        self._max_bytes = settings.max_search_bytes
-        self._client = DICOMwebClient(
-            settings.url.rstrip("/"),
-            session,
-            callback=self._received,
-            timeout=(settings.connect_timeout_seconds, settings.idle_timeout_seconds),
-        )
-        self._client.set_http_retry_params(retry=False)
-
-    def ask(self, search: Search, limit: int | None, offset: int | None) -> list[DicomJson]:
-        values: dict[str, Any] = {
-            "limit": limit,
-            "offset": offset,
-            "fields": list(search.fields),
-            "search_filters": dict(search.keys),
-        }
-        client = self._client
-        if search.level is QueryLevel.STUDY:
-            return list(client.search_for_studies(**values))
-        if search.level is QueryLevel.SERIES:
-            return list(client.search_for_series(search.study, **values))
-        return list(client.search_for_instances(search.study, search.series, **values))
-
-    def _received(self, response: requests.Response, *args: object, **kwargs: object) -> None:
-        """Look at an answer before its body is read (a hook of requests)."""
-        del args, kwargs
-        # PS3.18 8.3.4.4.1: 299 tells that there is more than was given.
-        self.has_more = response.headers.get("Warning", "").startswith("299")
-        response.raw = _BoundedBody(response.raw, self._max_bytes)
-
-
-class _OwnHost(HTTPAdapter):
-    """Leaves Host to the connection: dicomweb-client writes it without its port."""
-
-    def add_headers(self, request: requests.PreparedRequest, **kwargs: object) -> None:
-        del kwargs
-        request.headers.pop("Host", None)
-
-
-class _BoundedBody:
-    """The octets of an answer (a response of urllib3), counted while they are read."""
-
-    def __init__(self, raw: Any, max_bytes: int) -> None:  # noqa: ANN401
-        self._raw = raw
-        self._left = max_bytes
-
-    def read(self, size: int) -> bytes:
-        octets: bytes = self._raw.read(size)
-        self._left -= len(octets)
-        if self._left < 0:
-            self._raw.close()
-            raise TooLarge("the answer of the PACS to a search; ask for less")
-        return octets
-
-    def close(self) -> None:
-        self._raw.close()
-
-    def release_conn(self) -> None:
-        self._raw.release_conn()
+def _every_page(worker: "SearchWorker", search: Search) -> list[DicomJson]:
+    found: list[DicomJson] = []
+    for _ in range(_MAX_PAGES):
+        limit = None if search.limit is None else search.limit - len(found)
+        page = worker.page(search, limit, len(found))
+        found += page
+        is_enough = search.limit is not None and len(found) >= search.limit
+        if not page or is_enough or not worker.has_more:
+            break
+    return found[: search.limit]

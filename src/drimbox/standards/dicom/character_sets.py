@@ -3,8 +3,6 @@
 import warnings
 from collections.abc import Callable
 
-from pydicom.charset import convert_encodings, decode_bytes
-
 _CODECS = {
     "": "latin-1",  # the default repertoire is ASCII; real files put Latin-1 in it
     "ISO_IR 6": "latin-1",
@@ -22,6 +20,13 @@ _CODECS = {
     "GB18030": "gb18030",
     "GBK": "gbk",
 }
+# Where code extensions are named first (PS3.3 table C.12-3), and no escape sequence changes them.
+_FIRST_CODECS = _CODECS | {
+    term.replace("ISO_IR", "ISO 2022 IR"): codec
+    for term, codec in _CODECS.items()
+    if term.startswith("ISO_IR") and term not in {"ISO_IR 192", "ISO_IR 203"}
+}
+_ESCAPE = b"\x1b"
 _PERSON_NAME_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C, 0x5C, 0x5E, 0x3D}
 LATIN_1 = "ISO_IR 100"
 UTF_8 = "ISO_IR 192"
@@ -41,10 +46,18 @@ def decoder_of(term: str) -> Callable[[bytes], str]:
     codec = _CODECS.get(term)
     if codec is not None:
         return lambda octets: octets.decode(codec, "replace")
-    return lambda octets: _decode_with_extensions(octets, term)
+    first = _FIRST_CODECS.get(term.split("\\", maxsplit=1)[0])
+    return lambda octets: (
+        octets.decode(first, "replace")
+        if first is not None and _ESCAPE not in octets
+        else _decode_with_extensions(octets, term)
+    )
 
 
 def _decode_with_extensions(octets: bytes, term: str) -> str:
+    # Loaded where a text needs it, which in this country hardly any does: 45 MiB.
+    from pydicom.charset import convert_encodings, decode_bytes
+
     with warnings.catch_warnings():
         # A term unknown to pydicom reads as the default repertoire, with a warning.
         warnings.simplefilter("ignore")

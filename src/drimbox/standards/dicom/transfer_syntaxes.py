@@ -1,7 +1,5 @@
 """Transfer syntaxes by what they mean to us (PS3.5 annex A, PS3.6 table A-1)."""
 
-from pydicom.uid import UID
-
 from drimbox.model.uids import TransferSyntaxUid
 from drimbox.standards.dicom.data_set import Encoding
 
@@ -65,4 +63,6 @@ def encoding_of(transfer_syntax_uid: str) -> Encoding:
 
 def name_of(transfer_syntax_uid: TransferSyntaxUid) -> str:
     """Return the name of PS3.6 table A-1, or the UID of one that it does not have."""
+    from pydicom.uid import UID  # for people only: not worth what it loads in a box
+
     return str(UID(transfer_syntax_uid).name)

@@ -1,6 +1,6 @@
 """The VR of an attribute where the octets do not carry it (PS3.5 annex A.1, PS3.6)."""
 
-from pydicom.datadict import dictionary_VR, private_dictionary_VR
+from drimbox.standards.dicom.dictionary import find_private_vr, find_vr
 
 # VRs whose length field has four octets (PS3.5 table 7.1-1).
 LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
@@ -37,22 +37,12 @@ def vr_of(tag: int, private_creator: str | None = None) -> str:
     if element == 0:
         return "UL"
     if not group & 1:
-        return _standard_vr(tag)
+        return find_vr(tag) or "UN"
     if 0x10 <= element <= 0xFF:
         return "LO"
     if private_creator is None:
         return "UN"
-    try:
-        return private_dictionary_VR(tag, private_creator)
-    except (KeyError, ValueError):
-        return "UN"
-
-
-def _standard_vr(tag: int) -> str:
-    try:
-        return dictionary_VR(tag)
-    except KeyError:
-        return "UN"
+    return find_private_vr(tag, private_creator) or "UN"
 
 
 def settle_vr(tag: int, vr: str, *, is_signed: bool, lut_entries: int | None) -> str:

@@ -5,9 +5,8 @@ PatientID  00100020  RequestAttributesSequence.ScheduledProcedureStepID  0040027
 
 import re
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
-
 from drimbox.errors import InvalidValue
+from drimbox.standards.dicom.dictionary import find_keyword, find_tag, find_vr
 
 AttributePath = tuple[str, ...]
 """Tags from the outermost sequence inwards, each eight upper-case hexadecimal digits."""
@@ -33,22 +32,19 @@ def parse_attribute(name: str) -> AttributePath:
 
 def tag_of(keyword: str) -> str:
     """Return the tag of a keyword that this package itself names."""
-    tag = tag_for_keyword(keyword)
+    tag = find_tag(keyword)
     assert tag is not None  # noqa: S101  # keywords of our own tables
     return f"{tag:08X}"
 
 
 def keyword_of(tag: str) -> str:
     """Return the keyword of a tag, or the tag where it has none."""
-    return keyword_for_tag(int(tag, 16)) or tag
+    return find_keyword(int(tag, 16)) or tag
 
 
 def vr_of_tag(tag: str) -> str:
     """Return the VR of the dictionary, the first where it names several; UN where unknown."""
-    try:
-        return dictionary_VR(int(tag, 16)).split(" ")[0]
-    except KeyError:
-        return "UN"
+    return (find_vr(int(tag, 16)) or "UN").split(" ")[0]
 
 
 def safe_name(name: str) -> str:
@@ -57,7 +53,7 @@ def safe_name(name: str) -> str:
 
 
 def _parse_tag(part: str, name: str) -> str:
-    tag = int(part, 16) if _TAG.match(part) else tag_for_keyword(part)
-    if tag is None or not keyword_for_tag(tag):
+    tag = int(part, 16) if _TAG.match(part) else find_tag(part)
+    if tag is None or not find_keyword(tag):
         raise InvalidValue(safe_name(name), "a keyword or tag of PS3.6")
     return f"{tag:08X}"

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 
 from lxml import etree
 from lxml.builder import ElementMaker
-from pydicom.datadict import keyword_for_tag
 
 from drimbox.model.retrieval import DicomJson
+from drimbox.standards.dicom.dictionary import find_keyword
 from drimbox.standards.dicomweb.media_types import DICOM_XML
 from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part_header
 
@@ -39,7 +39,7 @@ def encode_multipart_xml(rows: Iterable[DicomJson]) -> tuple[bytes, str]:
 def _append_attributes(parent: etree._Element, row: Mapping[str, Mapping[str, object]]) -> None:
     for tag, attribute in row.items():
         told = {"tag": tag, "vr": str(attribute["vr"])}
-        if keyword := keyword_for_tag(int(tag, 16)):
+        if keyword := find_keyword(int(tag, 16)):
             told["keyword"] = keyword
         elif creator := _private_creator(tag, row):
             told["privateCreator"] = creator

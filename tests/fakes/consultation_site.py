@@ -19,7 +19,12 @@ from tests.fakes.fake_document_pages import FakeDocumentPages
 from tests.fakes.fake_exports import FakeDestination, FakeExportRegister
 from tests.fakes.fake_identity_provider import ISSUER, FakeIdentityProvider
 from tests.fakes.fake_images import FakeImageService, FakePixelWorker, FakeTranscoder
-from tests.fakes.fake_session_store import FakeContextStore, FakePendingSignIns, FakeSessionStore
+from tests.fakes.fake_session_store import (
+    FakeContextStore,
+    FakePendingSignIns,
+    FakeSessionStore,
+    FakeUsedTokens,
+)
 from tests.fakes.manifests import made_up_ins
 from tests.fakes.signing_keys import signing_key
 
@@ -43,6 +48,7 @@ from drimbox.entrypoints.http.sign_in import SignInDoor, sign_in_routes
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
 from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
+from drimbox.entrypoints.http.viewer_links import ViewerLinksDoor, viewer_links_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
@@ -58,6 +64,7 @@ from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.sign_in import SignIn, UseSession
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.consumer.view_study import ViewStudy
+from drimbox.flows.consumer.viewer_links import ViewerLinks
 from drimbox.flows.issue_token import TokenIssuer
 from drimbox.model.access import ConsultationContext
 from drimbox.model.contextual_call import TEST_AUTHORITIES
@@ -65,6 +72,7 @@ from drimbox.model.export_syntax import SyntaxRule
 from drimbox.model.imaging_codes import MODALITY_CODE_SYSTEM, REGION_CODE_SYSTEM
 from drimbox.model.practice import Activity, Professional, Structure
 from drimbox.model.session import Session
+from drimbox.standards.fhir.viewer_link import LINK_KEY_LENGTH, LinkSeal
 
 BASE_URL = "http://testserver"
 DPI_ORIGIN = "https://dpi.hopital.test"
@@ -143,6 +151,13 @@ class ConsultationSite:
         )
         self.confirm_patient = ConfirmPatient(
             self.contexts, self.sessions, self.clock, self.situations
+        )
+        self.viewer_links = ViewerLinks(
+            LinkSeal(b"l" * LINK_KEY_LENGTH),
+            FakeUsedTokens(),
+            self.confirm_patient,
+            self.clock,
+            self.identifiers,
         )
         self.open_call = OpenContextualCall(
             self.contexts, self.audit, self.clock, self.identifiers, TEST_AUTHORITIES, 1200
@@ -238,6 +253,7 @@ class ConsultationSite:
             *document_routes(documents, signed_in),
             *consultation_routes(consultation, signed_in),
             *viewer_document_routes(viewer_documents, signed_in),
+            *viewer_links_routes(ViewerLinksDoor(self.viewer_links), signed_in),
             *viewer_routes(viewer, signed_in),
             *sign_in_routes(sign_in_door, callback_path="/sign-in/callback"),
             Mount(STATIC_PATH, static_files()),

@@ -11,14 +11,14 @@ from tests.fakes.submissions import CLINIC, PHYSICIAN, SUBMISSION_SET
 from drimbox.model.document_entry import Author
 from drimbox.model.document_list import DocumentList
 from drimbox.model.imaging_record import ImageSource, ImagingRecord
-from drimbox.model.uids import Oid
+from drimbox.model.uids import Oid, StudyInstanceUid
 from drimbox.standards.fhir.document_list import encode_document_list
 from drimbox.standards.fhir.document_reference import encode_document_reference
-from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
+from drimbox.standards.fhir.endpoint import ViewerEndpoint, WadoEndpoint, encode_endpoint
 from drimbox.standards.fhir.imaging_study import encode_imaging_study
 from drimbox.standards.fhir.operation_outcome import Issue, Severity, encode_outcome
 from drimbox.standards.fhir.patient import encode_patient
-from drimbox.standards.fhir.profiles import ENDPOINT_VIEWER, OPERATION_OUTCOME
+from drimbox.standards.fhir.profiles import OPERATION_OUTCOME
 
 Json = dict[str, Any]
 FHIR = "https://box.test/fhir"
@@ -41,19 +41,15 @@ def examples() -> dict[str, Json]:
         "drimbox-endpoint-wado": _plain(
             encode_endpoint(WadoEndpoint(DICOMWEB, ImageSource(location=Oid("1.2.3"))))
         ),
-        "drimbox-endpoint-viewer": {
-            "resourceType": "Endpoint",
-            "id": "viewer",
-            "meta": {"profile": [ENDPOINT_VIEWER]},
-            "status": "active",
-            "connectionType": {
-                "system": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type",
-                "code": "ihe-iid",
-            },
-            "payloadType": [{"text": "Visionneuse"}],
-            "payloadMimeType": ["text/html"],
-            "address": "https://box.test/viewer/k7f3",
-        },
+        "drimbox-endpoint-viewer": _plain(
+            encode_endpoint(
+                ViewerEndpoint(
+                    StudyInstanceUid("1.2.250.1.999.7.1"),
+                    "https://box.test/viewer/links/k7f3",
+                    record.updated_at,
+                )
+            )
+        ),
         "drimbox-submission-set": _plain(encode_document_list(made_up_list(record))),
         "drimbox-operation-outcome": {
             "resourceType": "OperationOutcome",

@@ -22,11 +22,13 @@ from tests.fakes.publications import NOON
 from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.fhir.edge import FhirEdge
+from drimbox.entrypoints.http.fhir.endpoints import Endpoints
 from drimbox.entrypoints.http.fhir.reads import FhirReads
 from drimbox.entrypoints.http.fhir.routes import FhirDoor, fhir_routes
 from drimbox.entrypoints.http.fhir.search import FhirSearch
 from drimbox.entrypoints.http.refused_credentials import RefusalsRecorded
 from drimbox.entrypoints.http.request_limit import RequestLimit
+from drimbox.entrypoints.http.viewer_links import LINKS_PATH
 from drimbox.errors import NotAuthenticated
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
@@ -152,15 +154,20 @@ class FhirSite:
         site = self.consultation
         return ContextRecords(site.find_prior_studies, site.read_documents, self.trusted_space)
 
+    def _viewer_address(self, context: ConsultationContext, study: StudyInstanceUid) -> str:
+        link = self.consultation.viewer_links.make(context, study)
+        return f"https://box.test{LINKS_PATH}/{link}"
+
     def source_door(self) -> FhirDoor:
         return self._door(RegisterRecords(self.register, self.patient_ids))
 
     def _door(self, service: FhirService) -> FhirDoor:
         reading = ReadFhir(service, self.audit, self.clock, self.serves_superseded)
-        search = FhirSearch(reading, PageSeal(b"k" * 64), self.clock, FACTS)
+        endpoints = Endpoints(FACTS.dicomweb_url, self._viewer_address)
+        search = FhirSearch(reading, PageSeal(b"k" * 64), self.clock, FACTS, endpoints)
         return FhirDoor(
             RefusalsRecorded(self._authenticate, RecordRefusal(self.audit, self.clock)),
-            FhirReads(reading, FACTS),
+            FhirReads(reading, FACTS, endpoints),
             search,
             RequestLimit(self.clock, self.requests_a_minute),
             self.is_strict,

@@ -71,6 +71,7 @@ BREAKS: dict[str, tuple[str, Change]] = {
     "drimbox-wado-1": (WADO, lambda d: d["payloadType"][0].update(text="WADO")),
     "drimbox-wado-2": (WADO, lambda d: d.update(address="https://box.test/dicom-web/studies/1")),
     "drimbox-wado-3": (WADO, lambda d: d.pop("identifier")),
+    "drimbox-wado-4": (WADO, lambda d: d["extension"].pop(0)),
     "drimbox-viewer-1": (VIEWER, lambda d: d.update(address="mailto:box@box.test")),
     "drimbox-viewer-2": (
         VIEWER,

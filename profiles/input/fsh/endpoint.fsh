@@ -9,7 +9,7 @@ Description: "La base DICOMweb de cette box ; les chemins WADO-RS se déduisent 
 * connectionType = $ConnectionType#dicom-wado-rs
 * payloadType 1..1
 * payloadMimeType 1..*
-* obeys drimbox-wado-1 and drimbox-wado-2 and drimbox-wado-3
+* obeys drimbox-wado-1 and drimbox-wado-2 and drimbox-wado-3 and drimbox-wado-4
 
 Invariant: drimbox-wado-1
 Description: "Une charge utile sans type, nommée DICOM WADO-RS (MADO)"
@@ -25,6 +25,11 @@ Invariant: drimbox-wado-3
 Description: "Un lieu, quand le KOS en nomme un, est un OID, et identifie la ressource"
 Severity: #error
 Expression: "extension.where(url = 'https://profiles.ihe.net/RAD/MADO/StructureDefinition/MadoRetrieveLocationUIDExtension').count() <= 1 and (extension.where(url = 'https://profiles.ihe.net/RAD/MADO/StructureDefinition/MadoRetrieveLocationUIDExtension').empty() or identifier.where(system = 'urn:ietf:rfc:3986').exists(value.startsWith('urn:oid:')))"
+
+Invariant: drimbox-wado-4
+Description: "L'adresse s'ouvre avec le jeton de la recherche (SMART Imaging Access)"
+Severity: #error
+Expression: "extension.where(url = 'http://fhir.org/argonaut/smart-imaging/StructureDefinition/requires-access-token').exists(value = true)"
 
 Profile: DrimboxEndpointViewer
 Parent: Endpoint

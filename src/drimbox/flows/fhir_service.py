@@ -8,7 +8,7 @@ from typing import Protocol
 from drimbox.errors import NotFound, RejectedByPartner
 from drimbox.model.access import Caller
 from drimbox.model.document_list import FoundLists, ListQuery
-from drimbox.model.imaging_record import ImageSource, ImagingRecord, Subject
+from drimbox.model.imaging_record import ImagePlaces, ImagingRecord, Subject
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
 
 
@@ -57,5 +57,5 @@ class FhirService(Protocol):
             DocumentAltered: it is not given, or cannot be read, so that nobody knows whose it is.
         """
 
-    async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
-        """List where images come from."""
+    async def find_places(self, caller: Caller) -> ImagePlaces:
+        """List where images come from, and where they are looked at."""

@@ -14,7 +14,7 @@ from drimbox.model.access import Caller
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus
 from drimbox.model.document_list import DocumentList, ListQuery
-from drimbox.model.imaging_record import ImageSource, ImagingRecord, Subject, kos_id_of
+from drimbox.model.imaging_record import ImagePlaces, ImagingRecord, Subject, kos_id_of
 from drimbox.model.imaging_search import IMAGING_TYPES, Notice, PatientKey, RecordQuery, Studies
 from drimbox.model.prior_study import UnreadableReason
 from drimbox.model.scopes import Permission, check_scope
@@ -151,11 +151,11 @@ class ReadFhir:
                 return
         raise UnknownDomain("no identifier of such a domain is known here")
 
-    async def find_sources(self, caller: Caller, request: Request) -> tuple[ImageSource, ...]:
-        """List where images come from, for Endpoints."""
+    async def find_places(self, caller: Caller, request: Request) -> ImagePlaces:
+        """List where images come from and are looked at, for Endpoints."""
 
-        async def work() -> tuple[ImageSource, ...]:
-            return await self.service.find_sources(caller)
+        async def work() -> ImagePlaces:
+            return await self.service.find_places(caller)
 
         return await self._traced(caller, request, work, lambda _: ())
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from starlette.routing import BaseRoute
 
 from drimbox.adapters.dmp_soap.dmp import SoapDmpConsultation
+from drimbox.adapters.storage_sql.sealing import load_sealing
 from drimbox.entrypoints.http.consultation import ConsultationDoor, consultation_routes
 from drimbox.entrypoints.http.contextual_call import (
     AllowedOrigins,
@@ -27,6 +28,7 @@ from drimbox.flows.consumer.read_documents import ReadDocuments
 from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.retrieve_study import Rankings, RetrieveStudy
 from drimbox.flows.consumer.situation import Situations
+from drimbox.flows.consumer.viewer_links import ViewerLinks
 from drimbox.flows.opened_study import ImageService
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.gateway.exports import make_download_studies, make_import_studies
@@ -39,6 +41,7 @@ from drimbox.settings.load import Settings
 from drimbox.settings.partners import Environment, PublicationSettings
 from drimbox.standards.dicomweb.exchange_syntaxes import LOSSLESS_FIRST, LOSSY_FIRST, ranking
 from drimbox.standards.fhir.patient_reference import patient_reference
+from drimbox.standards.fhir.viewer_link import LINK_KEY_LENGTH, LinkSeal
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class ConsumerSide:
     read_documents: ReadDocuments
     open_contextual_call: OpenContextualCall
     images: ImageService
+    viewer_links: ViewerLinks
     import_studies: ImportStudies
     routes: list[BaseRoute]
     last_routes: list[BaseRoute]
@@ -77,6 +81,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         lifetime_seconds=settings.contextual_call.context_lifetime_seconds,
     )
     confirm = ConfirmPatient(stores.contexts, stores.sessions, clock, situations)
+    viewer_links = _make_viewer_links(parts, confirm)
     signed_in = SignedInPages(identity.browser, identity.sign_in, pages)
     consultation = ConsultationDoor(confirm, find_prior_studies, import_studies, situations, pages)
     viewing = Viewing(parts, pages, confirm, signed_in, images)
@@ -94,17 +99,24 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
         ),
         *viewing.document_routes(read_documents),
         *consultation_routes(consultation, signed_in),
-        *viewing.viewer_routes(),
+        *viewing.viewer_routes(viewer_links),
     ]
     return ConsumerSide(
         find_prior_studies,
         read_documents,
         open_call,
         images,
+        viewer_links,
         import_studies,
         routes,
         viewing.ohif_routes(identity),
     )
+
+
+def _make_viewer_links(parts: Parts, confirm: ConfirmPatient) -> ViewerLinks:
+    sealing = load_sealing(parts.settings.storage.key_file)
+    seal = LinkSeal(sealing.derive_key("viewer links", LINK_KEY_LENGTH))
+    return ViewerLinks(seal, parts.stores.used_tokens, confirm, parts.clock, parts.identifiers)
 
 
 def _make_find_prior_studies(parts: Parts, dmp: ConsultDmp) -> FindPriorStudies:

@@ -11,10 +11,12 @@ from drimbox.entrypoints.http.fhir.contextual_call import (
     FhirContextualCall,
     fhir_contextual_call_routes,
 )
+from drimbox.entrypoints.http.fhir.endpoints import Endpoints, ViewerAddress
 from drimbox.entrypoints.http.fhir.reads import FhirReads
 from drimbox.entrypoints.http.fhir.routes import PREFIX, FhirDoor, fhir_routes
 from drimbox.entrypoints.http.fhir.search import FhirSearch
 from drimbox.entrypoints.http.request_limit import RequestLimit
+from drimbox.entrypoints.http.viewer_links import LINKS_PATH
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
 from drimbox.flows.read_fhir import ReadFhir
@@ -22,12 +24,18 @@ from drimbox.flows.source.register_records import RegisterRecords
 from drimbox.gateway.consumer import ConsumerSide
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
-from drimbox.model.access import Caller, CallerKind
+from drimbox.model.access import Caller, CallerKind, ConsultationContext
 from drimbox.model.document_list import FoundLists, ListQuery
-from drimbox.model.imaging_record import OWN_IMAGES, ImageSource, ImagingRecord, Subject
+from drimbox.model.imaging_record import (
+    OWN_IMAGES,
+    ImagePlaces,
+    ImageSource,
+    ImagingRecord,
+    Subject,
+)
 from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
 from drimbox.model.practice import Structure
-from drimbox.model.uids import Oid
+from drimbox.model.uids import Oid, StudyInstanceUid
 from drimbox.standards.fhir.patient import FrCoreRelease
 from drimbox.standards.fhir.patient_ids import ID_KEY_LENGTH, PatientIds
 from drimbox.standards.fhir.patient_reference import patient_reference
@@ -60,8 +68,8 @@ class RecordsOfBoth:
     async def retrieve_report(self, caller: Caller, record: ImagingRecord) -> bytes:
         return await self._of(caller).retrieve_report(caller, record)
 
-    async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
-        return await self._of(caller).find_sources(caller)
+    async def find_places(self, caller: Caller) -> ImagePlaces:
+        return await self._of(caller).find_places(caller)
 
     def _of(self, caller: Caller) -> FhirService:
         return self.source if caller.kind is CallerKind.SYSTEM else self.consumer
@@ -89,21 +97,35 @@ def make_fhir_routes(
             Structure(e.identifier, e.name) for e in parts.settings.dmp.establishments
         ),
     )
+    endpoints = Endpoints(facts.dicomweb_url, _viewer_address(base_url, consumer))
     search = FhirSearch(
         reading=reading,
         seal=PageSeal(sealing.derive_key("fhir pages", SEAL_KEY_LENGTH)),
         clock=parts.clock,
         facts=facts,
+        own_endpoints=endpoints,
     )
     door = FhirDoor(
         authenticate=identity.browser_callers,
-        reads=FhirReads(reading, facts),
+        reads=FhirReads(reading, facts, endpoints),
         search=search,
         limit=RequestLimit(parts.clock, settings.requests_a_minute),
         is_strict=settings.iua_strict_401,
     )
     calls = _contextual_call(parts, identity, consumer) if consumer is not None else []
     return [*calls, *fhir_routes(door)]
+
+
+def _viewer_address(base_url: str, consumer: ConsumerSide | None) -> ViewerAddress | None:
+    """Return what makes addresses of the viewer; a Source has none."""
+    if consumer is None:
+        return None
+    links = consumer.viewer_links
+
+    def address(context: ConsultationContext, study: StudyInstanceUid) -> str:
+        return f"{base_url}{LINKS_PATH}/{links.make(context, study)}"
+
+    return address
 
 
 def _contextual_call(parts: Parts, identity: Identity, consumer: ConsumerSide) -> list[BaseRoute]:

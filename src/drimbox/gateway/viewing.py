@@ -12,9 +12,11 @@ from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
 from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
+from drimbox.entrypoints.http.viewer_links import ViewerLinksDoor, viewer_links_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.read_documents import ReadDocuments
 from drimbox.flows.consumer.view_study import ViewStudy
+from drimbox.flows.consumer.viewer_links import ViewerLinks
 from drimbox.flows.opened_study import ImageService
 from drimbox.gateway.identity import Identity
 from drimbox.gateway.parts import Parts
@@ -34,13 +36,15 @@ class Viewing:
         door = DocumentsDoor(self.confirm, read_documents, self._document_page(), self.pages)
         return document_routes(door, self.signed_in)
 
-    def viewer_routes(self) -> list[BaseRoute]:
-        """Return the routes of our own image page."""
+    def viewer_routes(self, links: ViewerLinks) -> list[BaseRoute]:
+        """Return the routes of our own image page, and of the links to it."""
         view_study = ViewStudy(self.images, self.parts.pixels)
         has_ohif = self.parts.settings.browser.ohif_directory is not None
         documents = ViewerDocumentsDoor(self.confirm, view_study, self._document_page())
         door = ViewerDoor(self.confirm, view_study, self.pages, has_ohif=has_ohif)
         return [
+            # Before /viewer/{context}/{study}: links is not a context.
+            *viewer_links_routes(ViewerLinksDoor(links), self.signed_in),
             *viewer_document_routes(documents, self.signed_in),
             *viewer_routes(door, self.signed_in),
         ]

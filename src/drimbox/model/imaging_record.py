@@ -18,6 +18,7 @@ _UUID_PREFIX = "urn:uuid:"
 # What the logical id of a derived manifest begins with: a UID of 64 characters has no room for
 # more, so that a letter stands for its first two characters.
 _DERIVED_PREFIX = "f-"
+_NO_LONGER_SHARED = frozenset({AvailabilityStatus.DEPRECATED, AvailabilityStatus.DELETED})
 _LETTERS = {"0.": "k", "1.": "l", "2.": "m"}
 
 
@@ -48,6 +49,14 @@ OWN_IMAGES = ImageSource()
 
 
 @dataclass(frozen=True, slots=True)
+class ImagePlaces:
+    """Where images come from, and the exams that this box's viewer opens."""
+
+    sources: tuple[ImageSource, ...]
+    viewed: tuple[StudyInstanceUid, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ImagingRecord:
     """study is None where only the metadata were asked for, or the KOS could not be read.
 
@@ -55,7 +64,8 @@ class ImagingRecord:
     updated_at is when these metadata came to be as they are (aware). boxes are the boxes of the
     white list that the KOS names, by host. superseded_ids are the logical ids of other KOS of the
     same study; replaces those of the documents that this one replaced, where they were asked for.
-    made_of is the record of the KOS where this is the FHIR manifest made of it.
+    made_of is the record of the KOS where this is the FHIR manifest made of it. has_viewer where
+    people look at exams in this box.
     """
 
     subject: Subject
@@ -67,6 +77,7 @@ class ImagingRecord:
     made_of: "ImagingRecord | None" = None
     unreadable: UnreadableReason | None = None
     replaces: tuple[str, ...] = ()
+    has_viewer: bool = False
 
     def __repr__(self) -> str:
         return f"ImagingRecord({self.document.unique_id})"
@@ -84,6 +95,11 @@ class ImagingRecord:
     def document_id(self) -> str:
         """The logical id of this document."""
         return derived_id(self.kos_id) if self.is_derived else self.kos_id
+
+    @property
+    def is_viewed(self) -> bool:
+        """Whether this box's viewer opens the exam: what is no longer shared it does not."""
+        return self.has_viewer and self.document.status not in _NO_LONGER_SHARED
 
     @property
     def image_sources(self) -> tuple[ImageSource, ...]:

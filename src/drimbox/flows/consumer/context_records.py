@@ -34,7 +34,7 @@ from drimbox.model.document_entry import (
 from drimbox.model.document_list import DocumentList, FoundLists, ListQuery
 from drimbox.model.imaging_record import (
     OWN_IMAGES,
-    ImageSource,
+    ImagePlaces,
     ImagingRecord,
     Subject,
     logical_id,
@@ -138,10 +138,13 @@ class ContextRecords:
             raise DocumentAltered from None
         return found.content
 
-    async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
+    async def find_places(self, caller: Caller) -> ImagePlaces:
         found = await self.find_records(caller, RecordQuery())
         sources = [source for r in found.records for source in r.image_sources]
-        return tuple(dict.fromkeys((OWN_IMAGES, *sources)))
+        return ImagePlaces(
+            tuple(dict.fromkeys((OWN_IMAGES, *sources))),
+            tuple(r.study.study_instance_uid for r in found.records if r.study and r.is_viewed),
+        )
 
     async def _entries(
         self, context: ConsultationContext, query: RecordQuery
@@ -295,4 +298,5 @@ def _record(
         study,
         boxes or {},
         replaces=tuple(logical_id_of(uuid) for uuid in uuids),
+        has_viewer=True,
     )

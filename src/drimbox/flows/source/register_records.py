@@ -9,6 +9,7 @@ from drimbox.model.document_entry import AvailabilityStatus, SubmissionSet
 from drimbox.model.document_list import DocumentList, FoundLists, ListQuery
 from drimbox.model.imaging_record import (
     OWN_IMAGES,
+    ImagePlaces,
     ImageSource,
     ImagingRecord,
     Subject,
@@ -108,9 +109,10 @@ class RegisterRecords:
         del caller, record
         raise NotFound("a Source keeps no reports")
 
-    async def find_sources(self, caller: Caller) -> tuple[ImageSource, ...]:
+    async def find_places(self, caller: Caller) -> ImagePlaces:
+        """See FhirService: nobody looks at images at a Source."""
         _check_system(caller)
-        return self.sources
+        return ImagePlaces(self.sources)
 
     async def _publications(self, query: RecordQuery) -> tuple[list[Publication], bool]:
         """Ask by what the register has indexes for; tell whether there may be more."""

@@ -31,6 +31,7 @@ from drimbox.adapters.system_clock import RandomIdentifiers, SystemClock
 from drimbox.entrypoints.http.bearer import bearer_token
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.fhir.edge import FhirEdge
+from drimbox.entrypoints.http.fhir.endpoints import Endpoints
 from drimbox.entrypoints.http.fhir.reads import FhirReads
 from drimbox.entrypoints.http.fhir.routes import FhirDoor, fhir_routes
 from drimbox.entrypoints.http.fhir.search import FhirSearch
@@ -180,10 +181,12 @@ async def _serve(folder: Path) -> None:
         clock,
     )
     facts = ServiceFacts("http://bench/fhir", "http://bench/dicom-web", "http://bench/token", "0")
+    endpoints = Endpoints(facts.dicomweb_url)
+    seal = PageSeal(secrets.token_bytes(SEAL_KEY_LENGTH))
     door = FhirDoor(
         TokenOfContext(tokens, contexts, clock),
-        FhirReads(reading, facts),
-        FhirSearch(reading, PageSeal(secrets.token_bytes(SEAL_KEY_LENGTH)), clock, facts),
+        FhirReads(reading, facts, endpoints),
+        FhirSearch(reading, seal, clock, facts, endpoints),
         RequestLimit(clock, 10**9),
     )
     app = Starlette(routes=fhir_routes(door), exception_handlers=exception_handlers())

@@ -31,7 +31,7 @@ from drimbox.standards.fhir.code_systems import (
     uri_of,
 )
 from drimbox.standards.fhir.date_times import instant, local_date_time
-from drimbox.standards.fhir.endpoint import WadoEndpoint
+from drimbox.standards.fhir.endpoint import WadoEndpoint, viewer_id
 from drimbox.standards.fhir.json import encode_json_list
 from drimbox.standards.fhir.profiles import IMAGING_STUDY
 from drimbox.standards.fhir.version import version_of
@@ -87,10 +87,7 @@ def encode_imaging_study(
         "subject": {"reference": f"Patient/{record.subject.identifier}", "type": "Patient"},
     }
     _add_act(written, study)
-    written["endpoint"] = [
-        {"reference": WadoEndpoint(dicomweb_url, source).reference}
-        for source in record.image_sources
-    ]
+    written["endpoint"] = _endpoints(record, manifest, dicomweb_url)
     written["numberOfSeries"] = len(manifest.series)
     written["numberOfInstances"] = manifest.instance_count
     _add_procedure(written, study)
@@ -102,6 +99,14 @@ def encode_imaging_study(
         is_whole = form is SeriesForm.WHOLE
         written["series"] = _all_series(record, dicomweb_url, has_instances=is_whole)
     return {name: value for name, value in written.items() if value != []}
+
+
+def _endpoints(record: ImagingRecord, manifest: Manifest, dicomweb_url: str) -> list[Json]:
+    """Return where the images are fetched, and where the exam is looked at."""
+    references = [WadoEndpoint(dicomweb_url, one).reference for one in record.image_sources]
+    if record.is_viewed:
+        references.append(f"Endpoint/{viewer_id(manifest.study_instance_uid)}")
+    return [{"reference": one} for one in references]
 
 
 def _all_series(record: ImagingRecord, dicomweb_url: str, *, has_instances: bool) -> list[Json]:

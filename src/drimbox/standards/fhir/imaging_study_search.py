@@ -10,7 +10,7 @@ from drimbox.model.imaging_record import ImagingRecord
 from drimbox.model.imaging_search import RecordQuery
 from drimbox.model.manifest import Manifest
 from drimbox.standards.fhir.code_systems import DCM, uri_of
-from drimbox.standards.fhir.endpoint import WadoEndpoint
+from drimbox.standards.fhir.endpoint import WadoEndpoint, viewer_id
 from drimbox.standards.fhir.imaging_study import UNKNOWN_MODALITY, acts, person_name, status_of
 from drimbox.standards.fhir.record_search import (
     LAST_UPDATED,
@@ -121,6 +121,8 @@ def _classes(record: ImagingRecord) -> Iterator[Token]:
 def _endpoints(record: ImagingRecord) -> Iterator[Reference]:
     for source in record.image_sources:
         yield Reference("Endpoint", WadoEndpoint("", source).identifier)
+    if record.study is not None and record.is_viewed:
+        yield Reference("Endpoint", viewer_id(record.study.study_instance_uid))
 
 
 def _procedures(record: ImagingRecord) -> Iterator[Token]:

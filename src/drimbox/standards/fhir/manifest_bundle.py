@@ -45,7 +45,8 @@ def encode_manifest_bundle(
     """
     study = record.study
     assert study is not None  # noqa: S101  # the callers ask for records with a KOS
-    anyone = replace(record, subject=replace(record.subject, local_patient_id=None))
+    subject = replace(record.subject, local_patient_id=None)
+    anyone = replace(record, subject=subject, has_viewer=False)
     imaging_study = encode_imaging_study(anyone, dicomweb_url)
     # Which version the box holds is no matter of the document's.
     del imaging_study["meta"]

@@ -29,7 +29,7 @@ OPERATION_OUTCOME = f"{_BASE}/drimbox-operation-outcome"
 SUPPORTED = MappingProxyType(
     {
         "DocumentReference": (DOCUMENT_REFERENCE_KOS,),
-        "Endpoint": (ENDPOINT_WADO,),
+        "Endpoint": (ENDPOINT_WADO, ENDPOINT_VIEWER),
         "ImagingStudy": (IMAGING_STUDY,),
         "List": (SUBMISSION_SET,),
         "Patient": (PATIENT_INS,),

@@ -47,6 +47,7 @@ def _key(record: ImagingRecord, dicomweb_url: str, summary: Summary) -> object:
         record.document.status,
         record.updated_at,
         record.image_sources,
+        record.has_viewer,
     )
 
 

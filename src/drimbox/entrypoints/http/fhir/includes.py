@@ -1,6 +1,6 @@
 """_include and _revinclude: what goes along with the matches, each once (R4 3.1.1.5.6)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from drimbox.model.access import Peer
@@ -9,7 +9,7 @@ from drimbox.model.imaging_record import ImagingRecord
 from drimbox.standards.fhir.code_systems import Json
 from drimbox.standards.fhir.derived_manifest import derived
 from drimbox.standards.fhir.document_reference import encode_document_reference
-from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
+from drimbox.standards.fhir.endpoint import AnyEndpoint, encode_endpoint
 from drimbox.standards.fhir.organization import encode_box_organization
 from drimbox.standards.fhir.patient import encode_patient
 from drimbox.standards.fhir.provenance import encode_provenance
@@ -18,12 +18,16 @@ from drimbox.standards.fhir.surface import ServiceFacts
 
 @dataclass(frozen=True, slots=True)
 class Includes:
-    """resource is the type searched; forward what it points at, reverse what points at it."""
+    """resource is the type searched; forward what it points at, reverse what points at it.
+
+    endpoints are those that the study of a record refers to.
+    """
 
     resource: str
     forward: frozenset[str]
     reverse: frozenset[str]
     facts: ServiceFacts
+    endpoints: Callable[[ImagingRecord], Iterable[AnyEndpoint]]
 
     def records(self, matches: Iterable[ImagingRecord]) -> list[Json]:
         """Return what goes along with studies or documents, less what is a match already."""
@@ -58,8 +62,7 @@ class Includes:
         if "Patient" in self.forward:
             yield encode_patient(record.subject, self.facts.fr_core_release)
         if "Endpoint" in self.forward:
-            for source in record.image_sources:
-                yield encode_endpoint(WadoEndpoint(self.facts.dicomweb_url, source))
+            yield from map(encode_endpoint, self.endpoints(record))
         if "DocumentReference" in self.forward and record.made_of is not None:
             yield encode_document_reference(record.made_of, self.facts.fhir_url)
         # Of a KOS there is none: its own metadata say who made it.

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from drimbox.entrypoints.http.fhir.edge import request_id_of
+from drimbox.entrypoints.http.fhir.endpoints import Endpoints
 from drimbox.entrypoints.http.fhir.formats import (
     PRIVATE,
     Format,
@@ -35,7 +36,7 @@ from drimbox.standards.dicomweb.media_types import parse_accept
 from drimbox.standards.fhir.code_systems import Json
 from drimbox.standards.fhir.document_list import encode_document_list
 from drimbox.standards.fhir.document_reference import encode_document_reference
-from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
+from drimbox.standards.fhir.endpoint import encode_endpoint
 from drimbox.standards.fhir.imaging_study import SeriesForm, encode_imaging_study
 from drimbox.standards.fhir.manifest_bundle import encode_manifest_bundle
 from drimbox.standards.fhir.organization import (
@@ -58,6 +59,7 @@ class FhirReads:
 
     reading: ReadFhir
     facts: ServiceFacts
+    own_endpoints: Endpoints
 
     async def imaging_study(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
@@ -90,9 +92,8 @@ class FhirReads:
 
     async def endpoint(self, request: Request, caller: Caller) -> Response:
         identifier = request.path_params["id"]
-        sources = await self.reading.find_sources(caller, _asked(request, "Endpoint"))
-        for source in sources:
-            endpoint = WadoEndpoint(self.facts.dicomweb_url, source)
+        places = await self.reading.find_places(caller, _asked(request, "Endpoint"))
+        for endpoint in self.own_endpoints.of_places(caller, places):
             if endpoint.identifier == identifier:
                 return _unversioned(request, encode_endpoint(endpoint))
         raise NotFound("no such endpoint")
@@ -106,7 +107,7 @@ class FhirReads:
         if identifier in known:
             await self.reading.check_read(caller, asked)
         else:
-            sources = await self.reading.find_sources(caller, asked)
+            sources = (await self.reading.find_places(caller, asked)).sources
         boxes = (source.box for source in sources if source.box is not None)
         known |= {box_organization_id(box): encode_box_organization(box) for box in boxes}
         if identifier not in known:

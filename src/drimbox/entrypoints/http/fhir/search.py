@@ -7,6 +7,7 @@ than by our opaque id, are repeated as a sealed `_page` (spec 4.5).
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Generic
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from drimbox.entrypoints.http.fhir.edge import request_id_of
+from drimbox.entrypoints.http.fhir.endpoints import Endpoints
 from drimbox.entrypoints.http.fhir.formats import Format, format_of, resource_response
 from drimbox.entrypoints.http.fhir.includes import Includes
 from drimbox.entrypoints.http.fhir.requests import is_strict, search_pairs
@@ -84,6 +86,7 @@ class FhirSearch:
     seal: PageSeal
     clock: Clock
     facts: ServiceFacts
+    own_endpoints: Endpoints
 
     async def imaging_studies(self, request: Request, caller: Caller) -> Response:
         asked = await self._read(request, caller, IMAGING_STUDY)
@@ -148,11 +151,12 @@ class FhirSearch:
 
     async def endpoints(self, request: Request, caller: Caller) -> Response:
         asked = await self._read(request, caller, ENDPOINT)
-        sources = await self.reading.find_sources(caller, self._trail(request, asked.search))
-        found = [WadoEndpoint(self.facts.dicomweb_url, source) for source in sources]
+        places = await self.reading.find_places(caller, self._trail(request, asked.search))
+        found = self.own_endpoints.of_places(caller, places)
         answer = Answer(select(asked.search, found, asked.position))
         matches = map(encode_endpoint, answer.page.matches)
-        boxes = [e.source.box for e in answer.page.matches if e.source.box is not None]
+        wado = [e for e in answer.page.matches if isinstance(e, WadoEndpoint)]
+        boxes = [e.source.box for e in wado if e.source.box is not None]
         included = self._includes(asked).organizations(boxes)
         return self._answer(request, asked, answer, matches, included)
 
@@ -190,6 +194,7 @@ class FhirSearch:
             frozenset(wanted & allowed),
             frozenset(reverse & allowed),
             self.facts,
+            partial(self.own_endpoints.of_record, asked.caller),
         )
 
     def _answer(

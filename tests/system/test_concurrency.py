@@ -8,7 +8,8 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,8 @@ from tests.fakes.peer_source import NUMBERS, PeerSource, peer_source
 
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.model.publication import Publication
+from drimbox.model.retrieval import InstanceStream, TargetResource
+from drimbox.model.uids import TransferSyntaxUid
 from drimbox.sandbox.pacs.process import PacsProcess
 from drimbox.sandbox.pacs.server import PeerAddress
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
@@ -113,12 +116,12 @@ def images_in(content_type: str, body: bytes) -> list[Dataset]:
 
 
 async def ask(
-    session: aiohttp.ClientSession, source: PeerSource, publication: Publication
+    session: aiohttp.ClientSession, source: PeerSource, publication: Publication, path: str = ""
 ) -> aiohttp.ClientResponse:
     """Ask for one series as a peer does; the answer is to be read and released."""
     study = publication.study_instance_uid
     token = source.server.provider.sign_in().access_token
-    url = f"https://127.0.0.1:{source.boxes.port}/dicom-web/studies/{study}/series/{study}.2"
+    url = f"https://127.0.0.1:{source.boxes.port}/dicom-web/studies/{study}/series/{study}.2{path}"
     headers = {
         "Authorization": f"Bearer {token}",
         "KOS-SOPInstanceUID": publication.kos_sop_instance_uid,
@@ -129,10 +132,10 @@ async def ask(
 
 
 async def retrieve(
-    session: aiohttp.ClientSession, source: PeerSource, publication: Publication
+    session: aiohttp.ClientSession, source: PeerSource, publication: Publication, path: str = ""
 ) -> tuple[str, Hashes]:
-    """Return what came of one series, by instance."""
-    async with await ask(session, source, publication) as answer:
+    """Return what came of one series, or what path names below it, by instance."""
+    async with await ask(session, source, publication, path) as answer:
         body = await answer.read()
         assert answer.status == 200, body
         content_type = answer.headers["Content-Type"]
@@ -203,3 +206,57 @@ async def test_first_requests_at_once_cost_the_pacs_no_more_than_one(
     assert all(found == expected[study] for study, found in answers)
     assert wire.connections - of_one <= of_one
     assert wire.passed - octets_of_one < 1.1 * octets_of_one
+
+
+@pytest.mark.requirement("SO.40")
+@pytest.mark.parametrize("mode", ["c-get", "c-move"])
+async def test_whoever_asks_while_a_series_passes_costs_the_pacs_nothing(
+    pacs_process: PacsProcess,
+    tmp_path: Path,
+    move_port: int,
+    expected: dict[str, Hashes],
+    mode: Literal["c-get", "c-move"],
+) -> None:
+    """Whole and by instances, once the first octets have come to who asked first."""
+    async with chaos_proxy(pacs_process.dicom_port, [Fault(octets_per_second=400_000)]) as wire:
+        settings = PacsSettings(
+            host="127.0.0.1", port=wire.port, ae_title="PACS", retrieve_mode=mode
+        )
+        pacs = Counted(settings, DicomListenerSettings(port=move_port, ae_title="DRIMBOX"))
+        await pacs.start()
+        connector = aiohttp.TCPConnector(ssl=client_tls(), limit=CLIENTS)
+        async with (
+            peer_source(tmp_path, pacs=pacs) as source,
+            aiohttp.ClientSession(connector=connector, trust_env=False) as session,
+        ):
+            publication = source.publication
+            study = publication.study_instance_uid
+            async with await ask(session, source, publication) as first:
+                head = await first.content.readany()
+                late = [retrieve(session, source, publication) for _ in range(8)]
+                alone = [
+                    retrieve(session, source, publication, f"/instances/{study}.2.{number}")
+                    for number in NUMBERS
+                ]
+                answers = await asyncio.gather(*late, *alone)
+                body = head + await first.read()
+        await pacs.close()
+    whole = {str(i.SOPInstanceUID): i for i in images_in(first.headers["Content-Type"], body)}
+    assert {uid: fingerprint(one) for uid, one in whole.items()} == expected[study]
+    assert all(found == expected[study] for _, found in answers[:8])
+    assert all(found.items() <= expected[study].items() for _, found in answers[8:])
+    assert pacs.retrievals == 1
+
+
+class Counted(DimsePacs):
+    """Counts what is retrieved."""
+
+    retrievals = 0
+
+    async def retrieve(
+        self, target: TargetResource, transfer_syntaxes: Sequence[TransferSyntaxUid] = ()
+    ) -> AsyncGenerator[InstanceStream, None]:
+        self.retrievals += 1
+        async with aclosing(super().retrieve(target, transfer_syntaxes)) as instances:
+            async for instance in instances:
+                yield instance

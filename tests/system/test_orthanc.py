@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import socket
 import statistics
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from tests.fakes.dicom_objects import CT, STUDY, MadeUpStudy, encoded, made_up_object
 
+from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
 from drimbox.adapters.pacs_dicomweb.stow import StowStorage
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
@@ -28,6 +30,7 @@ from drimbox.model.uids import (
     StudyInstanceUid,
     TransferSyntaxUid,
 )
+from drimbox.ports.image_cache import SeriesKey
 from drimbox.ports.pacs import Pacs, StorageDestination
 from drimbox.sandbox.pacs.orthanc import OrthancPacs
 from drimbox.sandbox.pacs.server import PeerAddress
@@ -165,6 +168,51 @@ async def test_brings_the_very_octets(pacs: Pacs, target: TargetResource, count:
     received = await collect(pacs, target)
     assert len(received) == count
     assert all(octets == stored[uid] for uid, octets in received.items())
+
+
+@pytest.mark.requirement("SO.40")
+async def test_a_series_is_sent_once_though_others_ask_for_it_on_its_way(
+    pacs: Pacs, tmp_path: Path
+) -> None:
+    """Two workers of a host; the first reader has ten of 300 images when the others ask."""
+    caches = [DiskImageCache(tmp_path, max_bytes=10**9, max_age_seconds=60) for _ in range(2)]
+    series = TargetResource(StudyInstanceUid(BIG_STUDY), SeriesInstanceUid(f"{BIG_STUDY}.1"))
+    key = SeriesKey(series.study_instance_uid, SeriesInstanceUid(f"{BIG_STUDY}.1"))
+    asked = list[TargetResource]()
+
+    def retrieve() -> AsyncIterator[InstanceStream]:
+        asked.append(series)
+        return pacs.retrieve(series)
+
+    passing = caches[0].pass_series(key, retrieve)
+    reader = passing.streams()
+    first = [await fingerprint(await anext(reader)) for _ in range(10)]
+    late = [
+        asyncio.create_task(fingerprints(cache.open_series(key, retrieve).streams()))
+        for cache in (*caches, *caches)
+    ]
+    # All of it reaches the others, though the first one reads no further.
+    async with asyncio.timeout(60):
+        answers = await asyncio.gather(*late)
+        first += await fingerprints(reader)
+    passing.abandon()
+    assert len({uid for uid, _ in first}) == SLICES
+    assert all(dict(answer) == dict(first) for answer in answers)
+    assert len(asked) == 1
+    for cache in caches:
+        await cache.settled()
+        await cache.stop()
+
+
+async def fingerprint(instance: InstanceStream) -> tuple[str, str]:
+    digest = hashlib.sha256()
+    async for chunk in instance.chunks:
+        digest.update(chunk)
+    return str(instance.sop_instance_uid), digest.hexdigest()
+
+
+async def fingerprints(instances: AsyncIterator[InstanceStream]) -> list[tuple[str, str]]:
+    return [await fingerprint(instance) async for instance in instances]
 
 
 async def test_two_studies_at_once_by_one_listener(orthanc: OrthancPacs, move_port: int) -> None:

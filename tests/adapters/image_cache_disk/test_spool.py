@@ -105,6 +105,20 @@ async def test_what_comes_too_fast_to_be_noted_is_lost(
     assert log.is_lost is is_lost
 
 
+async def test_what_a_frozen_log_has_stays_until_it_is_closed(spool: Spool) -> None:
+    log, pieces = spool.open_log(), chunks(10, EXTENT_BYTES)
+    await keep(log, pieces)
+    log.freeze()
+    log.lose()
+    other = spool.open_log()
+    await keep(other, chunks(11, 3 * EXTENT_BYTES))
+    assert b"".join([piece async for piece in log.read(0, EXTENT_BYTES)]) == b"".join(pieces)
+    log.close()
+    other.close()
+    await keep(spool.open_log(), chunks(12, 4 * EXTENT_BYTES))
+    assert os.fstat(spool.file).st_size <= 5 * EXTENT_BYTES
+
+
 async def test_a_disk_that_cannot_be_written_loses_the_log_and_no_more(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file where the folder should be")
     spool = Spool(tmp_path / "spool", 4 * EXTENT_BYTES)

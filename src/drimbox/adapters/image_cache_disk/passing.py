@@ -9,8 +9,9 @@ it down, and asking again costs little.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TypeVar
 
 from drimbox.adapters.image_cache_disk.arrival import ArrivingSeries
@@ -77,6 +78,7 @@ class PassingSeries:
     def join(self, copy: ArrivingSeries) -> None:
         """Have the reader go on from this copy, which reads `instances`."""
         self._copy = copy
+        self._log.freeze()
         if not self._is_left:
             copy.opened()
 
@@ -108,7 +110,7 @@ class PassingSeries:
                 if uid in {None, passed.instance.sop_instance_uid}:
                     yield replace(passed.instance, chunks=self._chunks(passed))
                 else:
-                    await self._skip(passed)
+                    await _skip(replace(passed.instance, chunks=self._chunks(passed)))
             elif not self._is_joined():
                 return
         async for instance in self._joined().streams(uid):
@@ -145,10 +147,6 @@ class PassingSeries:
         async for chunk in rest.chunks:
             yield chunk
 
-    async def _skip(self, passed: _Passed) -> None:
-        async for _ in self._chunks(passed):
-            pass
-
     async def _pull(self, passed: _Passed) -> bytes | None:
         chunk = await self._told(anext(passed.instance.chunks, None))
         if chunk is None:
@@ -178,11 +176,16 @@ class PassingSeries:
         Raises:
             DrimboxError: what the retrieval raised, after the instances that came before.
         """
+        given: list[SopInstanceUid] = []
         try:
+            await self._log.flush()
+            for passed in self._whole_ones() if self.can_be_joined else ():
+                given.append(passed.instance.sop_instance_uid)
+                yield replace(passed.instance, chunks=self._replayed(passed))
             async with self._turn:  # what the reader is waiting for comes first
                 await self._log.flush()
             if self.can_be_joined:
-                async for instance in self._from_the_first():
+                async for instance in self._others(len(given)):
                     yield instance
                 return
         finally:
@@ -190,12 +193,18 @@ class PassingSeries:
         retrieval = self.retrieve()
         try:
             async for instance in retrieval:
-                yield instance
+                if instance.sop_instance_uid in given:
+                    await _skip(instance)
+                else:
+                    yield instance
         finally:
             await close(retrieval)
 
-    async def _from_the_first(self) -> AsyncIterator[InstanceStream]:
-        for passed in self._passed:
+    def _whole_ones(self) -> Iterator[_Passed]:
+        return takewhile(lambda passed: passed.is_whole, list(self._passed))
+
+    async def _others(self, given: int) -> AsyncIterator[InstanceStream]:
+        for passed in self._passed[given:]:
             yield replace(passed.instance, chunks=self._replayed(passed))
         if self._failure is not None:
             raise self._failure
@@ -228,3 +237,8 @@ class PassingSeries:
 
 async def _next_of(retrieval: AsyncIterator[InstanceStream]) -> InstanceStream | None:
     return await anext(retrieval, None)
+
+
+async def _skip(instance: InstanceStream) -> None:
+    async for _ in instance.chunks:
+        pass

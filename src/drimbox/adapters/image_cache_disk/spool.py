@@ -114,6 +114,7 @@ class SpoolLog:
         self._began_at = asyncio.get_running_loop().time()
         self.size = 0
         self.is_lost = False
+        self._is_frozen = False
 
     def keep(self, chunk: bytes) -> None:
         """Keep a chunk; it is written later, or the log is lost."""
@@ -129,6 +130,10 @@ class SpoolLog:
             self.lose()
         elif self._waiting_bytes >= _WRITE_BYTES and self._writing is None:
             self._write()
+
+    def freeze(self) -> None:
+        """Keep the room of what is kept until close, even where nothing more can be kept."""
+        self._is_frozen = True
 
     def lose(self) -> None:
         """Give up what is kept."""
@@ -162,6 +167,7 @@ class SpoolLog:
 
     def close(self) -> None:
         """Free what is kept."""
+        self._is_frozen = False
         self.lose()
 
     def _is_too_fast(self) -> bool:
@@ -176,7 +182,7 @@ class SpoolLog:
 
     def _free(self) -> None:
         """Give the extents back, once no thread writes to them any more."""
-        if self._writing is None:
+        if self._writing is None and not self._is_frozen:
             extents, self._extents = self._extents, []
             self._spool.give_back(extents)
 

@@ -105,6 +105,7 @@ class FakePixelWorker:
     """Tells what it was asked in place of drawing it."""
 
     asked: list[Rendering] = field(default_factory=list)
+    ahead: list[tuple[Path, Rendering]] = field(default_factory=list)
     failure: DrimboxError | None = None
 
     async def render(self, path: Path, rendering: Rendering) -> bytes:
@@ -113,6 +114,9 @@ class FakePixelWorker:
             raise self.failure
         self.asked.append(rendering)
         return f"JPEG {rendering}".encode()
+
+    def draw_ahead(self, path: Path, rendering: Rendering) -> None:
+        self.ahead.append((path, rendering))
 
 
 @dataclass

@@ -52,6 +52,7 @@ def browser_application(
         parts.pixels,
         f"{base_url}/dicom-web",
         fetch_ahead=parts.fetch_ahead,
+        draw_ahead=parts.draw_ahead,
     )
     application = Starlette(
         routes=[

@@ -18,6 +18,7 @@ from drimbox.flows.consumer.consultation_memory import (
     ConsultationMemory,
     make_consultation_memory,
 )
+from drimbox.flows.draw_ahead import DrawAhead
 from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.gateway.site_pacs import SitePacs, make_site_pacs
 from drimbox.gateway.stores import Stores, open_stores
@@ -49,6 +50,7 @@ class Parts:
     fetch_ahead: FetchAhead
     memory: ConsultationMemory
     pixels: PixelWorkerPool
+    draw_ahead: DrawAhead
 
 
 async def make_parts(settings: Settings) -> Parts:
@@ -83,6 +85,7 @@ async def make_parts(settings: Settings) -> Parts:
         max_age_seconds=storage.cache_max_age_seconds,
         base_url=f"{settings.browser.base_url}/dicom-web",
     )
+    pixels = PixelWorkerPool(temporary_directory=cache.temporary_directory)
     return Parts(
         settings=settings,
         clock=clock,
@@ -96,5 +99,6 @@ async def make_parts(settings: Settings) -> Parts:
         cache=cache,
         fetch_ahead=FetchAhead(is_on=storage.fetch_ahead),
         memory=make_consultation_memory(clock, timedelta(seconds=settings.fhir.dmp_list_seconds)),
-        pixels=PixelWorkerPool(temporary_directory=cache.temporary_directory),
+        pixels=pixels,
+        draw_ahead=DrawAhead(pixels),
     )

@@ -61,6 +61,7 @@ class Viewing:
             self.parts.pixels,
             f"{browser.base_url}/dicom-web",
             fetch_ahead=self.parts.fetch_ahead,
+            draw_ahead=self.parts.draw_ahead,
         )
         return ohif_routes(
             OhifDoor(self.confirm, files),

@@ -71,6 +71,9 @@ class PixelWorker(Protocol):
             NotAcceptable: the object is no image, or one in a syntax that nothing here decodes.
         """
 
+    def draw_ahead(self, path: Path, rendering: Rendering) -> None:
+        """Draw it while a worker has nothing else to do, for who asks for it next; or do not."""
+
     async def stored_frame(self, path: Path, frame: int) -> bytes:
         """Return one frame's octets as they are stored, compressed or not.
 

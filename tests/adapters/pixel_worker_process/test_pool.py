@@ -1,5 +1,6 @@
 """Every syntax decodes to the pixels that were encoded; hostile codestreams end in an error."""
 
+import asyncio
 import io
 import random
 from collections.abc import AsyncIterator, Callable
@@ -244,3 +245,32 @@ async def test_a_file_of_many_frames_has_the_deadline_for_each(tmp_path: Path) -
     finally:
         await pool.stop()
     assert dcmread(tmp_path / "b.dcm").PixelData == big.tobytes() * 80
+
+
+async def test_a_picture_drawn_ahead_is_given_to_who_asks_for_it(tmp_path: Path) -> None:
+    pool = PixelWorkerPool(workers=2, deadline_seconds=20)
+    path = write(tmp_path / "image.dcm", [gradient().tobytes()] * 3)
+    try:
+        for frame in (1, 2, 3):
+            pool.draw_ahead(path, Rendering(frame=frame))
+        pictures = [await pool.render(path, Rendering(frame=frame)) for frame in (3, 1, 2)]
+        assert len(set(pictures)) == 1
+        assert pool._ahead._all is not None
+        await asyncio.wait_for(pool._ahead._all, 60)
+        pool.draw_ahead(path, Rendering(frame=2))
+        assert pool._ahead._drawing is None  # it is known already
+        assert await pool.render(path, Rendering(frame=2)) is pictures[2]
+    finally:
+        await pool.stop()
+
+
+async def test_what_cannot_be_drawn_ahead_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
+    pool = PixelWorkerPool(workers=2, deadline_seconds=20)
+    path = write(tmp_path / "image.dcm", [gradient().tobytes()])
+    try:
+        pool.draw_ahead(path, Rendering(frame=2))
+        pool.draw_ahead(tmp_path / "none.dcm", Rendering())
+        with pytest.raises(NotFound):
+            await pool.render(path, Rendering(frame=2))
+    finally:
+        await pool.stop()

@@ -22,7 +22,8 @@ from pathlib import Path
 import orjson
 import structlog
 
-from drimbox.adapters.pixel_worker_process.picture_memory import PictureMemory, key_of
+from drimbox.adapters.pixel_worker_process.drawing_ahead import DrawingAhead
+from drimbox.adapters.pixel_worker_process.picture_memory import Key, PictureMemory, key_of
 from drimbox.errors import InvalidValue, MalformedMessage, NotAcceptable, NotFound, Unavailable
 from drimbox.model.uids import TransferSyntaxUid
 from drimbox.ports.pixel_worker import Rendering
@@ -58,6 +59,7 @@ class PixelWorkerPool:
         self._slots = asyncio.Semaphore(self._workers)
         self._deadline_seconds = deadline_seconds
         self._pictures = PictureMemory()
+        self._ahead = DrawingAhead(self._draw)
 
     async def start(self) -> None:
         """Start the children before the first image needs one; a failure waits for that image."""
@@ -68,9 +70,18 @@ class PixelWorkerPool:
     async def render(self, path: Path, rendering: Rendering) -> bytes:
         """See ports.pixel_worker."""
         key = key_of(path, rendering)
-        known = self._pictures.find(key)
-        if known is not None:
-            return known
+        if key is None:
+            return await self._draw(key, path, rendering)
+        known = self._pictures.find(key) or await self._ahead.under_way(key)
+        return known or await self._draw(key, path, rendering)
+
+    def draw_ahead(self, path: Path, rendering: Rendering) -> None:
+        """See ports.pixel_worker; a pool of one child has none to spare."""
+        key = key_of(path, rendering)
+        if key is not None and self._workers > 1 and self._pictures.find(key) is None:
+            self._ahead.add(key, path, rendering)
+
+    async def _draw(self, key: Key | None, path: Path, rendering: Rendering) -> bytes:
         request = {"operation": "render", "path": str(path), "rendering": rendering}
         picture = await self._ask(request)
         self._pictures.keep(key, picture)
@@ -112,6 +123,7 @@ class PixelWorkerPool:
 
     async def stop(self) -> None:
         """End the idle children."""
+        await self._ahead.stop()
         while self._idle:
             await self._idle.pop().kill()
 

@@ -14,7 +14,7 @@ JPEG, PNG = {"Accept": "image/jpeg"}, {"Accept": "image/png"}
 
 @dataclass(frozen=True, slots=True)
 class LargestSeries:
-    """The series of a study that has the most instances."""
+    """The series of a study that has the most instances, in the order a viewer scrolls through."""
 
     study: str
     series: str
@@ -34,11 +34,12 @@ class LargestSeries:
 
 async def largest_series(http: aiohttp.ClientSession, root: str, study: str) -> LargestSeries:
     """Ask a DICOMweb server what the study is made of."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[tuple[int, str]]] = {}
     async with http.get(f"{root}/studies/{study}/instances", headers=DICOM_JSON) as answer:
         answer.raise_for_status()
         for match in await answer.json(content_type=None):
             series = match["0020000E"]["Value"][0]
-            found.setdefault(series, []).append(match["00080018"]["Value"][0])
+            number = match["00200013"]["Value"][0] if "00200013" in match else 0
+            found.setdefault(series, []).append((number, match["00080018"]["Value"][0]))
     name, instances = max(found.items(), key=lambda pair: len(pair[1]))
-    return LargestSeries(study, name, tuple(instances))
+    return LargestSeries(study, name, tuple(uid for _, uid in sorted(instances)))

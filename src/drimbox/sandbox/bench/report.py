@@ -27,7 +27,10 @@ thread through every instance in turn, so no answer is the one just given; nothi
 the request differs between the box and Orthanc. The box checks token and KOS each time and records
 each access, requests of one minute by the same caller for the same study being one; Orthanc asks
 nobody. Pictures that were drawn a moment ago come from memory, as for a viewer that goes back and
-forth; those "for the first time" are drawn. "Cold" empties the folder of images, and the note of
+forth; asked for without a window, Orthanc draws the extent of all values and the box the window
+that the image carries. Those "for the first time" are drawn by both, through the same window to the
+same pixels, in the order of the stack: the box draws the next ones while the last is on its way, as
+for a viewer that scrolls. "Cold" empties the folder of images, and the note of
 what was asked for before, so that the study passes through; what the operating system keeps of
 Orthanc's own files is left to both. "Ratio" is how many times better the box is, whichever way the
 unit counts.

@@ -12,8 +12,11 @@ from drimbox.sandbox.bench.row import Better, Goal, Row, alternately, at_least, 
 _CONNECTIONS = (1, 4)
 """Alone, then as many at once as a viewer that loads a stack."""
 
-_WINDOWS = 10
+_WINDOWS = 20
 """Through 300 images, more pictures than anyone draws in two seconds."""
+
+_STORED_WINDOWS = {"abdomen": (40, 400), "lung": (-600, 1500)}
+"""Center and width of the two that the images carry: what a viewer shows of them."""
 
 
 async def search_instances(ground: Ground) -> Sequence[Row]:
@@ -41,7 +44,12 @@ async def frames(ground: Ground) -> Sequence[Row]:
 
 
 async def rendered(ground: Ground) -> Sequence[Row]:
-    """One picture after the other, through the whole series: never the same twice in a row."""
+    """One picture after the other, through the whole series: never the same twice in a row.
+
+    First asked for without a window: Orthanc then draws the extent of all values, the box the first
+    window that the image carries. Then each for the first time and through a window that is named:
+    both draw the very same pixels.
+    """
     await _warm_up(ground)
     urls = _each(ground, "/rendered")
     kinds = (("JPEG", JPEG, at_least_times(1.5)), ("PNG", PNG, at_least_times(8)))
@@ -49,18 +57,24 @@ async def rendered(ground: Ground) -> Sequence[Row]:
     for kind, asked, goal in kinds:
         rows += await _compare(ground, f"rendered, {kind}", urls, asked, goal)
     for kind, asked, goal in kinds:
-        work = f"rendered, {kind}, each for the first time"
-        rows.append(await _drawn_anew(ground, work, asked, goal))
+        for name, window in _STORED_WINDOWS.items():
+            work = f"rendered, {kind}, window of the {name}, each for the first time"
+            rows.append(await _drawn_anew(ground, work, window, asked, goal))
     return rows
 
 
-async def _drawn_anew(ground: Ground, work: str, asked: Headers, goal: Goal) -> Row:
-    """Ask for each picture through a window of its own, which nobody can have drawn before."""
+async def _drawn_anew(
+    ground: Ground, work: str, window: tuple[int, int], asked: Headers, goal: Goal
+) -> Row:
+    """Ask for each picture through a window a little off: nobody can have drawn it before."""
     headers = await ground.headers(asked)
-    windows = count(100)
+    center, width = window
+    wider = count(1)
 
     async def measure(root: str, told: Headers) -> float:
-        endings = [f"/rendered?window=40,{next(windows)},linear" for _ in range(_WINDOWS)]
+        endings = [
+            f"/rendered?window={center},{width + next(wider) / 10},linear" for _ in range(_WINDOWS)
+        ]
         urls = [url for ending in endings for url in ground.target.each_at(root, ending)]
         return await requests_per_second(urls, told)
 

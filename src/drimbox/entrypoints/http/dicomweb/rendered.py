@@ -103,12 +103,23 @@ async def _frames(asked: ImageRequest, instance: CachedInstance) -> Response:
     )
     rendering = parse_rendering(asked.parameters, image_format)
     if not is_multipart:
-        return await _picture(asked, instance, replace(rendering, frame=numbers[0]))
+        return await _scrolled(asked, instance, replace(rendering, frame=numbers[0]))
     if listed is None:
         header = await anyio.to_thread.run_sync(read_instance_header, instance)
         numbers = list(range(1, header.number_of_frames + 1))
     parts = _drawn(asked, instance, asked.url_of(instance), rendering, numbers)
     return await multipart_response(parts, _headers(asked))
+
+
+async def _scrolled(
+    asked: ImageRequest, instance: CachedInstance, rendering: Rendering
+) -> Response:
+    """Return the picture, and have those drawn that a reader who scrolls asks for next."""
+    response = await _picture(asked, instance, rendering)
+    series = asked.target.series_instance_uid
+    if asked.draw_ahead is not None and series is not None:
+        await asked.draw_ahead.note(asked.opened, series, instance, rendering)
+    return response
 
 
 async def _many(asked: ImageRequest) -> Response:

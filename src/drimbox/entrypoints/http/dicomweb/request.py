@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from drimbox.errors import NotFound
+from drimbox.flows.draw_ahead import DrawAhead
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid
@@ -33,6 +34,7 @@ class ImageRequest:
     ranges: Sequence[MediaRange]
     parameters: Mapping[str, str]
     frames: str | None = None
+    draw_ahead: DrawAhead | None = None
 
     @property
     def is_of_one_instance(self) -> bool:

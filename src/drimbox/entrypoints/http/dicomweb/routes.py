@@ -28,6 +28,7 @@ from drimbox.entrypoints.http.dicomweb.representation import accept_of
 from drimbox.entrypoints.http.dicomweb.request import ImageRequest, own_address
 from drimbox.entrypoints.http.dicomweb.search import SearchDoor, search_routes
 from drimbox.entrypoints.http.dicomweb.uri import parse_wado_uri, wado_uri_response
+from drimbox.flows.draw_ahead import DrawAhead
 from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.flows.opened_study import ImageService, OpenedStudy
 from drimbox.model.access import Caller
@@ -49,6 +50,7 @@ class DicomwebDoor:
     base_url: str
     is_for_peers: bool = False
     fetch_ahead: FetchAhead | None = None
+    draw_ahead: DrawAhead | None = None
 
     async def retrieve(self, request: Request) -> Response:
         """Study, series or instance as DICOM objects (PS3.18 10.4.1.1.1)."""
@@ -109,6 +111,7 @@ class DicomwebDoor:
             ranges=accept_of(request),
             parameters=request.query_params,
             frames=request.path_params.get("frames"),
+            draw_ahead=self.draw_ahead,
         )
 
     async def _open(self, request: Request, caller: Caller, target: TargetResource) -> OpenedStudy:

@@ -10,6 +10,7 @@ it down, and asking again costs little.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TypeVar
@@ -101,21 +102,30 @@ class PassingSeries:
 
     async def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
         """See ports.image_cache."""
+        async with aclosing(self._read()) as instances:
+            async for instance in instances:
+                if uid in {None, instance.sop_instance_uid}:
+                    yield instance
+                else:
+                    await _skip(instance)
+
+    async def _read(self) -> AsyncGenerator[InstanceStream, None]:
         given: set[SopInstanceUid] = set()
-        while not self._is_joined():
+        while self.can_be_joined and not self._is_joined():
             async with self._turn:
                 passed = None if self._is_joined() else await self._next()
             if passed is not None:
                 given.add(passed.instance.sop_instance_uid)
-                if uid in {None, passed.instance.sop_instance_uid}:
-                    yield replace(passed.instance, chunks=self._chunks(passed))
-                else:
-                    await _skip(replace(passed.instance, chunks=self._chunks(passed)))
+                yield replace(passed.instance, chunks=self._chunks(passed))
             elif not self._is_joined():
                 return
-        async for instance in self._joined().streams(uid):
-            if instance.sop_instance_uid not in given:
-                yield instance
+        if self._is_joined():
+            async for instance in self._joined().streams():
+                if instance.sop_instance_uid not in given:
+                    yield instance
+        # Nobody can join any more: it goes on without a note, at full speed.
+        while not self._is_joined() and (following := await self._next_instance()) is not None:
+            yield following
 
     async def _next(self) -> _Passed | None:
         instance = await self._told(self._next_instance())

@@ -13,6 +13,7 @@ from drimbox.adapters.storage_sql.figures import SqlFigures
 from drimbox.adapters.storage_sql.intake import SqlIntake
 from drimbox.adapters.storage_sql.kept_exams import SqlKeptExams
 from drimbox.adapters.storage_sql.outbox import SqlOutbox
+from drimbox.adapters.storage_sql.pacs_features import SqlPacsFeatures
 from drimbox.adapters.storage_sql.purge import Purge
 from drimbox.adapters.storage_sql.schema import prepare
 from drimbox.adapters.storage_sql.sealing import load_sealing
@@ -46,6 +47,7 @@ class Stores:
     pending_sign_ins: SqlPendingSignIns
     used_tokens: SqlUsedTokens
     authorization_codes: SqlAuthorizationCodes
+    pacs_features: SqlPacsFeatures
     figures: SqlFigures
     purge: Purge
     intake_wake: Wake
@@ -80,6 +82,7 @@ async def open_stores(settings: Settings, clock: Clock) -> Stores:
         pending_sign_ins=SqlPendingSignIns(database, sealing),
         used_tokens=SqlUsedTokens(database),
         authorization_codes=SqlAuthorizationCodes(database, sealing),
+        pacs_features=SqlPacsFeatures(database, clock),
         figures=SqlFigures(database),
         purge=Purge(database, session_idle_seconds=idle_seconds),
         intake_wake=intake_wake,

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from tests.fakes.fake_clock import FakeClock
+from tests.fakes.fake_pacs_features import FakePacsFeatures
 from tests.fakes.scripted_pacs import Peer, scripted_pacs
 
 from drimbox.adapters.pacs_dimse import pacs as pacs_module
@@ -14,6 +16,7 @@ from drimbox.errors import NotFound, RejectedByPartner, Unavailable
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopClassUid, StudyInstanceUid
 from drimbox.ports.circuit_breaker import FAILURES, OPEN_SECONDS, CircuitBreaker
+from drimbox.ports.pacs_features import PacsFeature
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
 from drimbox.standards.dicom.sop_classes import STORAGE_SOP_CLASSES
 from drimbox.standards.dicom.transfer_syntaxes import (
@@ -64,6 +67,52 @@ async def test_a_pacs_without_c_get_is_asked_by_c_move_from_then_on(known_study:
             assert raised.value.code == "A801"
         await pacs.close()
     assert proposed == [STUDY_ROOT_GET, STUDY_ROOT_MOVE, STUDY_ROOT_MOVE]
+
+
+async def test_a_pacs_without_c_get_is_not_tried_again_after_a_restart(known_study: None) -> None:
+    proposed: list[str] = []
+    features = FakePacsFeatures(FakeClock())
+
+    async def has_no_get(peer: Peer) -> None:
+        await peer.accept(refused={STUDY_ROOT_GET})
+        assert peer.request is not None
+        proposed.append(peer.request.contexts[0].abstract_syntax)
+        context, request, _ = await peer.message()
+        peer.answer(context, request, 0xA801)
+        await peer.finish()
+
+    async with scripted_pacs(has_no_get) as port:
+        settings = PacsSettings(host="127.0.0.1", port=port, ae_title="PACS")
+        for _ in range(2):
+            pacs = DimsePacs(settings, DicomListenerSettings(port=0), features)
+            await pacs.start()
+            with pytest.raises(RejectedByPartner):
+                await anext(pacs.retrieve(TargetResource(STUDY)))
+            await pacs.close()
+    assert proposed == [STUDY_ROOT_GET, STUDY_ROOT_MOVE, STUDY_ROOT_MOVE]
+
+
+async def test_what_is_remembered_is_no_rule_where_c_get_was_chosen(known_study: None) -> None:
+    features = FakePacsFeatures(FakeClock())
+    proposed: list[str] = []
+
+    async def has_get(peer: Peer) -> None:
+        await peer.accept()
+        assert peer.request is not None
+        proposed.append(peer.request.contexts[0].abstract_syntax)
+        context, request, _ = await peer.message()
+        peer.answer(context, request, 0xA900)
+        await peer.finish()
+
+    async with scripted_pacs(has_get) as port:
+        await features.note_lack(f"PACS at 127.0.0.1:{port}", PacsFeature.C_GET)
+        settings = PacsSettings(host="127.0.0.1", port=port, ae_title="PACS", retrieve_mode="c-get")
+        pacs = DimsePacs(settings, DicomListenerSettings(port=0), features)
+        await pacs.start()
+        with pytest.raises(RejectedByPartner):
+            await anext(pacs.retrieve(TargetResource(STUDY)))
+        await pacs.close()
+    assert proposed == [STUDY_ROOT_GET]
 
 
 async def test_by_c_get_only_means_so(known_study: None) -> None:

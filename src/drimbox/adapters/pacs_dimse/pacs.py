@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 
+import structlog
+
 from drimbox.adapters.pacs_dimse import search
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, FindScu
 from drimbox.adapters.pacs_dimse.get_scu import GetNotSupported, RetrievalScope, get
@@ -18,8 +20,11 @@ from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, Targe
 from drimbox.model.study import Study
 from drimbox.model.uids import SopClassUid, StudyInstanceUid, TransferSyntaxUid
 from drimbox.ports.circuit_breaker import CircuitBreaker
+from drimbox.ports.pacs_features import PacsFeature, PacsFeatures
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
 from drimbox.standards.dicom.sop_classes import STORAGE_SOP_CLASSES
+
+_log = structlog.get_logger(__name__)
 
 
 class DimsePacs:
@@ -28,10 +33,14 @@ class DimsePacs:
     Args:
         settings: where it is and how it is spoken to.
         dicom: our own Storage SCP, or where it shall listen; without it C-MOVE cannot be used.
+        features: remembers what it lacks; without it, it is tried anew at each start.
     """
 
     def __init__(
-        self, settings: PacsSettings, dicom: DicomListenerSettings | StoreScp | None
+        self,
+        settings: PacsSettings,
+        dicom: DicomListenerSettings | StoreScp | None,
+        features: PacsFeatures | None = None,
     ) -> None:
         self._settings = settings
         if isinstance(dicom, DicomListenerSettings):
@@ -41,13 +50,18 @@ class DimsePacs:
         self._breaker = CircuitBreaker(PARTNER, time.monotonic)
         self._memory = StudyMemory(time.monotonic)
         self._moves = settings.retrieve_mode == "c-move"
+        self._features = features
+        self._name = f"{settings.ae_title} at {settings.host}:{settings.port}"
         self._background: set[asyncio.Task[object]] = set()
         self._outlines: dict[StudyInstanceUid, asyncio.Task[search.StudyOutline]] = {}
 
     async def start(self) -> None:
-        """Listen for arrivals of our own C-MOVE, where a listener is set."""
+        """Listen for arrivals of our own C-MOVE, where a listener is set; recall what it lacks."""
         if self._scp is not None:
             await self._scp.start()
+        if self._features is not None and self._can_move:
+            lacks = await self._features.find_lacks(self._name)
+            self._moves = self._moves or PacsFeature.C_GET in lacks
 
     async def close(self) -> None:
         """End everything that is open."""
@@ -129,12 +143,24 @@ class DimsePacs:
                     associations.create_task(get(self._settings, group, scope, funnel))
         except ExceptionGroup as failures:
             first = failures.exceptions[0]
-            can_move = self._settings.retrieve_mode == "auto" and self._scp is not None
-            if not (isinstance(first, GetNotSupported) and can_move):
+            if not (isinstance(first, GetNotSupported) and self._can_move):
                 raise first from None
-            self._moves = True
+            await self._remember_no_get()
             return False
         return True
+
+    @property
+    def _can_move(self) -> bool:
+        """Whether C-MOVE may stand in for C-GET."""
+        return self._settings.retrieve_mode == "auto" and self._scp is not None
+
+    async def _remember_no_get(self) -> None:
+        self._moves = True
+        if self._features is not None:
+            try:
+                await self._features.note_lack(self._name, PacsFeature.C_GET)
+            except Unavailable:
+                _log.warning("pacs_feature_not_kept", feature=PacsFeature.C_GET.value)
 
     async def _move(
         self, target: TargetResource, scope: RetrievalScope, funnel: InstanceFunnel

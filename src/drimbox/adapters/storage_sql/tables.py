@@ -268,3 +268,11 @@ kept_exams = Table(
     Column("kept_until", Instant, nullable=False, index=True),
     Column("exam", LargeBinary, nullable=False),  # sealed
 )
+
+pacs_lacks = Table(
+    "pacs_lacks",
+    metadata,
+    Column("pacs", String(300), primary_key=True),
+    Column("feature", String(32), primary_key=True),
+    Column("found_at", Instant, nullable=False),
+)

@@ -85,11 +85,8 @@ async def make_parts(settings: Settings) -> Parts:
         max_age_seconds=storage.cache_max_age_seconds,
         base_url=f"{settings.browser.base_url}/dicom-web",
     )
-<<<<<<< HEAD
     pixels = PixelWorkerPool(temporary_directory=cache.temporary_directory)
-=======
     stores = await open_stores(settings, clock)
->>>>>>> f5fa855 (Remember over a restart that a PACS has no C-GET)
     return Parts(
         settings=settings,
         clock=clock,

@@ -8,16 +8,16 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from drimbox.errors import ConsentMissing, DrimboxError, NotFound, Refused
+from drimbox.errors import NotFound, Refused
 from drimbox.flows.fhir_service import DocumentAltered, FhirService, UnknownDomain
+from drimbox.flows.fhir_trail import FhirTrail, Request, check_right
 from drimbox.model.access import Caller
-from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus
 from drimbox.model.document_list import DocumentList, ListQuery
 from drimbox.model.imaging_record import ImagePlaces, ImagingRecord, Subject, kos_id_of
 from drimbox.model.imaging_search import IMAGING_TYPES, Notice, PatientKey, RecordQuery, Studies
 from drimbox.model.prior_study import UnreadableReason
-from drimbox.model.scopes import Permission, check_scope
+from drimbox.model.scopes import Permission
 from drimbox.ports.audit_repository import AuditRepository
 from drimbox.ports.clock import Clock
 from drimbox.standards.fhir.derived_manifest import derived
@@ -29,9 +29,6 @@ from drimbox.standards.fhir.search_parameters import Record
 
 Result = TypeVar("Result")
 
-# ITI-68 retrieves either form of a document; a Provenance tells where an ImagingStudy comes from.
-_OTHER_FORM_OF = {"Bundle": "Binary", "Provenance": "ImagingStudy"}
-
 
 class DocumentGone(NotFound):
     """A document that was replaced or withdrawn (410, ITI-68 3.68.4.1.3)."""
@@ -39,20 +36,11 @@ class DocumentGone(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Record]):
-    """One page, and what must be told beside it."""
+    """One page, and what must be told beside it; related are documents that its own replaced."""
 
     page: Page[Record]
     notices: tuple[Notice, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked, for the trail: `ImagingStudy`, the query or id as asked, the request's id."""
-
-    resource: str
-    permission: Permission
-    query: bytes = b""
-    request_id: str = ""
+    related: tuple[ImagingRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +73,28 @@ class ReadFhir:
             if query.has_manifests:
                 records = (*records, *(derived(one) for one in records if one.document.is_kos))
             page = select(search, records, position)
-            return Answer(page, found.notices)
+            if not query.brings_relations:
+                return Answer(page, found.notices)
+            related = await self._replaced(caller, page.matches, found.records)
+            return Answer(page, found.notices, related)
 
         return await self._traced(
             caller, request, work, lambda a: [r.subject for r in a.page.matches]
         )
+
+    async def _replaced(
+        self, caller: Caller, matches: Iterable[ImagingRecord], known: Iterable[ImagingRecord]
+    ) -> tuple[ImagingRecord, ...]:
+        """Return what the matches replaced: of what was found already, else by its id."""
+        wanted = dict.fromkeys(target for record in matches for target in record.replaces)
+        found = {record.kos_id: record for record in known if record.kos_id in wanted}
+        missing = tuple(target for target in wanted if target not in found)
+        if missing:
+            reads = Studies.NOT_NEEDED
+            query = RecordQuery(documents=missing, reads=reads, types=IMAGING_TYPES)
+            more = await self.service.find_records(caller, query)
+            found |= {record.kos_id: record for record in more.records}
+        return tuple(found[target] for target in wanted if target in found)
 
     async def search_lists(
         self,
@@ -285,7 +290,7 @@ class ReadFhir:
     def may_include(self, caller: Caller, resource: str) -> bool:
         """Tell whether a resource may go along with matches: it could be read by itself."""
         try:
-            _check_scope(caller, resource, Permission.READ)
+            check_right(caller, resource, Permission.READ)
         except Refused:
             return False
         return True
@@ -297,47 +302,8 @@ class ReadFhir:
         work: Callable[[], Awaitable[Result]],
         subjects_of: Callable[[Result], Iterable[Subject]],
     ) -> Result:
-        """Check the scope, do the work, and record how it ended before it is told."""
-        try:
-            _check_scope(caller, request.resource, request.permission)
-            result = await work()
-        except ConsentMissing:
-            # Recorded by the flow that knows of whom.
-            raise
-        except DrimboxError as error:
-            await self._record(caller, request, None, error)
-            raise
-        subjects = {subject.identifier: subject for subject in subjects_of(result)}
-        for subject in subjects.values() or (None,):
-            await self._record(caller, request, subject)
-        return result
-
-    async def _record(
-        self,
-        caller: Caller,
-        request: Request,
-        subject: Subject | None,
-        error: DrimboxError | None = None,
-    ) -> None:
-        professional = caller.professional
-        name = f"{professional.family_name} {professional.given_name}" if professional else ""
-        action = f"{request.permission.name.lower()} {request.resource}"
-        is_refusal = isinstance(error, NotFound | Refused)
-        await self.audit.record(
-            AuditEvent(
-                action=AuditAction.ACCESS_REFUSED if is_refusal else AuditAction.FHIR_READ,
-                outcome=_outcome_of(error),
-                occurred_at=self.clock.now(),
-                user=caller.subject,
-                user_name=name,
-                user_role=professional.profession_code if professional else "",
-                patient_id=subject.traits.ins.xds_patient_id if subject else None,
-                consent=caller.context.consent.value if caller.context else None,
-                description=f"{action}: {error}" if error else action,
-                query=request.query or None,
-                request_id=request.request_id,
-            )
-        )
+        trail = FhirTrail(self.audit, self.clock)
+        return await trail.traced(caller, request, work, subjects_of)
 
 
 def _read(record: ImagingRecord) -> ImagingRecord:
@@ -352,27 +318,6 @@ def _read(record: ImagingRecord) -> ImagingRecord:
     if record.study is None:
         raise NotFound("the document could not be read")
     return record
-
-
-def _check_scope(caller: Caller, resource: str, permission: Permission) -> None:
-    """Check the scope on a resource, or on that of which it is another form.
-
-    Raises:
-        Refused: neither is given.
-    """
-    try:
-        check_scope(caller.scopes, resource, permission)
-    except Refused:
-        if resource not in _OTHER_FORM_OF:
-            raise
-        check_scope(caller.scopes, _OTHER_FORM_OF[resource], permission)
-
-
-def _outcome_of(error: DrimboxError | None) -> AuditOutcome:
-    if error is None:
-        return AuditOutcome.SUCCESS
-    is_refusal = isinstance(error, NotFound | Refused)
-    return AuditOutcome.MINOR_FAILURE if is_refusal else AuditOutcome.SERIOUS_FAILURE
 
 
 def _named_patients(search: Search[Subject]) -> tuple[PatientKey, ...]:

@@ -47,7 +47,8 @@ class RecordQuery:
 
     documents are logical ids (ImagingRecord.kos_id); with them the status is no criterion.
     has_manifests: the FHIR manifests made of the KOS are looked for beside them. has_relations: by
-    what they replace, too, which of others is told where it is known. types are those of the
+    what they replace, too, which of others is told where it is known; brings_relations: what the
+    documents told of replaced goes along. types are those of the
     documents looked for: only a KOS is read as a study. narrowed_by is
     what a registry can apply by itself; its patient, types and states count for nothing.
     """
@@ -59,6 +60,7 @@ class RecordQuery:
     reads: Studies = Studies.REQUIRED
     has_manifests: bool = False
     has_relations: bool = False
+    brings_relations: bool = False
     types: tuple[Code, ...] = (KOS_TYPE,)
     narrowed_by: DocumentQuery = _NOT_NARROWED
 

@@ -333,6 +333,7 @@ def _wanted_types(filters: Iterable[Filter[ImagingRecord]]) -> tuple[Code, ...]:
 def document_reference_query(search: Search[ImagingRecord]) -> RecordQuery:
     """Return what to ask for: the metadata, unless a Provenance is to go along."""
     has_manifests = wants_manifests(search)
+    brings_relations = "DocumentReference:relatesto" in search.includes
     needs_kos = has_manifests and "Provenance:target" in search.revincludes
     archived = search.filters_of("isArchived")
     asked = query_of(search, ("study-instance-uid",), _STATUSES)
@@ -343,6 +344,7 @@ def document_reference_query(search: Search[ImagingRecord]) -> RecordQuery:
         reads=Studies.IF_READABLE if needs_kos else Studies.NOT_NEEDED,
         has_manifests=has_manifests,
         types=_wanted_types(search.filters_of("type")),
-        has_relations=bool(search.filters_of("relatesto", "relation")),
+        has_relations=brings_relations or bool(search.filters_of("relatesto", "relation")),
+        brings_relations=brings_relations,
         narrowed_by=document_query(search),
     )

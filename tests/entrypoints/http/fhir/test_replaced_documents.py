@@ -129,3 +129,34 @@ def test_what_a_document_replaced_is_told_and_looked_for(site: FhirSite) -> None
     bundle = site.consumer().get("/fhir/DocumentReference", params={"relatesto": new}).json()
     # Nothing replaced the newer one; a FHIR manifest is made of it.
     assert [one["id"] for one in resources(bundle, "match")] == [derived_id(new)]
+
+
+@SIDES
+@pytest.mark.parametrize(
+    "query", ["status=current", "status=current&_include=*", "status=current,superseded"]
+)
+def test_what_a_document_replaced_comes_along_once(site: FhirSite, side: str, query: str) -> None:
+    new_manifest = exam(1, date(2026, 7, 1), sop_instance_uid=SopInstanceUid("2.25.2001"))
+    old, new = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(2))
+    if side == "source":
+        old, new = KOS, "2.25.2001"
+        site.register.publications.clear()
+        site.publish_as(PublicationState.REPLACED, exam(1, date(2026, 7, 1)))
+        site.publish(new_manifest)
+    else:
+        site.dmp.hold(new_manifest)
+        entries = site.dmp.entries
+        site.dmp.entries[:] = [
+            replace(entries[0], entry_uuid=f"urn:uuid:{old}", status=AvailabilityStatus.DEPRECATED),
+            replace(entries[-1], entry_uuid=f"urn:uuid:{new}"),
+        ]
+        site.dmp.replacements[f"urn:uuid:{new}"] = f"urn:uuid:{old}"
+    address = f"/fhir/DocumentReference?{query}&_include=DocumentReference:relatesto"
+    bundle = client(site, side).get(address).json()
+    documents = [
+        (entry["search"]["mode"], entry["resource"]["id"])
+        for entry in bundle["entry"]
+        if entry["resource"]["resourceType"] == "DocumentReference"
+    ]
+    mode = "match" if "superseded" in query else "include"
+    assert sorted(documents) == sorted([("match", new), (mode, old)])

@@ -29,13 +29,18 @@ class Includes:
     facts: ServiceFacts
     endpoints: Callable[[ImagingRecord], Iterable[AnyEndpoint]]
 
-    def records(self, matches: Iterable[ImagingRecord]) -> list[Json]:
-        """Return what goes along with studies or documents, less what is a match already."""
+    def records(
+        self, matches: Iterable[ImagingRecord], related: Iterable[ImagingRecord] = ()
+    ) -> list[Json]:
+        """Return what goes along with studies or documents, less what is a match already.
+
+        related are documents that the matches replaced.
+        """
         matches = tuple(matches)
-        included: dict[str, Json] = {}
-        for record in matches:
-            for one in self._of(record):
-                included[f"{one['resourceType']}/{one['id']}"] = one
+        resources = [one for record in matches for one in self._of(record)]
+        if "DocumentReference" in self.forward:
+            resources += [encode_document_reference(r, self.facts.fhir_url) for r in related]
+        included = {f"{one['resourceType']}/{one['id']}": one for one in resources}
         for record in matches:
             included.pop(f"DocumentReference/{record.document_id}", None)
         return list(included.values())

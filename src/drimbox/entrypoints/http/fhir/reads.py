@@ -25,8 +25,8 @@ from drimbox.entrypoints.http.fhir.formats import (
     resource_response,
 )
 from drimbox.errors import InvalidValue, NotAcceptable, NotFound
+from drimbox.flows.fhir_trail import Request as Asked
 from drimbox.flows.read_fhir import ReadFhir
-from drimbox.flows.read_fhir import Request as Asked
 from drimbox.model.access import Caller
 from drimbox.model.imaging_record import ImageSource, ImagingRecord
 from drimbox.model.imaging_search import RecordQuery

@@ -22,8 +22,8 @@ from drimbox.entrypoints.http.fhir.formats import Format, format_of, resource_re
 from drimbox.entrypoints.http.fhir.includes import Includes
 from drimbox.entrypoints.http.fhir.requests import is_strict, search_pairs
 from drimbox.errors import NotFound
+from drimbox.flows.fhir_trail import Request as Asked
 from drimbox.flows.read_fhir import Answer, ReadFhir
-from drimbox.flows.read_fhir import Request as Asked
 from drimbox.model.access import Caller
 from drimbox.model.imaging_record import ImagingRecord
 from drimbox.model.scopes import Permission
@@ -123,7 +123,7 @@ class FhirSearch:
             asked.position,
         )
         matches = [encode_document_reference(r, self.facts.fhir_url) for r in answer.page.matches]
-        included = self._includes(asked).records(answer.page.matches)
+        included = self._includes(asked).records(answer.page.matches, answer.related)
         return self._answer(request, asked, answer, matches, included)
 
     async def lists(self, request: Request, caller: Caller) -> Response:

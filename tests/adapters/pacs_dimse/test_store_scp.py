@@ -10,6 +10,7 @@ from tests.fakes.dicom_objects import CT, encoded, made_up_object
 from drimbox.adapters.pacs_dimse.association import Association, associate_request, connect
 from drimbox.adapters.pacs_dimse.find_scu import next_response
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
+from drimbox.adapters.pacs_dimse.move_scu import MoveAssociation
 from drimbox.adapters.pacs_dimse.presentation_contexts import number_contexts
 from drimbox.adapters.pacs_dimse.store_scp import StoreScp
 from drimbox.errors import RejectedByPartner
@@ -185,3 +186,18 @@ async def test_titles_that_are_not_agreed_are_rejected(
 ) -> None:
     with pytest.raises(RejectedByPartner):
         await call(scp, calling=calling, called=called)
+
+
+async def test_a_pacs_has_its_whole_time_to_answer_after_a_slow_reader(scp: StoreScp) -> None:
+    """It is not silent while its last instance waits to be read, nor as soon as that was."""
+    idle_seconds = 0.3
+    with scp.expect(TargetResource(ONE), (), InstanceFunnel()) as expectation:
+        association = MoveAssociation(idle_seconds, expectation)
+        assert not association.is_excused()
+        expectation.begin()
+        await asyncio.sleep(2 * idle_seconds)
+        assert association.is_excused()
+        expectation.end()
+        assert association.is_excused()
+        await asyncio.sleep(2 * idle_seconds)
+        assert not association.is_excused()

@@ -1,5 +1,7 @@
 """C-MOVE (PS3.4 C.4.2): the PACS sends to our own Storage SCP (RAD-16), for want of C-GET."""
 
+import asyncio
+
 from drimbox.adapters.pacs_dimse.association import Association, associate_request
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, connect_to_pacs, read_identifier
 from drimbox.adapters.pacs_dimse.get_scu import RetrievalScope, check_retrieved
@@ -22,14 +24,18 @@ from drimbox.standards.dimse.upper_layer import CommandReceived
 
 
 class MoveAssociation(Association):
-    """Silent for as long as instances arrive elsewhere: a PACS need not send pending responses."""
+    """Silent for as long as instances arrive elsewhere: a PACS need not send pending responses.
+
+    It has as long for its next word from when the last one was read, however slowly that was.
+    """
 
     def __init__(self, idle_timeout: float, expectation: Expectation) -> None:
         super().__init__(PARTNER, idle_timeout)
         self._expectation = expectation
 
     def is_excused(self) -> bool:
-        return self._expectation.pending > 0
+        since_read = asyncio.get_running_loop().time() - self._expectation.read_at
+        return self._expectation.pending > 0 or since_read < self._idle_timeout
 
 
 async def move(

@@ -6,6 +6,7 @@ Whatever nobody asked for is refused.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,13 +56,17 @@ _MAX_ASSOCIATIONS = 64
 
 @dataclass(eq=False, slots=True)
 class Expectation:
-    """One C-MOVE under way; pending counts instances accepted and not yet read."""
+    """One C-MOVE under way; pending counts instances accepted and not yet read.
+
+    read_at is when the last of them was, on the loop's clock.
+    """
 
     message_id: int
     target: TargetResource
     transfer_syntaxes: tuple[TransferSyntaxUid, ...]
     funnel: InstanceFunnel
     pending: int = 0
+    read_at: float = -math.inf
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -73,6 +78,7 @@ class Expectation:
 
     def end(self) -> None:
         self.pending -= 1
+        self.read_at = asyncio.get_running_loop().time()
         if self.pending == 0:
             self.idle.set()
 

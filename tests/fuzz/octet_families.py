@@ -23,7 +23,7 @@ from drimbox.standards.dicom.dicom_json import encode_dicom_json
 from drimbox.standards.dicom.image_facts import parse_image_facts
 from drimbox.standards.dicom.kos import encode_kos, parse_kos
 from drimbox.standards.dicom.metadata import MetadataReader
-from drimbox.standards.dicom.outgoing import OutgoingDataSet, OutgoingIdentity
+from drimbox.standards.dicom.outgoing import IdentifierWriter, OutgoingDataSet, OutgoingIdentity
 from drimbox.standards.dicom.part10 import data_set_octets, parse_file_meta
 from drimbox.standards.dicom.patient_identifiers import read_identity
 from drimbox.standards.dicom.query_identifier import parse_query, parse_retrieval
@@ -75,7 +75,8 @@ def pieces_of(octets: bytes) -> Iterator[bytes]:
 def read_dicom(octets: bytes) -> None:
     """Read a data set in the syntax that the first octet names, whole and in pieces."""
     syntax, content = SYNTAXES[first_octet(octets) % len(SYNTAXES)], octets[1:]
-    metadata, outgoing = MetadataReader(syntax), OutgoingDataSet(syntax, CHANGES)
+    metadata = MetadataReader(syntax)
+    outgoing = OutgoingDataSet(syntax, IdentifierWriter(CHANGES))
     sent = []
     for piece in pieces_of(content):
         metadata.feed(piece)

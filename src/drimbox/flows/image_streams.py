@@ -10,7 +10,7 @@ from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SopInstanceUid
 from drimbox.ports.image_cache import SeriesCopy, SeriesStreams
-from drimbox.standards.dicom.outgoing import OutgoingIdentity, outgoing_instance
+from drimbox.standards.dicom.outgoing import IdentifierWriter, OutgoingIdentity
 from drimbox.standards.dicom.patient_identifiers import IdentityReader
 
 T = TypeVar("T")
@@ -138,9 +138,10 @@ async def outgoing(
     instances: AsyncIterator[InstanceStream], identity: OutgoingIdentity
 ) -> AsyncGenerator[InstanceStream, None]:
     """Yield the instances as they leave this box (SO.39, SO.41, CO.77)."""
+    identifiers = IdentifierWriter(identity)
     try:
         async for instance in instances:
-            yield outgoing_instance(instance, identity)
+            yield identifiers.rewrite(instance)
     finally:
         await close(instances)
 

@@ -9,7 +9,7 @@ from pydicom import dcmread
 from pydicom.data import DATA_ROOT
 from pydicom.encaps import generate_frames
 
-from drimbox.adapters.image_cache_disk.instance_heads import HeadReader
+from drimbox.adapters.image_cache_disk.instance_heads import FIRST_READ, HeadReader
 from drimbox.errors import DrimboxError
 from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.ports.image_cache import CachedInstance
@@ -67,6 +67,19 @@ def test_metadata_are_those_of_the_general_reader(path: Path) -> None:
     expected["00083002"] = {"vr": "UI", "Value": [instance.transfer_syntax_uid]}
     row = json.loads(HeadReader("/x").row(instance))
     assert row == json.loads(json.dumps(expected))
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda p: p.stem)
+def test_what_is_at_hand_of_an_instance_is_read_as_the_file_is(path: Path) -> None:
+    instance = cached(path)
+    first = path.read_bytes()[instance.data_set_offset :][:FIRST_READ]
+    try:
+        expected = HeadReader("/x").learn(instance)
+    except DrimboxError:
+        with pytest.raises(DrimboxError):
+            HeadReader("/x").learn(instance, first)
+        return
+    assert HeadReader("/x").learn(instance, first) == expected
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda p: p.stem)

@@ -11,9 +11,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
+from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.listener import HttpListener
-from drimbox.entrypoints.http.problems import problem_handler
-from drimbox.errors import DrimboxError, TimedOut, Unavailable
+from drimbox.errors import TimedOut, Unavailable
 
 pytestmark = pytest.mark.anyio
 FAILURES: dict[str, Exception] = {
@@ -38,7 +38,7 @@ async def _fails_at_once(request: Request) -> Response:
 @pytest.fixture
 async def listener() -> AsyncIterator[HttpListener]:
     routes = [Route("/dicom-web/{how}", _fails), Route("/early/{how}", _fails_at_once)]
-    handlers = {DrimboxError: problem_handler()}
+    handlers = exception_handlers()
     made = HttpListener(Starlette(routes=routes, exception_handlers=handlers), "127.0.0.1", 0)
     await made.start()
     yield made

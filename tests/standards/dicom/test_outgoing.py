@@ -24,7 +24,12 @@ from drimbox.errors import InvalidValue, MalformedMessage
 from drimbox.model.patient import AssigningAuthority, LocalPatientId
 from drimbox.model.uids import Oid, TransferSyntaxUid
 from drimbox.standards.dicom.element_stream import MAX_HELD
-from drimbox.standards.dicom.outgoing import OutgoingDataSet, OutgoingIdentity, outgoing_syntax
+from drimbox.standards.dicom.outgoing import (
+    IdentifierWriter,
+    OutgoingDataSet,
+    OutgoingIdentity,
+    outgoing_syntax,
+)
 
 WITH_INS = OutgoingIdentity(ins=made_up_ins())
 UNCHANGED = OutgoingIdentity()
@@ -36,7 +41,7 @@ EXPORTED = OutgoingIdentity(
 def rewritten(
     octets: bytes, syntax: str, identity: OutgoingIdentity, *, piece: int = 10_000
 ) -> bytes:
-    outgoing = OutgoingDataSet(TransferSyntaxUid(syntax), identity)
+    outgoing = OutgoingDataSet(TransferSyntaxUid(syntax), IdentifierWriter(identity))
     out = []
     for start in range(0, len(octets), piece):
         out += outgoing.feed(octets[start : start + piece])
@@ -240,3 +245,26 @@ def test_hostile_octets_only_ever_make_a_malformed_message(
         octets[position % len(octets)] = value
     with contextlib.suppress(MalformedMessage):
         rewritten(bytes(octets), syntax, WITH_INS, piece=piece)
+
+
+@pytest.mark.parametrize("identity", [WITH_INS, EXPORTED, UNCHANGED], ids=["ins", "ipp", "none"])
+@pytest.mark.parametrize("piece", [64, 700, 2_000, 5_000])
+def test_the_same_leaves_whether_the_head_comes_at_once_or_in_pieces(
+    identity: OutgoingIdentity, piece: int
+) -> None:
+    octets = encoded(rich_object())
+    at_once = rewritten(octets, ExplicitVRLittleEndian, identity, piece=len(octets))
+    assert rewritten(octets, ExplicitVRLittleEndian, identity, piece=piece) == at_once
+
+
+def test_each_instance_has_its_own_identifiers() -> None:
+    first, second = made_up_object(1), made_up_object(2)
+    second.PatientID = "OTHER"
+    identifiers = IdentifierWriter(WITH_INS)
+    syntax = TransferSyntaxUid(ExplicitVRLittleEndian)
+    found = []
+    for ds in (first, second, first):
+        outgoing = OutgoingDataSet(syntax, identifiers)
+        octets = b"".join([*outgoing.feed(encoded(ds)), *outgoing.finish()])
+        found.append(decoded(octets).PatientID)
+    assert found == [first.PatientID, "OTHER", first.PatientID]

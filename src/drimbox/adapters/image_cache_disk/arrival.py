@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from drimbox.adapters.image_cache_disk.folder_lock import FOLLOWERS, has_followers
-from drimbox.adapters.image_cache_disk.instance_heads import HeadReader
+from drimbox.adapters.image_cache_disk.instance_heads import FIRST_READ, HeadReader
 from drimbox.adapters.image_cache_disk.journal import NAME, JournalWriter
 from drimbox.adapters.image_cache_disk.series_copies import (
     read_instance,
@@ -32,8 +32,17 @@ T = TypeVar("T")
 _WRITE_BYTES = 1024 * 1024
 # Most that one writev takes (IOV_MAX of Linux).
 _MAX_PIECES = 1024
-_MOST_WAITING = 512 * 1024
+# Octets that wait for the disk: of one series, of all, and of one however many there are.
+_MOST_WAITING = 2 * 1024 * 1024
+_WAITING_TOGETHER = 8 * 1024 * 1024
+_LEAST_WAITING = 128 * 1024
 _GRACE_SECONDS = 0.2
+
+
+def most_waiting(series: int) -> int:
+    """Return how many octets each of so many series that arrive may let wait for the disk."""
+    share = _WAITING_TOGETHER // max(series, 1)
+    return min(max(share, _LEAST_WAITING), _MOST_WAITING)
 
 
 class ArrivingSeries:
@@ -42,11 +51,15 @@ class ArrivingSeries:
     Args:
         folder: where it goes; this process holds its lock.
         series_url: the address for which its metadata is made on the way.
+        most_waiting: octets that may wait for the disk now, beside those being written.
     """
 
-    def __init__(self, folder: Path, series_url: str) -> None:
+    def __init__(
+        self, folder: Path, series_url: str, most_waiting: Callable[[], int] = lambda: _MOST_WAITING
+    ) -> None:
         self._folder = folder
         self._series_url = series_url
+        self._most_waiting = most_waiting
         self._heads = HeadReader(series_url)
         self._rows: dict[SopInstanceUid, bytes | None] = {}
         self._arrived: dict[SopInstanceUid, CachedInstance] = {}
@@ -141,7 +154,7 @@ class ArrivingSeries:
         journal = None
         try:
             journal = await _in_thread(self._begin)
-            async with _Writing(partial(self._store, journal)) as writing:
+            async with _Writing(partial(self._store, journal), self._most_waiting) as writing:
                 async for instance in instances:
                     await self._take(instance, writing)
             await _in_thread(partial(self._end, journal))
@@ -199,7 +212,7 @@ class ArrivingSeries:
             written, row = file.close(), None
             # Octets that are no data set are passed on all the same; what reads them will fail.
             with suppress(MalformedMessage):
-                written, row = self._heads.learn(written)
+                written, row = self._heads.learn(written, file.first)
             journal.add(written)
             finished.append((written, row))
         return finished
@@ -218,8 +231,13 @@ class ArrivingSeries:
 class _Writing:
     """Stores files while the next ones come: all that wait at once, one thread at a time."""
 
-    def __init__(self, store: Callable[[Sequence["_InstanceFile"]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        store: Callable[[Sequence["_InstanceFile"]], Awaitable[None]],
+        most_waiting: Callable[[], int],
+    ) -> None:
         self._store = store
+        self._most_waiting = most_waiting
         self._waiting: list[_InstanceFile] = []
         self._waiting_bytes = 0
         self._task: asyncio.Task[None] | None = None
@@ -248,7 +266,8 @@ class _Writing:
         """
         self._waiting.append(file)
         self._waiting_bytes += size
-        if self._task is not None and (self._task.done() or self._waiting_bytes >= _MOST_WAITING):
+        is_full = self._waiting_bytes >= self._most_waiting()
+        if self._task is not None and (is_full or self._task.done()):
             await self._finish()
         if self._task is None:
             self._begin()
@@ -265,11 +284,11 @@ class _Writing:
 
 async def _in_thread(work: Callable[[], T]) -> T:
     """Run in a thread and wait for its end, even when cancelled: files may be closed only then."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    done = asyncio.get_running_loop().run_in_executor(None, work)
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(done)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        await asyncio.wait([done])
         raise
 
 
@@ -286,11 +305,14 @@ class _InstanceFile:
         )
         self._file = -1
         self.pending: list[bytes] = []
+        self.first = b""
+        """What the data set begins with, once something is written."""
 
     def write(self) -> None:
         """Write what is pending."""
         pieces, self.pending = self.pending, []
         if self._file < 0:
+            self.first = _first_octets(pieces)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
             self._file = os.open(self._beside, flags, 0o600)
             pieces = [self._header, *pieces]
@@ -315,6 +337,15 @@ class _InstanceFile:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def _first_octets(pieces: Sequence[bytes]) -> bytes:
+    first = b""
+    for piece in pieces:
+        first += piece[: FIRST_READ - len(first)]
+        if len(first) == FIRST_READ:
+            break
+    return first
 
 
 def _write_all(file: int, octets: bytes) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 import structlog
 
 from drimbox.adapters.image_cache_disk import journal
-from drimbox.adapters.image_cache_disk.arrival import ArrivingSeries
+from drimbox.adapters.image_cache_disk.arrival import ArrivingSeries, most_waiting
 from drimbox.adapters.image_cache_disk.folder_lock import (
     FolderLock,
     has_followers,
@@ -196,7 +196,9 @@ class DiskImageCache:
 
     def _receive(self, key: SeriesKey, retrieve: Retrieve, lock: FolderLock) -> ArrivingSeries:
         """Begin a copy, which nobody has opened yet."""
-        arriving = ArrivingSeries(self._folder(key), key.url(self._base_url))
+        arriving = ArrivingSeries(
+            self._folder(key), key.url(self._base_url), lambda: most_waiting(len(self._arriving))
+        )
         self._arriving[key] = arriving
         arriving.fetched_by(self._start(self._fetch(key, arriving, retrieve, lock)))
         return arriving

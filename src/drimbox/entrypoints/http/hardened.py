@@ -1,9 +1,10 @@
-"""What uvicorn's HTTP protocol lacks: the client certificate in the scope, and limits on headers.
+"""What uvicorn's HTTP protocol lacks: the client certificate, limits on headers, large pieces.
 
     first octet of a request, then 10 s      -> 408 unless its headers are complete
     header block over 32 KiB                 -> 431
     more requests under way than allowed     -> 503, come back later (R10)
     an answer that fails after its head      -> cut (cut_answers)
+    a large piece of a body                  -> sent as it is (large_pieces)
 
 `scope["extensions"]["tls"]` then holds client_cert_der (bytes or None), tls_version, cipher_suite;
 the key is absent on a plain connection. A header that claims a certificate is never read.
@@ -20,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from drimbox.entrypoints.http.cut_answers import CutAnswers
+from drimbox.entrypoints.http.large_pieces import LargePieces
 
 HEADER_DEADLINE_SECONDS = 10.0
 MAX_HEADER_BYTES = 32 * 1024
@@ -40,7 +42,7 @@ class HardenedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.app = CutAnswers(self.app)
+        self.app = CutAnswers(LargePieces(self.app))
         # uvicorn's own refusal says nothing of when to come back.
         self._most_at_once, self.limit_concurrency = self.limit_concurrency, None
         self._header_bytes = 0

@@ -5,7 +5,12 @@ from dataclasses import replace
 
 from drimbox.errors import DrimboxError
 from drimbox.model.retrieval import InstanceStream
-from drimbox.standards.dicom.outgoing import OutgoingDataSet, OutgoingIdentity, outgoing_syntax
+from drimbox.standards.dicom.outgoing import (
+    IdentifierWriter,
+    OutgoingDataSet,
+    OutgoingIdentity,
+    outgoing_syntax,
+)
 
 
 class ExportStream:
@@ -36,7 +41,7 @@ class ExportStream:
         )
 
     async def _rewritten(self, image: InstanceStream) -> AsyncIterator[bytes]:
-        data_set = OutgoingDataSet(image.transfer_syntax_uid, self._identity)
+        data_set = OutgoingDataSet(image.transfer_syntax_uid, IdentifierWriter(self._identity))
         try:
             async for chunk in image.chunks:
                 for piece in data_set.feed(chunk):

@@ -119,14 +119,14 @@ class DataSetReader:
         self._stop_tags = stop_tags
         return self._elements(0, end, 0)
 
-    def read_through(self, last_tag: int, end: int) -> tuple[DataSet, int]:
+    def read_through(self, last_tag: int, end: int, start: int = 0) -> tuple[DataSet, int]:
         """Read elements up to the first behind last_tag; returns them and its offset, or end.
 
         Raises:
             Incomplete, MalformedMessage: as read.
         """
         self._last_tag = last_tag
-        return self._elements(0, end, 0)
+        return self._elements(start, end, 0)
 
     def read_header(self, offset: int, end: int) -> ElementHeader:
         """Read tag, VR and length at this offset.

@@ -16,7 +16,10 @@ from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.character_sets import character_set_term
 from drimbox.standards.dicom.data_set import (
     DataSet,
+    DataSetReader,
     Encoding,
+    Incomplete,
+    RawElement,
     encode_element,
     encode_header,
     swap_words,
@@ -67,15 +70,48 @@ def outgoing_syntax(transfer_syntax_uid: TransferSyntaxUid) -> TransferSyntaxUid
 
 def outgoing_instance(instance: InstanceStream, identity: OutgoingIdentity) -> InstanceStream:
     """Return the instance as it leaves; its chunks are rewritten while they are read."""
-    return replace(
-        instance,
-        transfer_syntax_uid=outgoing_syntax(instance.transfer_syntax_uid),
-        chunks=_rewritten(instance, identity),
-    )
+    return IdentifierWriter(identity).rewrite(instance)
 
 
-async def _rewritten(instance: InstanceStream, identity: OutgoingIdentity) -> AsyncIterator[bytes]:
-    outgoing = OutgoingDataSet(instance.transfer_syntax_uid, identity)
+class IdentifierWriter:
+    """Changes instance after instance; identifiers said in the same octets are written once."""
+
+    def __init__(self, identity: OutgoingIdentity) -> None:
+        self._identity = identity
+        self._read: tuple[DataSet, str] | None = None
+        self._written = b""
+
+    def rewrite(self, instance: InstanceStream) -> InstanceStream:
+        """Do as outgoing_instance does."""
+        return replace(
+            instance,
+            transfer_syntax_uid=outgoing_syntax(instance.transfer_syntax_uid),
+            chunks=_rewritten(instance, self),
+        )
+
+    def write(self, held: DataSet, character_set: str) -> bytes:
+        """Return the identifiers of one data set, changed.
+
+        Raises:
+            InvalidValue: the character set lacks a character of the new Patient ID.
+        """
+        if self._read != (held, character_set):
+            changed = held
+            if self._identity.local_patient_id is not None:
+                changed = with_local_patient_id(
+                    changed, self._identity.local_patient_id, character_set
+                )
+            if self._identity.ins is not None:
+                changed = with_ins(changed, self._identity.ins)
+            self._written = b"".join(encode_element(tag, changed[tag]) for tag in sorted(changed))
+            self._read = held, character_set
+        return self._written
+
+
+async def _rewritten(
+    instance: InstanceStream, identifiers: IdentifierWriter
+) -> AsyncIterator[bytes]:
+    outgoing = OutgoingDataSet(instance.transfer_syntax_uid, identifiers)
     async for chunk in instance.chunks:
         # The elements of a header leave together: each chunk costs whoever sends it on.
         if rewritten := _joined(outgoing.feed(chunk)):
@@ -95,21 +131,24 @@ class OutgoingDataSet:
 
     Args:
         transfer_syntax_uid: how the chunks fed are encoded; they leave in outgoing_syntax of it.
-        identity: what to change.
+        identifiers: what changes them.
     """
 
-    def __init__(self, transfer_syntax_uid: TransferSyntaxUid, identity: OutgoingIdentity) -> None:
+    def __init__(
+        self, transfer_syntax_uid: TransferSyntaxUid, identifiers: IdentifierWriter
+    ) -> None:
         encoding = encoding_of(transfer_syntax_uid)
         self._is_explicit = encoding is Encoding.EXPLICIT_LITTLE
         self._is_big_endian = encoding.is_big_endian
         # Once the identifiers have passed, what is explicit already leaves unread.
         last_tag = LAST_IDENTIFIER_TAG if self._is_explicit else None
         self._elements = ElementStream(encoding, last_tag=last_tag)
-        self._identity = identity
+        self._identifiers = identifiers
         self._held: DataSet | None = {}
         self._character_set = ""
         is_deflated = transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
         self._inflater = BoundedInflater() if is_deflated else None
+        self._is_begun = self._is_past = False
         self._word_size = 1
         self._split_word = b""
 
@@ -120,6 +159,12 @@ class OutgoingDataSet:
             MalformedMessage: not a data set in that syntax, or one that expands without bound.
             InvalidValue: the character set lacks a character of the new Patient ID.
         """
+        if not self._is_begun and self._is_explicit and self._inflater is None:
+            chunk = self._pass_whole_head(chunk)
+        self._is_begun = True
+        if self._is_past:
+            yield chunk
+            return
         pieces = [chunk] if self._inflater is None else self._inflater.feed(chunk)
         for piece in pieces:
             for event in self._elements.feed(piece):
@@ -140,6 +185,24 @@ class OutgoingDataSet:
         if octets := self._release_held() + self._split_word:
             yield octets
 
+    def _pass_whole_head(self, first: bytes) -> bytes:
+        """Change the identifiers at once where the first chunk holds all of them, as most do."""
+        reader, end = DataSetReader(first, Encoding.EXPLICIT_LITTLE), len(first)
+        try:
+            before, start = reader.read_through(FIRST_IDENTIFIER_TAG - 1, end)
+            held, stop = reader.read_through(LAST_IDENTIFIER_TAG, end, start)
+        except Incomplete:
+            return first
+        if stop == end or _GROUP_10_LENGTH in before:
+            return first
+        self._note_character_set(before.get(tags.SPECIFIC_CHARACTER_SET))
+        self._held, self._is_past = held, True
+        return b"".join((first[:start], self._release_held(), first[stop:]))
+
+    def _note_character_set(self, element: RawElement | None) -> None:
+        if element is not None and isinstance(element[1], bytes):
+            self._character_set = character_set_term(element[1])
+
     def _pass(self, event: ElementEvent) -> bytes:
         match event:
             case WholeElement():
@@ -158,8 +221,8 @@ class OutgoingDataSet:
 
     def _pass_whole(self, event: WholeElement) -> bytes:
         tag, element = event.tag, event.element
-        if tag == tags.SPECIFIC_CHARACTER_SET and isinstance(element[1], bytes):
-            self._character_set = character_set_term(element[1])
+        if tag == tags.SPECIFIC_CHARACTER_SET:
+            self._note_character_set(element)
         if FIRST_IDENTIFIER_TAG <= tag <= LAST_IDENTIFIER_TAG and self._held is not None:
             self._held[tag] = element
             return b""
@@ -174,11 +237,7 @@ class OutgoingDataSet:
         if self._held is None:
             return b""
         held, self._held = self._held, None
-        if self._identity.local_patient_id is not None:
-            held = with_local_patient_id(held, self._identity.local_patient_id, self._character_set)
-        if self._identity.ins is not None:
-            held = with_ins(held, self._identity.ins)
-        return b"".join(encode_element(tag, held[tag]) for tag in sorted(held))
+        return self._identifiers.write(held, self._character_set)
 
     def _in_little_endian(self, octets: bytes) -> bytes:
         if self._word_size == 1:

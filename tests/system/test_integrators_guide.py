@@ -62,6 +62,8 @@ async def test_the_blocks_of_curl_find_and_open_an_exam(demo: DemoSession, folde
     for uid in _exams_of_the_first_patient(demo):
         assert f"images, {uid}" in printed
     assert "a picture: ffd8ff" in printed
+    assert "<title>" in printed
+    assert "a viewer until 20" in printed
 
 
 @pytest.mark.requirement("FA.4")

@@ -14,8 +14,14 @@ from drimbox.ports.clock import Clock
 
 Result = TypeVar("Result")
 
-# ITI-68 retrieves either form of a document; a Provenance tells where an ImagingStudy comes from.
-_OTHER_FORM_OF = {"Bundle": "Binary", "Provenance": "ImagingStudy"}
+# ITI-68 retrieves either form of a document; a Provenance tells where an ImagingStudy comes from;
+# who made a document is contained in its DocumentReference too.
+_OTHER_FORM_OF = {
+    "Bundle": "Binary",
+    "Provenance": "ImagingStudy",
+    "Practitioner": "DocumentReference",
+    "PractitionerRole": "DocumentReference",
+}
 
 
 @dataclass(frozen=True, slots=True)

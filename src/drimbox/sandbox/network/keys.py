@@ -39,6 +39,8 @@ FHIR_CLIENT_SCOPES = (
     "system/Binary.r",
     "system/Bundle.r",
     "system/Provenance.r",
+    "system/Practitioner.r",
+    "system/PractitionerRole.r",
     "system/Organization.r",
     "system/Device.r",
 )

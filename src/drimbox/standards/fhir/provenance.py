@@ -1,12 +1,14 @@
 """Where a resource that we derive comes from: the KOS, the box that read it (IHE mXDE 1.3).
 
-One Provenance a KOS: its targets are what we make of it, its sources the documents read.
+One Provenance a KOS: its targets are what we make of it, its sources the documents read, its agents
+this box, and who made and signed the KOS.
 """
 
 from drimbox.model.imaging_record import ImagingRecord, derived_id
 from drimbox.standards.fhir.code_systems import Json, concept
 from drimbox.standards.fhir.date_times import instant
 from drimbox.standards.fhir.organization import DEVICE_ID
+from drimbox.standards.fhir.people import agents_of
 from drimbox.standards.fhir.version import version_of
 
 _POLICY = "urn:ihe:iti:mxde:2023:document-provenance-policy"
@@ -29,10 +31,8 @@ def encode_provenance(record: ImagingRecord) -> Json:
         "recorded": instant(record.updated_at),
         "policy": [_POLICY],
         "agent": [
-            {
-                "type": concept(_AGENT_TYPE, "assembler"),
-                "who": {"reference": f"Device/{DEVICE_ID}"},
-            }
+            {"type": concept(_AGENT_TYPE, part), "who": {"reference": who}}
+            for part, who in (("assembler", f"Device/{DEVICE_ID}"), *agents_of(record))
         ],
         "entity": [
             {"role": "source", "what": {"reference": f"DocumentReference/{source}"}}

@@ -69,8 +69,13 @@ SURFACE: tuple[OfferedResource, ...] = (
     ),
     OfferedResource("Bundle", documentation="The FHIR manifest of a KOS (MADO), made on demand"),
     OfferedResource("Provenance", documentation="Of what is derived from a KOS (mXDE)"),
-    OfferedResource("Organization", documentation="Establishments of this box; Source boxes"),
-    OfferedResource("Device", documentation="This box"),
+    OfferedResource("Practitioner", documentation="Who made or signed a document shown here"),
+    OfferedResource("PractitionerRole", documentation="For whom, and as what, they made it"),
+    OfferedResource(
+        "Organization",
+        documentation="Establishments of this box; Source boxes; structures that made documents",
+    ),
+    OfferedResource("Device", documentation="This box; devices that made documents"),
     OfferedResource("OperationDefinition", is_public=True),
     OfferedResource("SearchParameter", is_public=True),
 )

@@ -5,7 +5,7 @@ import hashlib
 from drimbox.model.imaging_record import ImagingRecord
 
 # Raised when the way we write resources changes, so that a client's copy is not taken for current.
-_WRITTEN_AS = "3"
+_WRITTEN_AS = "4"
 
 
 def version_of(record: ImagingRecord) -> str:

@@ -48,6 +48,7 @@ from drimbox.standards.fhir.organization import (
     structure_organization_id,
 )
 from drimbox.standards.fhir.patient import encode_patient
+from drimbox.standards.fhir.people import document_of, people_of
 from drimbox.standards.fhir.provenance import encode_provenance
 from drimbox.standards.fhir.surface import ServiceFacts
 from drimbox.standards.fhir.version import version_of
@@ -98,9 +99,21 @@ class FhirReads:
                 return _unversioned(request, encode_endpoint(endpoint))
         raise NotFound("no such endpoint")
 
+    async def person(self, request: Request, caller: Caller) -> Response:
+        """Return who made or signed a document, found by the document that the id names."""
+        kind, identifier = request.url.path.rsplit("/", 2)[1:]
+        document = document_of(identifier) or identifier
+        record = await self.reading.get_document(caller, _asked(request, kind), document)
+        person = people_of(record).get(f"{kind}/{identifier}")
+        if person is None:
+            raise NotFound("nobody of that id")
+        return _unversioned(request, person)
+
     async def organization(self, request: Request, caller: Caller) -> Response:
-        """Return an establishment of this box, else who runs a Source of this patient's exams."""
+        """Return an establishment of this box, who made a document, or who runs a Source."""
         identifier = request.path_params["id"]
+        if document_of(identifier) is not None:
+            return await self.person(request, caller)
         asked = _asked(request, "Organization")
         known = {structure_organization_id(s): encode_structure(s) for s in self.facts.structures}
         sources: tuple[ImageSource, ...] = ()
@@ -115,7 +128,10 @@ class FhirReads:
         return _unversioned(request, known[identifier])
 
     async def device(self, request: Request, caller: Caller) -> Response:
+        """Return this box, or a device that made a document."""
         identifier = request.path_params["id"]
+        if document_of(identifier) is not None:
+            return await self.person(request, caller)
         await self.reading.check_read(caller, _asked(request, "Device"))
         if identifier != DEVICE_ID:
             raise NotFound("no such device")

@@ -101,6 +101,8 @@ def _reads(reads: FhirReads) -> Mapping[str, Handler]:
         "Binary": reads.binary,
         "Bundle": reads.bundle,
         "Provenance": reads.provenance,
+        "Practitioner": reads.person,
+        "PractitionerRole": reads.person,
         "Organization": reads.organization,
         "Device": reads.device,
     }

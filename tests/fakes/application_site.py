@@ -15,6 +15,7 @@ from tests.fakes.fake_identity_provider import ISSUER as PSC
 from tests.fakes.fake_session_store import FakePendingSignIns, FakeSessionStore
 from tests.fakes.oauth_server import REDIRECT_URI, OAuthServer
 from tests.fakes.professionals import ALLOWED_PROFESSIONS, HELENE
+from tests.fakes.published_answers import published
 from tests.flows.test_issue_token import CONTEXT
 
 from drimbox.entrypoints.http.authorize import AuthorizeDoor, authorize_routes
@@ -67,7 +68,9 @@ class ApplicationSite:
 
     def browser(self, professional: Professional | None = HELENE) -> TestClient:
         """Return a browser, signed in where a professional is given."""
-        client = TestClient(self.app, base_url=self.server.issuer, follow_redirects=False)
+        client = published(
+            TestClient(self.app, base_url=self.server.issuer, follow_redirects=False)
+        )
         if professional is not None:
             session = self.session_of(professional)
             client.cookies.set(self.cookies.session_name, session.identifier, domain="box.test")
@@ -125,7 +128,7 @@ class ApplicationSite:
             "code_verifier": VERIFIER,
             **changes,
         }
-        client = TestClient(self.app, base_url=self.server.issuer)
+        client = published(TestClient(self.app, base_url=self.server.issuer))
         return client.post("/oauth2/token", data={k: v for k, v in form.items() if v is not None})
 
     def who_calls(self, token: str) -> httpx2.Response:

@@ -26,6 +26,7 @@ from tests.fakes.fake_session_store import (
     FakeUsedTokens,
 )
 from tests.fakes.manifests import made_up_ins
+from tests.fakes.published_answers import published
 from tests.fakes.signing_keys import signing_key
 
 from drimbox.entrypoints.http.api_reference import OPENAPI_PATH, published_interfaces
@@ -167,7 +168,7 @@ class ConsultationSite:
 
     def client(self, professional: Professional | None = None) -> TestClient:
         """Return a browser; signed in as this professional where one is given."""
-        client = TestClient(self.app, base_url=BASE_URL, follow_redirects=False)
+        client = published(TestClient(self.app, base_url=BASE_URL, follow_redirects=False))
         if professional is not None:
             session = self.session_of(professional)
             client.cookies.set(self.cookies.session_name, session.identifier)

@@ -18,7 +18,9 @@ from tests.fakes.imaging_records import IPP
 from tests.fakes.judged_answers import judged
 from tests.fakes.manifests import made_up_manifest, made_up_series
 from tests.fakes.publications import NOON
+from tests.fakes.published_answers import published
 
+from drimbox.entrypoints.http.bearer import bearer_token
 from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.fhir.edge import FhirEdge
@@ -29,7 +31,7 @@ from drimbox.entrypoints.http.fhir.search import FhirSearch
 from drimbox.entrypoints.http.refused_credentials import RefusalsRecorded
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.entrypoints.http.viewer_links import LINKS_PATH
-from drimbox.errors import NotAuthenticated
+from drimbox.errors import DrimboxError, NotAuthenticated
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
 from drimbox.flows.read_fhir import ReadFhir
@@ -103,7 +105,10 @@ def made_up_publication_of(
 
 @dataclass
 class FhirSite:
-    """callers maps each bearer word to whom it is; change it to make others."""
+    """callers maps each bearer word to whom it is; change it to make others.
+
+    door_error is what asking who calls ends with: Pro Santé Connect is away, or refuses.
+    """
 
     folder: Path
     register: FakeStudyRegister = field(default_factory=FakeStudyRegister)
@@ -112,6 +117,7 @@ class FhirSite:
     requests_a_minute: int = 100_000
     is_strict: bool = False
     serves_superseded: bool = False
+    door_error: DrimboxError | None = None
 
     def __post_init__(self) -> None:
         self.consultation = ConsultationSite(self.folder)
@@ -177,8 +183,9 @@ class FhirSite:
         client = TestClient(
             self._app(service), base_url="https://box.test", raise_server_exceptions=True
         )
-        client.headers["Authorization"] = f"Bearer {bearer}"
-        return judged(client)
+        if bearer:
+            client.headers["Authorization"] = f"Bearer {bearer}"
+        return published(judged(client))
 
     def _app(self, service: FhirService) -> ASGIApp:
         routes = fhir_routes(self._door(service))
@@ -186,7 +193,9 @@ class FhirSite:
         return CrossOrigin(FhirEdge(app), CrossOriginPolicy(frozenset({ORIGIN})))
 
     async def _authenticate(self, request: Request) -> Caller:
-        word = request.headers.get("authorization", "").removeprefix("Bearer ")
+        word = bearer_token(request) or ""
+        if self.door_error is not None:
+            raise self.door_error
         if word == EXPIRED:
             raise TokenExpired("899700000001")
         if word not in self.callers:

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 from tests.fakes.audit_events import KOS, LEA, NOON, PATIENT, made_up_event
 from tests.fakes.publications import made_up_publication
+from tests.fakes.published_answers import published
 from tests.fixtures.set_up_box import SetUpBox
 from tests.house.source_files import ROOT
 
@@ -43,7 +44,7 @@ async def parts(source_box: SetUpBox) -> AsyncIterator[Parts]:
 
 def _client(parts: Parts, base_url: str) -> TestClient:
     application = operator_application(parts, make_identity(parts))
-    return TestClient(application, base_url=base_url)
+    return published(TestClient(application, base_url=base_url))
 
 
 @pytest.fixture

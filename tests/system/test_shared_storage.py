@@ -26,6 +26,9 @@ from drimbox.sandbox.patients.professionals import REFERRING_PHYSICIAN
 pytestmark = [pytest.mark.anyio, pytest.mark.system, pytest.mark.xdist_group("shared")]
 
 
+STUDIES = 2
+
+
 @dataclass(frozen=True)
 class TwoConsumers:
     """Where each process listens, and the site around them."""
@@ -41,11 +44,12 @@ async def consumers(
 ) -> AsyncIterator[TwoConsumers]:
     folder = tmp_path_factory.mktemp("shared")
     images = folder / "images"
-    await asyncio.to_thread(write_numbered_studies, 1, images)
+    await asyncio.to_thread(write_numbered_studies, STUDIES, images)
     async with source_site(SiteOptions(folder, images, (LUCIE.traits.ins,))) as site:
-        study, message = numbered_report(1)
-        await site.send(message)
-        await site.wait_for_kos([study])
+        reports = [numbered_report(number) for number in range(1, STUDIES + 1)]
+        for _, message in reports:
+            await site.send(message)
+        await site.wait_for_kos([study for study, _ in reports])
         url = postgresql_server.create_database()
         public = site.box.addresses
         async with AsyncExitStack() as stack:
@@ -116,16 +120,58 @@ async def test_a_token_of_one_process_opens_the_same_at_the_other(consumers: Two
     first, second = consumers.first, consumers.second
     issuer = consumers.site.service_addresses.pro_sante_connect_issuer
     async with aiohttp.ClientSession(trust_env=False) as session:
-        form = {"subject": REFERRING_PHYSICIAN.rpps}
-        async with session.post(f"{issuer}/sandbox/token", data=form) as answer:
-            token = (await answer.json())["access_token"]
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        async with session.post(f"{first}/drim", data=good_call(LUCIE), headers=headers) as answer:
-            bound = (await answer.json())["access_token"]
+        opened = await open_context(session, issuer, first)
+        bound = opened["access_token"]
         for process in (second, first):
             async with session.get(
                 f"{process}/dicom-web/studies", headers={"Authorization": f"Bearer {bound}"}
             ) as answer:
                 assert answer.status == 200
-                (study,) = await answer.json(content_type="application/dicom+json")
-                assert study["0020000D"]["Value"] == [numbered_study(1).study_instance_uid]
+                studies = await answer.json(content_type="application/dicom+json")
+                found = {one["0020000D"]["Value"][0] for one in studies}
+                assert found == {
+                    numbered_study(number).study_instance_uid for number in range(1, STUDIES + 1)
+                }
+
+
+@pytest.mark.requirement("FA.2")
+async def test_a_search_goes_on_at_the_other_process(consumers: TwoConsumers) -> None:
+    """Nothing of a page is kept where it was made: its link holds the search, sealed."""
+    first, second = consumers.first, consumers.second
+    issuer = consumers.site.service_addresses.pro_sante_connect_issuer
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        opened = await open_context(session, issuer, first)
+        headers = {"Authorization": f"Bearer {opened['access_token']}"}
+        form = {"patient": opened["patient"], "_count": "1", "_sort": "_id"}
+        search = f"{first}/fhir/ImagingStudy/_search"
+        async with session.post(search, data=form, headers=headers) as answer:
+            assert answer.status == 200
+            page = await answer.json(content_type="application/fhir+json")
+        seen = [page["entry"][0]["resource"]["id"]]
+        for process in (second, first):
+            (following,) = (one["url"] for one in page["link"] if one["relation"] == "next")
+            async with session.get(at(process, following), headers=headers) as answer:
+                assert answer.status == 200
+                last = await answer.json(content_type="application/fhir+json")
+            assert last["total"] == STUDIES
+            seen.append(last["entry"][0]["resource"]["id"])
+        assert seen[0] < seen[1] == seen[2], "the same page, whichever process answers"
+        (itself,) = (one["url"] for one in page["link"] if one["relation"] == "self")
+        async with session.get(at(second, itself), headers=headers) as answer:
+            again = await answer.json(content_type="application/fhir+json")
+        assert again["entry"][0]["resource"] == page["entry"][0]["resource"]
+        other = await open_context(session, issuer, second)
+        headers = {"Authorization": f"Bearer {other['access_token']}"}
+        async with session.get(at(second, following), headers=headers) as answer:
+            assert answer.status == 404, "a page of another context"
+
+
+async def open_context(session: aiohttp.ClientSession, issuer: str, process: str) -> dict[str, str]:
+    """Call as a program does, and return what it is told: a token, the patient."""
+    form = {"subject": REFERRING_PHYSICIAN.rpps}
+    async with session.post(f"{issuer}/sandbox/token", data=form) as answer:
+        token = (await answer.json())["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    async with session.post(f"{process}/drim", data=good_call(LUCIE), headers=headers) as answer:
+        opened: dict[str, str] = await answer.json()
+    return opened

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 from tests.fakes.consultation_site import ConsultationSite
+from tests.fakes.published_answers import published
 from tests.house.source_files import ROOT
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> TestClient:
-    return TestClient(ConsultationSite(tmp_path).app, base_url="https://box.test")
+    return published(TestClient(ConsultationSite(tmp_path).app, base_url="https://box.test"))
 
 
 @pytest.mark.requirement("FA.6")

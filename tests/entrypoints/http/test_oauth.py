@@ -13,6 +13,7 @@ from tests.fakes.callers import FakeTrustedSpace
 from tests.fakes.error_tree import all_errors
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.oauth_server import CLIENT_KEY, CLIENT_SCOPES, OAuthServer
+from tests.fakes.published_answers import published
 from tests.fakes.tls_scope import WithCertificate
 
 from drimbox.entrypoints.http.oauth import MAX_FORM_BYTES, OAUTH_ANSWER_TO
@@ -32,7 +33,7 @@ def server() -> OAuthServer:
 
 @pytest.fixture
 def client(server: OAuthServer) -> TestClient:
-    return TestClient(Starlette(routes=server.routes()), base_url=server.issuer)
+    return published(TestClient(Starlette(routes=server.routes()), base_url=server.issuer))
 
 
 def _post(
@@ -215,7 +216,7 @@ def test_the_published_keys_verify_our_tokens(client: TestClient, server: OAuthS
 def test_on_the_peer_listener_tokens_are_bound_to_the_certificate() -> None:
     server = OAuthServer(trusted_space=FakeTrustedSpace())
     app = WithCertificate(Starlette(routes=server.routes()), CERTIFICATE)
-    token = _post(TestClient(app, base_url=server.issuer), server).json()["access_token"]
+    token = _post(published(TestClient(app, base_url=server.issuer)), server).json()["access_token"]
     claims = server.tokens.read(token, CERTIFICATE)
     assert claims.certificate_thumbprint == thumbprint(CERTIFICATE)
 
@@ -223,7 +224,7 @@ def test_on_the_peer_listener_tokens_are_bound_to_the_certificate() -> None:
 def test_on_the_browser_listener_they_are_not() -> None:
     server = OAuthServer()
     app = WithCertificate(Starlette(routes=server.routes()), CERTIFICATE)
-    token = _post(TestClient(app, base_url=server.issuer), server).json()["access_token"]
+    token = _post(published(TestClient(app, base_url=server.issuer)), server).json()["access_token"]
     assert server.tokens.read(token).certificate_thumbprint is None
 
 

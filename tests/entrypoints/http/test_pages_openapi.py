@@ -29,6 +29,7 @@ def _published() -> set[tuple[str, str]]:
         (method.upper(), path)
         for name in DOCUMENTS
         for path, item in _document(name)["paths"].items()
+        if "x-setting" not in item
         for method in item
         if method in {"get", "post", "options", "put", "delete"}
     }

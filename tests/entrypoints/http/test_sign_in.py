@@ -14,6 +14,7 @@ from tests.fakes.fake_identity_provider import ISSUER, FakeIdentityProvider
 from tests.fakes.fake_session_store import FakeContextStore, FakePendingSignIns, FakeSessionStore
 from tests.fakes.manifests import made_up_patient
 from tests.fakes.professionals import ALLOWED_PROFESSIONS, HELENE
+from tests.fakes.published_answers import published
 
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
@@ -65,7 +66,7 @@ class Box:
         )
 
     def browser(self) -> TestClient:
-        return TestClient(self.app, base_url=BASE, follow_redirects=False)
+        return published(TestClient(self.app, base_url=BASE, follow_redirects=False))
 
     def grant(self, start: httpx2.Response, code: str = "code") -> dict[str, str]:
         """Let the provider grant a sign-in just begun; return the query of its callback."""

@@ -13,6 +13,7 @@ from tests.fakes.consultation_site import BASE_URL, ConsultationSite
 from tests.fakes.fake_identity_provider import ISSUER
 from tests.fakes.judged_answers import judged
 from tests.fakes.manifests import made_up_ins, made_up_patient
+from tests.fakes.published_answers import published
 from tests.fakes.signing_keys import signing_key
 
 from drimbox.entrypoints.http.bearer import ProfessionalTokens
@@ -53,7 +54,7 @@ def client(site: ConsultationSite) -> TestClient:
     )
     routes = fhir_contextual_call_routes(FhirContextualCall(program), "/fhir")
     app = Starlette(routes=routes, exception_handlers=exception_handlers())
-    client = judged(TestClient(app, base_url=BASE_URL))
+    client = published(judged(TestClient(app, base_url=BASE_URL)))
     client.headers["Authorization"] = f"Bearer {site.provider.sign_in().access_token}"
     client.headers["Content-Type"] = "application/fhir+json"
     return client

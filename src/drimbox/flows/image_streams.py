@@ -95,7 +95,7 @@ class _Merged:
             if not self._waiting:
                 return None
             done, _ = await asyncio.wait(self._waiting, return_when=asyncio.FIRST_COMPLETED)
-            task = next(iter(done))
+            task = next(one for one in self._waiting if one in done)  # who has waited longest
             streams = self._waiting.pop(task)
             try:
                 instance = task.result()

@@ -30,9 +30,10 @@ def chunks(seed: int, total: int) -> list[bytes]:
 
 
 async def keep(log: SpoolLog, pieces: list[bytes]) -> None:
-    for piece in pieces:
+    for count, piece in enumerate(pieces):
         log.keep(piece)
-        await asyncio.sleep(0)
+        if count % 8 == 7:
+            await log.flush()
     await log.flush()
 
 

@@ -13,7 +13,6 @@ host share the directory: one of them fetches a series (folder_lock), the others
 
 import asyncio
 import os
-import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine
@@ -23,8 +22,6 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-import structlog
-
 from drimbox.adapters.image_cache_disk import journal
 from drimbox.adapters.image_cache_disk.arrival import ArrivingSeries, most_waiting
 from drimbox.adapters.image_cache_disk.folder_lock import (
@@ -32,7 +29,13 @@ from drimbox.adapters.image_cache_disk.folder_lock import (
     has_followers,
     is_locked,
     try_to_lock,
-    try_to_lock_existing,
+)
+from drimbox.adapters.image_cache_disk.housekeeping import (
+    DEMAND,
+    DEMAND_SECONDS,
+    TEMPORARY,
+    age,
+    make_room,
 )
 from drimbox.adapters.image_cache_disk.passing import PassingSeries
 from drimbox.adapters.image_cache_disk.series_copies import FollowedSeries, WholeSeries
@@ -42,16 +45,10 @@ from drimbox.flows.image_streams import close
 from drimbox.model.retrieval import TargetResource
 from drimbox.ports.image_cache import Retrieve, SeriesCopy, SeriesKey, SeriesStreams
 
-_log = structlog.get_logger("image_cache")
 _MOST_INSTANCES_IN_MEMORY = 50_000
 _USE_NOTED_EVERY_SECONDS = 30.0
-_UNFINISHED_SECONDS = 60.0
-_DEMAND = "demand"
-_TEMPORARY = "temporary"
-_TEMPORARY_SECONDS = 3600.0
 _MOST_SPOOLED = 256 * 1024 * 1024
 _LOOK_EVERY_SECONDS = 0.02
-_DEMAND_SECONDS = 24 * 3600.0
 
 
 @dataclass
@@ -90,7 +87,7 @@ class DiskImageCache:
     @property
     def temporary_directory(self) -> Path:
         """Where images may lie that are no copies; what a crash leaves there goes in an hour."""
-        return self._directory / _TEMPORARY
+        return self._directory / TEMPORARY
 
     def open_series(self, key: SeriesKey, retrieve: Retrieve) -> SeriesCopy:
         """See ports.image_cache."""
@@ -125,6 +122,10 @@ class DiskImageCache:
             lock = try_to_lock(folder)
             if lock is None:
                 return self._follow(key, retrieve)
+            whole = self._read(folder)  # it may have become whole a moment ago
+            if whole is not None:
+                lock.release()
+                return whole
             # What another try left is not what is on its way now.
             (folder / journal.NAME).unlink(missing_ok=True)
         except OSError:
@@ -150,11 +151,11 @@ class DiskImageCache:
     def note_demand(self, target: TargetResource) -> bool:
         """See ports.image_cache; a day is lately."""
         uids = (target.study_instance_uid, target.series_instance_uid, target.sop_instance_uid)
-        folder = self._directory / _DEMAND
+        folder = self._directory / DEMAND
         marker = folder / sha256("/".join(uid or "" for uid in uids).encode()).hexdigest()
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            was_asked = marker.exists() and _age(marker) < _DEMAND_SECONDS
+            was_asked = marker.exists() and age(marker) < DEMAND_SECONDS
             marker.touch()
         except OSError:
             return False  # nothing could be kept either
@@ -215,7 +216,8 @@ class DiskImageCache:
             finally:
                 lock.release()
                 del self._arriving[key]
-        await asyncio.to_thread(self._make_room)
+        bounds = (self._max_bytes, self._max_age_seconds)
+        await asyncio.to_thread(make_room, self._directory, *bounds)
 
     def _join(self, key: SeriesKey, passing: PassingSeries) -> ArrivingSeries:
         """Make a copy of what passes, which its reader has opened too, if still there.
@@ -237,8 +239,9 @@ class DiskImageCache:
         key = next((key for key, one in self._passing.items() if one is passing), None)
         if key is not None and self._is_followed(key):
             self._join(key, passing)
-            return
-        if key is not None:
+            if passing.is_joined():
+                return
+        elif key is not None:
             del self._passing[key]
         _ = self._start(self._end(passing, None if key is None else self._folder(key)))
 
@@ -317,37 +320,6 @@ class DiskImageCache:
             with suppress(OSError):
                 os.utime(folder / journal.NAME)
 
-    def _clear_what_is_no_copy(self) -> None:
-        for marker in (self._directory / _DEMAND).glob("*"):
-            if _age(marker) > _DEMAND_SECONDS:
-                marker.unlink(missing_ok=True)
-        for left in self.temporary_directory.glob("*"):
-            if _age(left) > _TEMPORARY_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
-
-    def _make_room(self) -> None:
-        """Delete whole series, least recently used first, until the bounds hold.
-
-        What is unfinished and nobody's is left of a crash or a failure, and goes too; not at once,
-        for it may be asked for again.
-        """
-        self._clear_what_is_no_copy()
-        others = {_DEMAND, _TEMPORARY}
-        folders = [folder for folder in self._directory.iterdir() if folder.name not in others]
-        folders.sort(key=_last_use)
-        sizes = {folder: _size(folder) for folder in folders}
-        total = sum(sizes.values())
-        for folder in folders:
-            end = journal.read_end(folder)
-            if end is None and _age(folder) < _UNFINISHED_SECONDS:
-                continue
-            is_fresh = end is not None and time.time() - end.fetched_at <= self._max_age_seconds
-            if is_fresh and total <= self._max_bytes:
-                continue
-            if _delete(folder):
-                total -= sizes[folder]
-                _log.info("series_evicted", was_whole=end is not None)
-
 
 def _read_whole(folder: Path) -> WholeSeries | None:
     try:
@@ -357,43 +329,6 @@ def _read_whole(folder: Path) -> WholeSeries | None:
     return WholeSeries(folder, read.instances, read.end) if read.end is not None else None
 
 
-def _delete(folder: Path) -> bool:
-    """Delete a folder that nobody is fetching into."""
-    lock = try_to_lock_existing(folder)
-    if lock is None:
-        return False
-    try:
-        # The journal goes first: what is left of a crash is then unfinished, not wrong.
-        (folder / journal.NAME).unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        lock.release()
-    return True
-
-
 def _remove_empty(folder: Path) -> None:
     with suppress(OSError):
         folder.rmdir()
-
-
-def _age(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return float("inf")
-
-
-def _last_use(folder: Path) -> float:
-    try:
-        return (folder / journal.NAME).stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    with suppress(OSError):
-        for path in folder.iterdir():
-            with suppress(OSError):
-                total += path.stat().st_size
-    return total

@@ -91,7 +91,8 @@ class PassingSeries:
         else:
             self._when_left(self)
 
-    def _is_joined(self) -> bool:
+    def is_joined(self) -> bool:
+        """Tell whether a copy is made of it: that one then ends the retrieval."""
         return self._copy is not None
 
     def _joined(self) -> ArrivingSeries:
@@ -111,20 +112,20 @@ class PassingSeries:
 
     async def _read(self) -> AsyncGenerator[InstanceStream, None]:
         given: set[SopInstanceUid] = set()
-        while self.can_be_joined and not self._is_joined():
+        while self.can_be_joined and not self.is_joined():
             async with self._turn:
-                passed = None if self._is_joined() else await self._next()
+                passed = None if self.is_joined() else await self._next()
             if passed is not None:
                 given.add(passed.instance.sop_instance_uid)
                 yield replace(passed.instance, chunks=self._chunks(passed))
-            elif not self._is_joined():
+            elif not self.is_joined():
                 return
-        if self._is_joined():
+        if self.is_joined():
             async for instance in self._joined().streams():
                 if instance.sop_instance_uid not in given:
                     yield instance
         # Nobody can join any more: it goes on without a note, at full speed.
-        while not self._is_joined() and (following := await self._next_instance()) is not None:
+        while not self.is_joined() and (following := await self._next_instance()) is not None:
             yield following
 
     async def _next(self) -> _Passed | None:
@@ -144,9 +145,9 @@ class PassingSeries:
 
     async def _chunks(self, passed: _Passed) -> AsyncIterator[bytes]:
         """Yield one instance; from the copy, where that is asked for in its middle."""
-        while not self._is_joined():
+        while not self.is_joined():
             async with self._turn:
-                chunk = None if self._is_joined() else await self._pull(passed)
+                chunk = None if self.is_joined() else await self._pull(passed)
             if chunk is not None:
                 yield chunk
             elif passed.is_whole:

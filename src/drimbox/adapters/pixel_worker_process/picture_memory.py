@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drimbox.ports.pixel_worker import Rendering
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 24 * 1024 * 1024
 
 Key = Hashable
 

@@ -1,5 +1,7 @@
 """Discovery tells what a listener serves, no more and no less (RFC 8414, SMART App Launch 2.2)."""
 
+from dataclasses import replace
+
 import pytest
 
 from drimbox.standards.iua.iti71_get_access_token import GrantType
@@ -10,6 +12,7 @@ from drimbox.standards.iua.iti103_metadata import (
 )
 
 ISSUER = "https://box.test"
+SMART_IMAGING = "http://fhir.org/argonaut/smart-imaging/capabilities"
 SOURCE = ServerFeatures(
     ISSUER,
     (GrantType.CLIENT_CREDENTIALS, GrantType.JWT_BEARER),
@@ -41,9 +44,29 @@ def test_a_source_does_not() -> None:
     assert metadata["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
     assert encode_smart_configuration(SOURCE)["capabilities"] == [
         "client-confidential-asymmetric",
+        f"{SMART_IMAGING}/backend-services",
         "permission-v1",
         "permission-v2",
+        "smart-imaging-access",
     ]
+
+
+@pytest.mark.parametrize(
+    ("features", "ways"),
+    [
+        (CONSUMER, {"smart-imaging-access", f"{SMART_IMAGING}/app-launch"}),
+        (SOURCE, {"smart-imaging-access", f"{SMART_IMAGING}/backend-services"}),
+        (replace(SOURCE, scopes=frozenset({"system/Patient.rs", "ITI-67"})), set()),
+        (replace(SOURCE, scopes=frozenset({"system/ImagingStudy.r"})), set()),
+        (replace(CONSUMER, grant_types=(GrantType.TOKEN_EXCHANGE,)), set()),
+    ],
+)
+def test_access_to_images_is_told_by_the_ways_that_there_are(
+    features: ServerFeatures, ways: set[str]
+) -> None:
+    capabilities = encode_smart_configuration(features)["capabilities"]
+    assert isinstance(capabilities, list)
+    assert {one for one in capabilities if "imaging" in one} == ways
 
 
 def test_the_peer_listener_knows_certificates() -> None:

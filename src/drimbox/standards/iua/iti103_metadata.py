@@ -3,9 +3,10 @@
 Both are told from one description of what a listener truly serves.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from drimbox.model.scopes import Level, parse_scope
+from drimbox.model.scopes import Level, Permission, Scope, parse_scope
 from drimbox.standards.iua.assertion import ALGORITHMS
 from drimbox.standards.iua.iti71_get_access_token import GrantType
 
@@ -15,6 +16,7 @@ AUTHORIZE_PATH = "/oauth2/authorize"
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
 INTROSPECTION_PATH = "/oauth2/introspect"
 JWKS_PATH = "/oauth2/jwks"
+_SMART_IMAGING = "http://fhir.org/argonaut/smart-imaging/capabilities"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,20 @@ def _capabilities(features: ServerFeatures) -> list[str]:
             "launch-ehr",
             "launch-standalone",
         ]
-    levels = {scope.level for scope in map(parse_scope, features.scopes) if scope is not None}
+    scopes = [scope for scope in map(parse_scope, features.scopes) if scope is not None]
+    levels = {scope.level for scope in scopes}
     capabilities += [
         f"permission-{level.value}" for level in (Level.PATIENT, Level.USER) if level in levels
     ]
-    return sorted(capabilities)
+    return sorted([*capabilities, *_imaging_capabilities(features, scopes)])
+
+
+def _imaging_capabilities(features: ServerFeatures, scopes: Iterable[Scope]) -> list[str]:
+    """Return the words of SMART Imaging Access 0.1.0: images open with the token of the search."""
+    levels = {scope.level for scope in scopes if scope.gives("ImagingStudy", Permission.SEARCH)}
+    ways = []
+    if features.has_authorize and Level.PATIENT in levels:
+        ways.append(f"{_SMART_IMAGING}/app-launch")
+    if GrantType.CLIENT_CREDENTIALS in features.grant_types and Level.SYSTEM in levels:
+        ways.append(f"{_SMART_IMAGING}/backend-services")
+    return ["smart-imaging-access", *ways] if ways else []

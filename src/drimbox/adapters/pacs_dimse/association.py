@@ -1,6 +1,6 @@
 """One DIMSE association on one TCP connection, at either end.
 
-    socket ─> buffer 512 KiB ─> UpperLayer ─> deliver() ─> queue of events ─> next_event()
+    socket ─> buffer 256 KiB ─> UpperLayer ─> deliver() ─> queue of events ─> next_event()
 
 Reading pauses while more than HIGH_WATER octets of data set wait in the queue. TCP_QUICKACK after
 each read spares 40 ms an instance with a peer that leaves Nagle's algorithm on.
@@ -35,9 +35,10 @@ from drimbox.standards.dimse.upper_layer import (
 )
 
 # Twenty studies at once, on two associations each, must stay small beside the program itself.
-HIGH_WATER = 1024 * 1024
-LOW_WATER = 256 * 1024
-_BUFFER = 512 * 1024
+# What waits in the socket meanwhile is the system's: the PACS goes on sending for a while.
+HIGH_WATER = 512 * 1024
+LOW_WATER = 128 * 1024
+_BUFFER = 256 * 1024
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 _RELEASE_SECONDS = 2.0
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux alone has it

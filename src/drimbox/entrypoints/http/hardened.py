@@ -25,7 +25,10 @@ from drimbox.entrypoints.http.large_pieces import LargePieces
 
 HEADER_DEADLINE_SECONDS = 10.0
 MAX_HEADER_BYTES = 32 * 1024
-MAX_WAITING_BYTES = 1024 * 1024
+# Octets of answers that peers have not taken yet: of one answer, of all, of one of very many.
+_MOST_WAITING = 1024 * 1024
+_WAITING_TOGETHER = 4 * 1024 * 1024
+_LEAST_WAITING = 64 * 1024
 _CONNECTIONS_A_REQUEST = 4
 _OVERLOADED = b"503 Service Unavailable\r\nretry-after: 10"
 _CLOSE = b"content-length: 0\r\nconnection: close\r\n\r\n"
@@ -51,8 +54,6 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # A whole image may wait to be taken: so the next is read while the peer reads this one.
-        transport.set_write_buffer_limits(high=MAX_WAITING_BYTES)
         tls = transport.get_extra_info("ssl_object")
         if isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
             cipher = tls.cipher()
@@ -87,6 +88,10 @@ class HardenedProtocol(HttpToolsProtocol):
         # llhttp objects to an unknown transfer coding once the application runs (RFC 9112 6.1).
         elif any(n == b"transfer-encoding" and v.lower() != b"chunked" for n, v in self.headers):
             self._refuse(b"400 Bad Request")
+        # A whole image may wait to be taken: so the next is read while the peer reads this one.
+        share = _WAITING_TOGETHER // (len(self.tasks) + 1)
+        most = min(max(share, _LEAST_WAITING), _MOST_WAITING)
+        self.transport.set_write_buffer_limits(high=most)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

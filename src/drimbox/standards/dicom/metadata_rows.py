@@ -32,6 +32,7 @@ _LONGEST_REMEMBERED = 4096
 _HEADER = struct.Struct("<HH2sH")
 _LENGTH = struct.Struct("<I")
 _LONG = frozenset(vr.encode("ascii") for vr in LONG_VRS)
+_NOTED = FRAME_TAGS | {tags.SPECIFIC_CHARACTER_SET}
 _AVAILABLE_TRANSFER_SYNTAX = 0x00083002
 _LONGEST_HEADER = 12
 
@@ -68,7 +69,7 @@ class MetadataRows:
         head, parts, offset = InstanceHead(), list[bytes](), 0
         syntax = self._available(transfer_syntax_uid)
         creators: dict[int, bytes] = {}
-        while offset < len(octets):
+        while (offset := self._pass_known(octets, offset, parts, syntax)) < len(octets):
             header = _read_header(octets, offset)
             if header.tag in PIXEL_DATA_TAGS:
                 head.pixels = header
@@ -85,6 +86,26 @@ class MetadataRows:
             offset = stop
         head.row = b"{" + b",".join([*parts, syntax] if syntax else parts) + b"}"
         return head
+
+    def _pass_known(self, octets: bytes, offset: int, parts: list[bytes], syntax: bytes) -> int:
+        """Take plain elements that were said before in these octets; return where another stands.
+
+        Most of a slice are such elements, and this loop is a third of the work of the general one.
+        """
+        # Up to where the syntax, if it is still due, has its place.
+        last_tag = _AVAILABLE_TRANSFER_SYNTAX if syntax else 0xFFFFFFFF
+        last_offset = len(octets) - _LONGEST_HEADER
+        while offset <= last_offset:
+            group, element, letters, length = _HEADER.unpack_from(octets, offset)
+            tag, stop = group << 16 | element, offset + 8 + length
+            if group & 1 or tag > last_tag or letters in _LONG or tag in _NOTED:
+                break
+            known = self._known.get((octets[offset:stop], b""))
+            if known is None:
+                break
+            parts.append(known)
+            offset = stop
+        return offset
 
     def _note(self, value: bytes, header: ElementHeader, creators: dict[int, bytes]) -> bytes:
         """Keep what changes how later elements read; return the creator of a private one."""

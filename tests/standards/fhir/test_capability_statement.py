@@ -26,7 +26,9 @@ ASKED = {
     MHD: {
         "DocumentReference": "_id _lastUpdated author.given author.family category creation date "
         "event facility format identifier patient patient.identifier period related "
-        "security-label setting status type"
+        "security-label setting status type",
+        "List": "_id _lastUpdated code date designationType identifier patient patient.identifier "
+        "source.given source.family sourceId status",
     },
     MADO: {
         "DocumentReference": "modality bodysite anatomical-region study-instance-uid "
@@ -39,7 +41,8 @@ ASKED = {
     PDSM: {
         "DocumentReference": "type facility setting identifier creation security-label status "
         "isArchived period-start period-end date format category relatesto event period patient "
-        "patient.identifier author"
+        "patient.identifier author",
+        "List": "patient patient.identifier status code",
     },
 }
 
@@ -66,7 +69,9 @@ def test_what_a_statement_asks_to_search_by_is_searched_by(statement: str) -> No
         assert set(asked.split()) <= parameters(name)
 
 
-@pytest.mark.parametrize("name", ["DocumentReference", "ImagingStudy", "Patient", "Endpoint"])
+@pytest.mark.parametrize(
+    "name", ["DocumentReference", "ImagingStudy", "List", "Patient", "Endpoint"]
+)
 def test_no_parameter_is_told_twice_with_another_type(name: str) -> None:
     told = {(one["name"], one["type"]) for one in resource(name)["searchParam"]}
     assert len(told) == len(parameters(name))
@@ -77,6 +82,7 @@ def test_no_parameter_is_told_twice_with_another_type(name: str) -> None:
     [
         ("DocumentReference", {"read", "vread", "search-type"}),
         ("ImagingStudy", {"read", "vread", "search-type"}),
+        ("List", {"read", "search-type"}),
         ("Patient", {"read", "search-type"}),
         ("Endpoint", {"read", "search-type"}),
         ("Binary", {"read"}),
@@ -84,7 +90,7 @@ def test_no_parameter_is_told_twice_with_another_type(name: str) -> None:
     ],
 )
 def test_the_transactions_of_the_statements_are_offered(name: str, interactions: set[str]) -> None:
-    """ITI-67, ITI-68, ITI-78, MADO's manifest; and nothing that writes."""
+    """ITI-66, ITI-67, ITI-68, ITI-78, MADO's manifest; and nothing that writes."""
     assert {one["code"] for one in resource(name)["interaction"]} == interactions
 
 

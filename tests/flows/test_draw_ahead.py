@@ -25,8 +25,9 @@ LUNG = Rendering(window=(-600, 1500))
 class Reader:
     """Somebody who looks at the images of one series, whole on this host or not at all."""
 
-    def __init__(self, *, is_here: bool = True) -> None:
+    def __init__(self, *, is_here: bool = True, missing: int | None = None) -> None:
         self.is_here = is_here
+        self.missing = missing
         self.pixels = FakePixelWorker()
         self.ahead = DrawAhead(self.pixels)
         manifest = made_up_manifest(series=(SERIES,))
@@ -48,6 +49,8 @@ class Reader:
     async def _find(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
         assert target.sop_instance_uid is not None
         number = int(target.sop_instance_uid.rsplit(".", 1)[1])
+        if number == self.missing:
+            raise NotFound("the whole series came without it")
         return (instance(number),) if self.is_here else None
 
     async def _retrieve(
@@ -145,6 +148,12 @@ async def test_what_is_not_on_this_host_is_not_fetched_for_it() -> None:
     reader = Reader(is_here=False)
     await reader.look_at(numbers(1, 9))
     assert reader.drawn == []
+
+
+async def test_one_that_never_came_hinders_nobody() -> None:
+    reader = Reader(missing=4)
+    await reader.look_at([1, 2])
+    assert reader.drawn == [3, 5, 6]
 
 
 async def test_a_series_of_another_study_is_none() -> None:

@@ -7,8 +7,10 @@ a study whose rights were checked; what cannot be drawn is told to whoever asks 
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from drimbox.errors import DrimboxError
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.manifest import ReferencedSeries
 from drimbox.model.retrieval import TargetResource
@@ -65,10 +67,15 @@ class DrawAhead:
         if position is None:
             return
         scroll = self._scroll((series, rendering))
+        study = opened.manifest.study_instance_uid
         for ahead in scroll.next_positions(position, len(order.uids)):
-            target = TargetResource(opened.manifest.study_instance_uid, series, order.uids[ahead])
-            for found in await opened.find_instances(target) or ():
-                self._pixels.draw_ahead(found.path, rendering)
+            # One that never came, for instance, though the manifest names it.
+            with suppress(DrimboxError):
+                found = await opened.find_instances(
+                    TargetResource(study, series, order.uids[ahead])
+                )
+                for one in found or ():
+                    self._pixels.draw_ahead(one.path, rendering)
 
     def _note_frame(self, instance: CachedInstance, rendering: Rendering, count: int) -> None:
         scroll = self._scroll((instance.sop_instance_uid, replace(rendering, frame=1)))

@@ -267,7 +267,8 @@ async def test_a_study_lacks_no_more_than_its_pacs(tmp_path: Path, cache: DiskIm
     for path in (tmp_path / "pacs").glob("2-*.dcm"):
         path.unlink()
     site.pacs.may_answer.set()
-    assert len(await site.fetch(WHOLE_STUDY)) == 3
+    for _ in range(3):
+        assert len(await site.fetch(WHOLE_STUDY)) == 3
 
 
 @pytest.mark.requirement("SO.40")

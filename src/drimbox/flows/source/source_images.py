@@ -73,12 +73,11 @@ class _StudyImages:
     async def retrieve(
         self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
     ) -> AsyncIterator[InstanceStream]:
-        instances = self._ways(target, syntaxes)
-        async with aclosing(instances):
+        async with aclosing(self._instances(target, syntaxes)) as instances:
             async for instance in instances:
                 yield instance
 
-    def _ways(
+    def _instances(
         self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
     ) -> AsyncGenerator[InstanceStream, None]:
         wanted = self._series(target)
@@ -87,10 +86,12 @@ class _StudyImages:
             return self._from_pacs(target, syntaxes)
         # Each instance of a series is a request for some of it: who asks for two may want all.
         asked = target if is_whole else replace(target, sop_instance_uid=None)
-        if self.images.is_kept(asked) or self._are_expected(wanted):
-            return in_turn(self._opened(wanted), SERIES_AT_ONCE, target.sop_instance_uid)
+        is_kept = self.images.is_kept(asked) or self._are_expected(wanted)
         if is_whole:
-            return as_they_come(map(self._pass_series, wanted), SERIES_AT_ONCE)
+            way = self.open_series if is_kept else self._pass_series
+            return as_they_come(map(way, wanted), SERIES_AT_ONCE)
+        if is_kept:
+            return in_turn(self._opened(wanted), 1, target.sop_instance_uid)
         return self._from_pacs(target, ())
 
     def _are_expected(self, wanted: Sequence[SeriesInstanceUid]) -> bool:

@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from tests.fakes.fake_audit_repository import FakeAuditRepository
 from tests.fakes.fake_clock import FakeClock
+from tests.fakes.fake_images import FakePixelWorker
 from tests.fakes.fake_study_register import FakeStudyRegister
 from tests.fakes.folder_pacs import FolderPacs
 from tests.fakes.publications import made_up_publication
@@ -31,6 +32,7 @@ from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_rout
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.listener import HttpListener
 from drimbox.errors import NotAuthenticated
+from drimbox.flows.draw_ahead import DrawAhead
 from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.flows.source.published_manifests import PublishedManifests
@@ -98,6 +100,7 @@ class DicomwebSite:
     async def _start(self) -> None:
         self._pixels = PixelWorkerPool(workers=1, deadline_seconds=20)
         self._cache = DiskImageCache(self.folder / "cache", max_bytes=10**9, max_age_seconds=600)
+        self.drawn_ahead = FakePixelWorker()
         clock = FakeClock()
         pacs = self.behind or self.pacs
         serve = ServeStudy(
@@ -115,6 +118,7 @@ class DicomwebSite:
             self._pixels,
             "http://box/dicom-web",
             fetch_ahead=self.fetch_ahead,
+            draw_ahead=DrawAhead(self.drawn_ahead),
         )
         self.application = Starlette(
             routes=dicomweb_routes(door),

@@ -25,6 +25,8 @@ from tests.fakes.dicom_kinds import (
 from tests.fakes.dicomweb_site import DicomwebSite
 from tests.fakes.multipart_parts import parts_of
 
+from drimbox.ports.pixel_worker import ImageFormat
+
 MULTIPART = "multipart/related"
 
 
@@ -145,6 +147,14 @@ def test_the_frame_asked_for_is_drawn(kinds_site: DicomwebSite) -> None:
             kinds_site.get(f"{instance_path('cine')}/frames/{number}/rendered", "image/png")
         )
         assert np.abs(picture.astype(int) - coloured(number - 1)).mean() < 8
+
+
+def test_the_next_frame_is_drawn_ahead_of_who_scrolls(kinds_site: DicomwebSite) -> None:
+    for number in (1, 2):
+        path = f"{instance_path('cine')}/frames/{number}/rendered?window=77,777"
+        assert kinds_site.get(path, "image/png").status_code == 200
+    ahead = [r for _, r in kinds_site.drawn_ahead.ahead if r.window == (77, 777)]
+    assert [(r.frame, r.format) for r in ahead] == [(3, ImageFormat.PNG)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from drimbox.errors import NotAuthenticated, Unavailable
+from drimbox.errors import DrimboxError, NotAuthenticated, Unavailable
 from drimbox.model.practice import Professional
 from drimbox.ports.clock import Clock
 from drimbox.ports.identity_provider import Introspection, SignedIn
@@ -14,7 +14,10 @@ ISSUER = "http://psc.test/realm"
 
 @dataclass
 class FakeIdentityProvider:
-    """Signs one professional in; access tokens live two minutes, refresh tokens serve once."""
+    """Signs one professional in; access tokens live two minutes, refresh tokens serve once.
+
+    is_away makes each question fail as an outage does, failure as it says.
+    """
 
     clock: Clock
     professional: Professional
@@ -22,6 +25,7 @@ class FakeIdentityProvider:
     live: dict[str, Introspection] = field(default_factory=dict)
     refresh_tokens: set[str] = field(default_factory=set)
     is_away: bool = False
+    failure: DrimboxError | None = None
     count: int = 0
 
     def grant_code(self, code: str, *, nonce: str, code_verifier: str) -> None:
@@ -72,5 +76,7 @@ class FakeIdentityProvider:
         return signed_in
 
     def _check_here(self) -> None:
+        if self.failure is not None:
+            raise self.failure
         if self.is_away:
             raise Unavailable("Pro Santé Connect")

@@ -236,6 +236,21 @@ async def test_the_viewer_shows_each_kind_of_exam(
     assert complaints_of(chromium) == []
 
 
+@pytest.mark.requirement("FA.6")
+async def test_the_page_of_interfaces_asks_nothing_of_anybody_else(
+    demo: DemoSession, chromium: Chromium, pictures: Path
+) -> None:
+    tab = await chromium.open(f"{demo.consumer}/openapi/")
+    await tab.wait_for("document.readyState === 'complete' && document.styleSheets.length > 0")
+    shown = await tab.evaluate("document.body.innerText")
+    for path in ("/fhir/ImagingStudy/_search", "/dicom-web/studies", "/oauth2/token", "/drim"):
+        assert path in shown
+    await tab.screenshot(pictures / "9-interfaces.png")
+    assert tab.hosts == {"localhost"}
+    assert tab.complaints == []
+    await tab.close()
+
+
 async def test_signing_out_ends_it_and_nothing_left_this_machine(
     demo: DemoSession, chromium: Chromium, pictures: Path
 ) -> None:

@@ -3,10 +3,13 @@
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+import yaml
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from tests.fakes.consultation_site import BASE_URL, ConsultationSite
@@ -15,6 +18,7 @@ from tests.fakes.judged_answers import judged
 from tests.fakes.manifests import made_up_ins, made_up_patient
 from tests.fakes.published_answers import published
 from tests.fakes.signing_keys import signing_key
+from tests.house.source_files import ROOT
 
 from drimbox.entrypoints.http.bearer import ProfessionalTokens
 from drimbox.entrypoints.http.calling_program import CallingProgram
@@ -23,6 +27,7 @@ from drimbox.entrypoints.http.fhir.contextual_call import (
     FhirContextualCall,
     fhir_contextual_call_routes,
 )
+from drimbox.errors import RejectedByPartner, SettingsError, TimedOut, Unavailable
 from drimbox.flows.issue_token import TokenIssuer
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.imaging_record import Subject
@@ -34,6 +39,8 @@ from drimbox.standards.fhir.xml import encode_xml
 
 Json = dict[str, Any]
 PATH = "/fhir/$contextual-call"
+DOCUMENT: Json = yaml.safe_load((ROOT / "openapi" / "fhir.yaml").read_text(encoding="utf-8"))
+PUBLISHED = DOCUMENT["paths"][PATH]["post"]["responses"]
 IPP = LocalPatientId("C001-2026", AssigningAuthority("CLINIQUE", Oid("1.2.250.1.999.20.1")))
 
 
@@ -242,3 +249,35 @@ def test_another_method_is_told_which_one_there_is(client: TestClient) -> None:
     answer = client.get(PATH)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+FAILURES = {
+    500: SettingsError("pro_sante_connect", "a setting that turned out wrong"),
+    502: RejectedByPartner("Pro Santé Connect", "invalid_client"),
+    503: Unavailable("Pro Santé Connect"),
+    504: TimedOut("Pro Santé Connect", 5),
+}
+
+
+def _asked_for(status: int, client: TestClient, site: ConsultationSite) -> httpx2.Response:
+    """Make a call that is answered so."""
+    body, headers = json.dumps(call()), {}
+    if status == 400:
+        body = "{}"
+    elif status == 401:
+        headers = {"Authorization": "Bearer nobody"}
+    elif status == 403:
+        site.provider.professional = replace(site.provider.professional, profession_code="99")
+        headers = {"Authorization": f"Bearer {site.provider.sign_in().access_token}"}
+    elif status == 406:
+        headers = {"Accept": "image/png"}
+    elif status in FAILURES:
+        site.provider.failure = FAILURES[status]
+    return client.post(PATH, content=body, headers=headers)
+
+
+@pytest.mark.parametrize("status", sorted(map(int, PUBLISHED)))
+def test_each_published_answer_can_be_given(
+    client: TestClient, site: ConsultationSite, status: int
+) -> None:
+    assert _asked_for(status, client, site).status_code == status

@@ -247,6 +247,8 @@ async def test_the_page_of_interfaces_asks_nothing_of_anybody_else(
         assert path in shown
     await tab.screenshot(pictures / "9-interfaces.png")
     assert tab.hosts == {"localhost"}
+    # Chromium asks for an icon of its own accord; the page is a file that stands alone.
+    tab.complaints[:] = [one for one in tab.complaints if not one.endswith("/favicon.ico")]
     assert tab.complaints == []
     await tab.close()
 

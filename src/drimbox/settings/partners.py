@@ -151,6 +151,8 @@ class DmpSettings(Section):
     signature_algorithm is the VIHF's, lot_signature_algorithm the XAdES's. authn_context_class is
     the SAML class of the local authentication; air_authn_context_declaration stands beside it when
     a professional is signed in (AIR), empty for none. processing_code is that of HL7 v3 messages.
+    registry_time is how the registry's times without an offset are read and asked for: IHE wants
+    UTC, and samples of the ANS are in local time.
     """
 
     registry_url: str
@@ -170,6 +172,7 @@ class DmpSettings(Section):
     homologation_id: SecretStr = SecretStr("")
     source_id: str = "1.2.250.1.999.1"
     sector: str = "SA07"
+    registry_time: Literal["utc", "europe-paris"] = "utc"
     modality_code_system: str = "1.2.840.10008.2.16.4"
     region_code_system: str = "2.16.840.1.113883.6.96"
     connect_timeout_seconds: float = 10

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo
 
 import structlog
 from lxml import etree
@@ -55,6 +57,11 @@ class DmpRegistry:
     client: DmpSoapClient
     settings: DmpSettings
 
+    @property
+    def _zone(self) -> tzinfo:
+        """The zone in which this registry's times are written."""
+        return UTC if self.settings.registry_time == "utc" else ZoneInfo("Europe/Paris")
+
     async def get_documents(
         self, unique_ids: Sequence[str], identity: DmpIdentity
     ) -> tuple[DocumentEntry, ...]:
@@ -95,7 +102,7 @@ class DmpRegistry:
         self, query: SetQuery, identity: DmpIdentity
     ) -> tuple[RegisteredSet, ...]:
         """Search submission sets, then ask which documents each has (GetAssociations)."""
-        answer = await self._ask(encode_find_submission_sets(query), identity)
+        answer = await self._ask(encode_find_submission_sets(query, self._zone), identity)
         if not _knows_patient(answer.response):
             return ()
         _warn_of(answer)
@@ -121,7 +128,7 @@ class DmpRegistry:
     ) -> tuple[DocumentEntry, ...]:
         """Search by criteria (FindDocuments); nothing found is an empty tuple."""
         widened = self._with_all_code_systems(query)
-        answer = await self._ask(encode_find_documents(widened), identity)
+        answer = await self._ask(encode_find_documents(widened, zone=self._zone), identity)
         if ErrorCode.TOO_MANY_RESULTS in {e.known_code for e in answer.response.failures}:
             return await self._find_in_batches(widened, identity)
         return _usable(answer, identity.patient_id)
@@ -130,7 +137,7 @@ class DmpRegistry:
         self, query: DocumentQuery, identity: DmpIdentity
     ) -> tuple[DocumentEntry, ...]:
         """Ask for the ids first, then for the entries by batches (3.18.4.1.2.6)."""
-        request = encode_find_documents(query, return_type=ReturnType.OBJECT_REF)
+        request = encode_find_documents(query, return_type=ReturnType.OBJECT_REF, zone=self._zone)
         references = await self._ask(request, identity)
         check_success(references.response)
         return await self.get_entries(references.object_ids, identity)
@@ -138,7 +145,7 @@ class DmpRegistry:
     async def _ask(self, body: etree._Element, identity: DmpIdentity) -> QueryResponse:
         call = SoapCall(self.settings.registry_url, Action.REGISTRY_STORED_QUERY.value, body)
         return await self.client.call(
-            call, identity, lambda answer: parse_query_response(answer.body)
+            call, identity, lambda answer: parse_query_response(answer.body, self._zone)
         )
 
     def _with_all_code_systems(self, query: DocumentQuery) -> DocumentQuery:

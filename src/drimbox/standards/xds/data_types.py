@@ -5,7 +5,7 @@ ITI TF-3 4.2.3.1 (table 4.2.3.1.7-2). Inside a component the delimiters are esca
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from drimbox.errors import InvalidValue
 from drimbox.model.document_entry import ReferenceId
@@ -37,13 +37,13 @@ def unescape(text: str) -> str:
     return _ESCAPED.sub(lambda match: _UNESCAPES[match.group()], text)
 
 
-def encode_dtm(instant: datetime) -> str:
-    """Write an aware instant in UTC, to the second (TF-3 4.2.3.1.7-2, DTM)."""
-    return instant.astimezone(UTC).strftime("%Y%m%d%H%M%S")
+def encode_dtm(instant: datetime, zone: tzinfo = UTC) -> str:
+    """Write an aware instant, to the second (TF-3 4.2.3.1.7-2, DTM): in UTC, as IHE wants it."""
+    return instant.astimezone(zone).strftime("%Y%m%d%H%M%S")
 
 
-def parse_dtm(text: str) -> datetime:
-    """Read a DTM of any precision; without an offset it is UTC.
+def parse_dtm(text: str, zone: tzinfo = UTC) -> datetime:
+    """Read a DTM of any precision; without an offset it is of the zone.
 
     Fractions and offsets are not in the IHE type but are met in official French samples.
 
@@ -59,8 +59,9 @@ def parse_dtm(text: str) -> datetime:
         naive = datetime.strptime(  # noqa: DTZ007 - the zone is set on the next lines
             digits + _DTM_DEFAULTS[len(digits) :], "%Y%m%d%H%M%S"
         )
-        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-        zone = timezone(-offset if sign == "-" else offset)
+        if sign:
+            offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+            zone = timezone(-offset if sign == "-" else offset)
         return naive.replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidValue("DTM", rule) from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from lxml import etree
 
@@ -57,14 +57,16 @@ def encode_document_entry(
     return element
 
 
-def parse_document_entry(element: etree._Element) -> DocumentEntry:
+def parse_document_entry(element: etree._Element, zone: tzinfo = UTC) -> DocumentEntry:
     """Read an ExtrinsicObject, its parts in any order; unknown codes are kept.
+
+    zone is that of times without an offset.
 
     Raises:
         MalformedMessage: a required attribute is missing or a time is none; where names it.
     """
     slots = read_slots(element)
-    reader = _Reader(element, slots)
+    reader = _Reader(element, slots, zone)
     patient_id = reader.identifier(EntryScheme.PATIENT_ID)
     authenticators = map(data_types.parse_practitioner, reader.values("legalAuthenticator"))
     local_id = reader.first("sourcePatientId")
@@ -204,6 +206,7 @@ class _Reader:
 
     element: etree._Element
     slots: tuple[Slot, ...]
+    zone: tzinfo
 
     def values(self, name: str) -> tuple[str, ...]:
         return tuple(value for value in slot_values(self.slots, name) if value)
@@ -234,7 +237,7 @@ class _Reader:
         if text is None:
             return None
         try:
-            return data_types.parse_dtm(text)
+            return data_types.parse_dtm(text, self.zone)
         except InvalidValue as error:
             raise MalformedMessage(error.rule, where=f"DocumentEntry {name}") from None
 

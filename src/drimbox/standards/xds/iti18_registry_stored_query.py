@@ -7,6 +7,7 @@ parentheses; times bare. Several values of one slot mean OR, several slots of on
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from enum import Enum
 
 from lxml import etree
@@ -93,9 +94,14 @@ class QueryResponse:
 
 
 def encode_find_documents(
-    query: DocumentQuery, *, return_type: ReturnType = ReturnType.LEAF_CLASS
+    query: DocumentQuery,
+    *,
+    return_type: ReturnType = ReturnType.LEAF_CLASS,
+    zone: tzinfo = UTC,
 ) -> etree._Element:
     """Build FindDocuments, or FindDocumentsByReferenceId when there are reference ids.
+
+    zone is that in which the registry's times are written.
 
     Raises:
         InvalidValue: no status, or a value that no slot can hold.
@@ -116,7 +122,7 @@ def encode_find_documents(
         _code_slot("EventCodeList", query.anatomic_regions),
         *(_code_slot("EventCodeList", choice) for choice in query.event_codes),
         *(_code_slot("ConfidentialityCode", choice) for choice in query.confidentiality_codes),
-        *_time_slots(query),
+        *_time_slots(query, zone),
     ]
     kind = StoredQuery.FIND_DOCUMENTS
     if query.reference_ids:
@@ -146,7 +152,7 @@ def encode_get_documents_by_entry_uuid(entry_uuids: Sequence[str]) -> etree._Ele
     return _request(StoredQuery.GET_DOCUMENTS, ReturnType.LEAF_CLASS, [slot])
 
 
-def encode_find_submission_sets(query: SetQuery) -> etree._Element:
+def encode_find_submission_sets(query: SetQuery, zone: tzinfo = UTC) -> etree._Element:
     """Build FindSubmissionSets (3.18.4.1.2.3.7.2).
 
     Raises:
@@ -163,7 +169,8 @@ def encode_find_submission_sets(query: SetQuery) -> etree._Element:
     ]
     for name, at in (("From", query.submitted_from), ("To", query.submitted_to)):
         if at is not None:
-            parameters.append(Slot(f"$XDSSubmissionSetSubmissionTime{name}", (encode_dtm(at),)))
+            written = encode_dtm(at, zone)
+            parameters.append(Slot(f"$XDSSubmissionSetSubmissionTime{name}", (written,)))
     return _request(StoredQuery.FIND_SUBMISSION_SETS, ReturnType.LEAF_CLASS, parameters)
 
 
@@ -198,8 +205,10 @@ def parse_query_request(request: etree._Element) -> QueryRequest:
     return QueryRequest(query, return_type, parameters)
 
 
-def parse_query_response(answer: etree._Element) -> QueryResponse:
+def parse_query_response(answer: etree._Element, zone: tzinfo = UTC) -> QueryResponse:
     """Read an answer; RegistryObjectList may be absent on failure.
+
+    zone is that of times without an offset.
 
     Raises:
         UnsupportedMessage: another element.
@@ -216,9 +225,9 @@ def parse_query_response(answer: etree._Element) -> QueryResponse:
             object_ids.append(element.get("id", ""))
         try:
             if name == "ExtrinsicObject":
-                entries.append(parse_document_entry(element))
+                entries.append(parse_document_entry(element, zone))
             if name == "RegistryPackage" and is_submission_set(element):
-                sets.append(_parse_registered_set(element))
+                sets.append(_parse_registered_set(element, zone))
         except MalformedMessage as error:
             unreadable.append(f"{error.where}: {error.reason}")
     associations = () if objects is None else read_associations(objects)
@@ -227,11 +236,11 @@ def parse_query_response(answer: etree._Element) -> QueryResponse:
     )
 
 
-def _parse_registered_set(package: etree._Element) -> RegisteredSet:
+def _parse_registered_set(package: etree._Element, zone: tzinfo) -> RegisteredSet:
     """Read a submission set with its entryUUID; only documents are archived or deleted."""
     is_deprecated = package.get("status") == AvailabilityStatus.DEPRECATED.value
     status = AvailabilityStatus.DEPRECATED if is_deprecated else AvailabilityStatus.APPROVED
-    return RegisteredSet(parse_submission_set(package), package.get("id", ""), status)
+    return RegisteredSet(parse_submission_set(package, zone), package.get("id", ""), status)
 
 
 def quoted(text: str) -> str:
@@ -252,7 +261,7 @@ def _request(
     return request
 
 
-def _time_slots(query: DocumentQuery) -> Iterator[Slot]:
+def _time_slots(query: DocumentQuery, zone: tzinfo) -> Iterator[Slot]:
     for name, instant in (
         ("CreationTimeFrom", query.creation_from),
         ("CreationTimeTo", query.creation_to),
@@ -262,7 +271,7 @@ def _time_slots(query: DocumentQuery) -> Iterator[Slot]:
         ("ServiceStopTimeTo", query.service_stop_to),
     ):
         if instant is not None:
-            yield Slot(f"$XDSDocumentEntry{name}", (encode_dtm(instant),))
+            yield Slot(f"$XDSDocumentEntry{name}", (encode_dtm(instant, zone),))
 
 
 def _code_slot(attribute: str, codes: Sequence[Code]) -> Slot:

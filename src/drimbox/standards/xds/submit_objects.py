@@ -5,6 +5,7 @@ A SubmissionSet, its documents, and the associations that tie them (ITI TF-3 4.2
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 from lxml import etree
 
@@ -108,14 +109,14 @@ def is_submission_set(package: etree._Element) -> bool:
     return package.find(path, _NS) is not None
 
 
-def parse_submission_set(package: etree._Element) -> SubmissionSet:
-    """Read a RegistryPackage that is a submission set."""
+def parse_submission_set(package: etree._Element, zone: tzinfo = UTC) -> SubmissionSet:
+    """Read a RegistryPackage that is a submission set; zone as for parse_document_entry."""
     times = slot_values(read_slots(package), "submissionTime")
     content_types = read_classifications(package, SubmissionSetScheme.CONTENT_TYPE_CODE.value)
     if not times:
         raise MalformedMessage("missing", where="SubmissionSet submissionTime")
     try:
-        submission_time = parse_dtm(times[0])
+        submission_time = parse_dtm(times[0], zone)
     except InvalidValue as error:
         raise MalformedMessage(error.rule, where="SubmissionSet submissionTime") from None
     return SubmissionSet(

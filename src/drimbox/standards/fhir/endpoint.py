@@ -62,10 +62,6 @@ class ViewerEndpoint:
     def identifier(self) -> str:
         return viewer_id(self.study)
 
-    @property
-    def reference(self) -> str:
-        return f"Endpoint/{self.identifier}"
-
 
 AnyEndpoint = WadoEndpoint | ViewerEndpoint
 

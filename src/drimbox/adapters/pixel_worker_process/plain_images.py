@@ -85,12 +85,15 @@ class PlainImage:
 
 
 def find_plain_image(path: Path) -> PlainImage | None:
-    """Return the image, None for one that is to be read otherwise; the last few stay known."""
+    """Return the image, None for one that is to be read otherwise.
+
+    Those of the last few series stay known: a viewer that changes the window has them drawn again.
+    """
     stat = path.stat()
     return _find(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=1024)
 def _find(path: Path, _version: tuple[int, int, int]) -> PlainImage | None:
     with path.open("rb", buffering=0) as file:
         octets = memoryview(file.read(_HEADER_BYTES))

@@ -42,17 +42,14 @@ class SearchClient:
             RejectedByPartner, NotFound, TooLarge: it refuses, or answers more than is allowed.
         """
         async with self._limiter:
-            return await anyio.to_thread.run_sync(self._search, search)
+            worker = self._idle.pop() if self._idle else await anyio.to_thread.run_sync(self._make)
+            try:
+                return await anyio.to_thread.run_sync(_every_page, worker, search)
+            finally:
+                self._idle.append(worker)
 
-    def _search(self, search: Search) -> list[DicomJson]:
-        worker = self._idle.pop() if self._idle else self._new_worker()
-        try:
-            return _every_page(worker, search)
-        finally:
-            self._idle.append(worker)
-
-    def _new_worker(self) -> "SearchWorker":
-        """Make one, in the thread of the first search: what it loads takes half a second."""
+    def _make(self) -> "SearchWorker":
+        """Make a worker, in a thread: what the first one loads takes half a second."""
         from drimbox.adapters.pacs_dicomweb.search_worker import SearchWorker
 
         return SearchWorker(self._settings, self._partner)

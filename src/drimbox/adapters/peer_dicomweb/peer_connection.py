@@ -19,7 +19,7 @@ from drimbox.settings.partners import TlsFiles
 
 PARTNER = "Source box"
 # Twice this may wait to be read; larger pieces cost more pages than they save calls.
-_READ_BYTES = 128 * 1024
+_READ_BYTES = 256 * 1024
 # Of one Source, which gives five at least (SO.35); the rest wait their turn.
 _REQUESTS_AT_ONCE = 8
 

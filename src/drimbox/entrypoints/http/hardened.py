@@ -25,7 +25,8 @@ from drimbox.entrypoints.http.large_pieces import LargePieces
 
 HEADER_DEADLINE_SECONDS = 10.0
 MAX_HEADER_BYTES = 32 * 1024
-# Octets of answers that peers have not taken yet: of one answer, of all, of one of very many.
+# Octets of an answer that its peer has not taken yet: at most, shared by the answers under way
+# when it begins, at least.
 _MOST_WAITING = 1024 * 1024
 _WAITING_TOGETHER = 4 * 1024 * 1024
 _LEAST_WAITING = 64 * 1024

@@ -1,6 +1,6 @@
 """The peer listener of a Source, on a real socket with mutual TLS; what stands behind is fake."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from tests.fakes.fake_audit_repository import FakeAuditRepository
 from tests.fakes.fake_identity_provider import ISSUER as PSC
 from tests.fakes.fake_study_register import FakeStudyRegister
 from tests.fakes.folder_pacs import FolderPacs
+from tests.fakes.manifests import made_up_patient
 from tests.fakes.oauth_server import OAuthServer
 from tests.fakes.professionals import ALLOWED_PROFESSIONS
 from tests.fakes.publications import made_up_publication
@@ -27,6 +28,7 @@ from drimbox.flows.source.published_manifests import PublishedManifests
 from drimbox.flows.source.search_published import SearchPublished
 from drimbox.flows.source.serve_study import ServeStudy
 from drimbox.flows.source.source_images import SourceImages
+from drimbox.model.patient import PatientTraits
 from drimbox.model.publication import Publication, PublicationState
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid
@@ -59,12 +61,16 @@ class PeerSource:
 
 @asynccontextmanager
 async def peer_source(
-    folder: Path, *, pacs: Pacs | None = None, studies: int = 1
+    folder: Path,
+    *,
+    pacs: Pacs | None = None,
+    studies: int = 1,
+    patient_of: Callable[[int], PatientTraits] = lambda _: made_up_patient(),
 ) -> AsyncIterator[PeerSource]:
     """Listen in front of a PACS, of those three images where none is given; study 1 is shown."""
     boxes = ListedBoxes()
     server = OAuthServer(issuer=f"https://{SOURCE}", trusted_space=boxes)
-    publications = [_published(number) for number in range(1, studies + 1)]
+    publications = [_published(number, patient_of(number)) for number in range(1, studies + 1)]
     cache = DiskImageCache(folder / "source-cache", max_bytes=10**8, max_age_seconds=60)
     serve = _serve_study(server, publications, pacs or _three_images(folder), cache)
     pixels = PixelWorkerPool(workers=1, deadline_seconds=20)
@@ -92,9 +98,10 @@ async def peer_source(
         await pixels.stop()
 
 
-def _published(study: int) -> Publication:
+def _published(study: int, patient: PatientTraits) -> Publication:
     """Return the study of this number, whose CT series is that of made_up_image."""
-    publication = made_up_publication(study=study).publication
+    patient_id = patient.ins.xds_patient_id
+    publication = made_up_publication(study=study, patient_id=patient_id).publication
     uid = publication.study_instance_uid
     first, *others = publication.manifest.series
     series = replace(
@@ -105,7 +112,7 @@ def _published(study: int) -> Publication:
             for number, one in enumerate(first.instances, 1)
         ),
     )
-    manifest = replace(publication.manifest, series=(series, *others))
+    manifest = replace(publication.manifest, patient=patient, series=(series, *others))
     return replace(publication, manifest=manifest, state=PublicationState.PUBLISHED)
 
 

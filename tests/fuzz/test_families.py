@@ -13,7 +13,7 @@ from tests.fuzz.door_families import DOORS
 from tests.fuzz.families import FAMILIES
 from tests.fuzz.mutations import mutations_of
 
-EXECUTIONS = 300
+EXECUTIONS = 200
 LONGEST_SECONDS = 1.0
 MOST_GROWTH_BYTES = 64 * 1024 * 1024
 

@@ -29,15 +29,21 @@ class Then(Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One connection's lot; after None lets everything through.
+    """One connection's lot; after and sent None let everything through.
 
-    latency_seconds delays each piece; octets_per_second throttles.
+    after counts what the server says, sent what the client says: the first that is reached ends
+    it. latency_seconds delays each piece of an answer; octets_per_second throttles it.
     """
 
     after: int | None = None
     then: Then = Then.CLOSE
     latency_seconds: float = 0
     octets_per_second: float | None = None
+    sent: int | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        return self.after is not None or self.sent is not None
 
 
 SOUND = Fault()
@@ -75,13 +81,18 @@ class ChaosProxy:
         self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
-        there = asyncio.create_task(_pump(reader, server_writer))
+        there = asyncio.create_task(_pump(reader, server_writer, fault.sent))
+        back = asyncio.create_task(self._back(fault, server_reader, writer, reader))
         try:
-            await self._back(fault, server_reader, writer, reader)
-            if fault.after is not None:
+            both = {back} if fault.sent is None else {there, back}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            back.cancel()
+            if fault.is_cut:
                 await self._end(fault.then, writer, there)
         finally:
             there.cancel()
+            back.cancel()
+            await asyncio.gather(there, back, return_exceptions=True)
             server_writer.transport.abort()
 
     async def _back(
@@ -123,18 +134,25 @@ class ChaosProxy:
             await asyncio.Event().wait()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int | None
+) -> None:
+    """Pass on what the client says, so many octets at most."""
+    left = most
     with contextlib.suppress(OSError):
-        while octets := await reader.read(_READ_BYTES):
+        while octets := await reader.read(_READ_BYTES if left is None else min(left, _READ_BYTES)):
             writer.write(octets)
             await writer.drain()
+            left = None if left is None else left - len(octets)
 
 
 @contextlib.asynccontextmanager
-async def chaos_proxy(target_port: int, faults: Sequence[Fault]) -> AsyncIterator[ChaosProxy]:
-    """Stand before a server on loopback for as long as the context lasts."""
+async def chaos_proxy(
+    target_port: int, faults: Sequence[Fault], *, port: int = 0
+) -> AsyncIterator[ChaosProxy]:
+    """Stand before a server on loopback for as long as the context lasts; port 0 is any."""
     proxy = ChaosProxy(target_port, iter(faults))
-    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", port)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy

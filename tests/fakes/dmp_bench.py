@@ -60,6 +60,20 @@ class Bench:
     feeding: SoapDmpFeeding
     consultation: SoapDmpConsultation
     signer: CertificateLotSigner
+    settings: DmpSettings
+    establishments: Establishments
+
+    @asynccontextmanager
+    async def through(self, port: int, timeout_seconds: float) -> AsyncIterator["Bench"]:
+        """Give the same adapters, whose connections go to another port."""
+        own = f":{self.dmp.registry_url.split(':')[2].partition('/')[0]}/"
+        names = ("registry_url", "repository_url", "patients_url")
+        moved = {name: getattr(self.settings, name).replace(own, f":{port}/") for name in names}
+        waits = ("connect_timeout_seconds", "read_timeout_seconds")
+        told = moved | dict.fromkeys(waits, timeout_seconds)
+        settings = self.settings.model_copy(update=told)
+        async with _bench_of(self.dmp, settings, self.establishments) as bench:
+            yield bench
 
     def lot(self, uid: str, *, replaces: str | None = None) -> EncodedSubmission:
         """Make the lot of a KOS under that uniqueId."""
@@ -146,8 +160,16 @@ async def served_bench(pki: TestPki, folder: Path) -> AsyncIterator[Bench]:
         read_timeout_seconds=5,
         connect_timeout_seconds=5,
     )
-    establishments = Establishments(settings.establishments)
-    identifiers = FakeIdentifiers()
+    async with _bench_of(dmp, settings, Establishments(settings.establishments)) as bench:
+        yield bench
+    await dmp.stop()
+
+
+@asynccontextmanager
+async def _bench_of(
+    dmp: SandboxDmp, settings: DmpSettings, establishments: Establishments
+) -> AsyncIterator[Bench]:
+    clock, identifiers = FakeClock(NOW), FakeIdentifiers()
     client = DmpSoapClient(
         settings, establishments=establishments, clock=clock, identifiers=identifiers
     )
@@ -156,9 +178,10 @@ async def served_bench(pki: TestPki, folder: Path) -> AsyncIterator[Bench]:
         SoapDmpFeeding(client, settings, clock, identifiers),
         SoapDmpConsultation(client, settings, clock),
         CertificateLotSigner(establishments, SignatureAlgorithm.RSA_SHA256),
+        settings,
+        establishments,
     )
     await client.aclose()
-    await dmp.stop()
 
 
 def _files(issued: Issued, pki: TestPki) -> TlsFiles:

@@ -17,9 +17,9 @@ from drimbox.adapters.pacs_dimse.association import Association, own_information
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER
 from drimbox.adapters.pacs_dimse.get_scu import store_response
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel, arrival_of
-from drimbox.errors import DrimboxError, MalformedMessage, Unavailable
+from drimbox.errors import DrimboxError, InvalidValue, MalformedMessage, Unavailable
 from drimbox.model.retrieval import TargetResource
-from drimbox.model.uids import TransferSyntaxUid
+from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
 from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attributes import Attributes
@@ -42,6 +42,8 @@ from drimbox.standards.dimse.pdu import (
 )
 from drimbox.standards.dimse.status import (
     CANNOT_UNDERSTAND,
+    IDENTIFIER_DOES_NOT_MATCH,
+    INVALID_SOP_INSTANCE,
     NOT_AUTHORIZED,
     SUCCESS,
     UNRECOGNIZED_OPERATION,
@@ -331,6 +333,10 @@ class IncomingAssociation(Association):
         store.header.update((e.tag, e.element) for e in events if isinstance(e, WholeElement))
         if not event.is_last and not any(isinstance(e, Remainder) for e in events):
             return
+        store.status = store.fault()
+        if store.status is not None:
+            _log.warning("instance refused", status=f"{store.status:04X}")
+            return
         expectation = self._scp.match(store.request.command, store.header)
         if expectation is None:
             _log.warning("instance refused: nobody asked for it")
@@ -372,3 +378,14 @@ class _ArrivingStore:
     header: DataSet = field(default_factory=dict)
     held: list[DataReceived] = field(default_factory=list)
     status: int | None = None
+
+    def fault(self) -> int | None:
+        """Return the status of an instance whose own names do not hold; call with its header."""
+        command = self.request.command
+        try:
+            SopClassUid(command.sop_class_uid)
+            SopInstanceUid(command.sop_instance_uid)
+        except InvalidValue:
+            return INVALID_SOP_INSTANCE
+        named = Attributes(self.header).text(tags.SOP_INSTANCE_UID)
+        return None if named == command.sop_instance_uid else IDENTIFIER_DOES_NOT_MATCH

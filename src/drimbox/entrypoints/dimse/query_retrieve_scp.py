@@ -112,6 +112,9 @@ class QueryRetrieveScp:
             association.abort()
         except EOFError:
             pass
+        except asyncio.CancelledError:
+            # stop() ends this task; asyncio would log its cancellation as an error (Python 3.11).
+            association.abort()
         finally:
             self._tasks.discard(task)
             await association.close()

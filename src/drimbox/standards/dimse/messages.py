@@ -122,7 +122,8 @@ def parse_command(octets: bytes | bytearray) -> Command:
     """Read a command set.
 
     Raises:
-        MalformedMessage: not a command set, or one without a known Command Field.
+        MalformedMessage: not a command set, one without a known Command Field, or a text in it that
+            no answer could repeat: UIDs and AE titles are ASCII (PS3.5 6.1.2.2, 6.2).
     """
     elements = _elements(octets)
     try:
@@ -164,4 +165,7 @@ def _us(elements: dict[int, bytes], element: int) -> int | None:
 
 
 def _text(elements: dict[int, bytes], element: int) -> str:
-    return elements.get(element, b"").decode("latin-1").strip(" \0")
+    try:
+        return elements.get(element, b"").decode("ascii").strip(" \0")
+    except UnicodeDecodeError as error:
+        raise MalformedMessage("not ASCII", where=f"(0000,{element:04X})") from error

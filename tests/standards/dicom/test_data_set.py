@@ -18,8 +18,8 @@ from drimbox.standards.dicom.data_set import (
     Fragments,
     encode_data_set,
     read_data_set,
-    swap_words,
 )
+from drimbox.standards.dicom.value_representations import swap_words
 
 EXPLICIT = Encoding.EXPLICIT_LITTLE
 SQ_OPEN = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff"

@@ -19,6 +19,7 @@ from drimbox.standards.dicom.value_representations import (
     PIXEL_REPRESENTATION,
     WORD_SIZES,
     settle_vr,
+    swap_words,
     vr_of,
     word_size,
 )
@@ -35,6 +36,9 @@ ITEM_DELIMITATION = 0xFFFEE00D
 SEQUENCE_DELIMITATION = 0xFFFEE0DD
 PIXEL_DATA_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 MAX_DEPTH = 60
+MAX_ELEMENTS = 400_000
+"""Elements and items of one data set, those of sequences included: 4000 frames of 100 (D5)."""
+_RUN_OCTETS = 1024 * 1024  # of a run, before its elements are counted
 
 
 class Fragments(bytes):
@@ -83,6 +87,7 @@ class DataSetReader:
         encoding: their layout.
         is_signed: Pixel Representation, where an outer data set has told it.
         bits_allocated: Bits Allocated, where what was read before has told it.
+        most_elements: how many may be read; elements_left tells how many more.
     """
 
     def __init__(
@@ -92,7 +97,9 @@ class DataSetReader:
         *,
         is_signed: bool = False,
         bits_allocated: int = 0,
+        most_elements: int = MAX_ELEMENTS,
     ) -> None:
+        self.elements_left = most_elements
         self._buffer = buffer
         self._encoding = encoding
         self._is_signed = is_signed
@@ -182,20 +189,32 @@ class DataSetReader:
         data_set: DataSet = {}
         while offset < end:
             if self._has_runs:
-                offset = self._run(offset, end, data_set)
+                offset = self._run(offset, min(end, offset + _RUN_OCTETS), data_set)
                 if offset >= end:
                     break
+            self._check_count(len(data_set))
             header = self.read_header(offset, end)
             if depth == 0 and (header.tag in self._stop_tags or header.tag > self._last_tag):
                 break
             if header.tag >> 16 == 0xFFFE:
                 if is_open and header.tag == ITEM_DELIMITATION:
+                    self._count(data_set)
                     return data_set, header.value_offset
                 raise MalformedMessage("an item stands outside any sequence (PS3.5 7.5)")
             data_set[header.tag], offset = self._value(header, end, depth, data_set)
         if is_open:
             raise Incomplete
+        self._count(data_set)
         return data_set, offset
+
+    def _count(self, data_set: DataSet) -> None:
+        """Count a data set that is read: itself as an item, and its elements."""
+        self.elements_left -= len(data_set) + 1
+        self._check_count(0)
+
+    def _check_count(self, elements: int) -> None:
+        if elements > self.elements_left:
+            raise MalformedMessage(f"more than {MAX_ELEMENTS} elements")
 
     def _run(self, offset: int, end: int, data_set: DataSet) -> int:
         """Read a run of elements that need no thought; return where another kind stands, or end.
@@ -258,9 +277,13 @@ class DataSetReader:
         if vr == "UN" and not self._encoding.is_implicit:
             # PS3.5 6.2.2 note 2: UN of undefined length holds an Implicit VR sequence.
             nested = DataSetReader(
-                self._buffer, Encoding.IMPLICIT_LITTLE, is_signed=self._is_signed
+                self._buffer,
+                Encoding.IMPLICIT_LITTLE,
+                is_signed=self._is_signed,
+                most_elements=self.elements_left,
             )
             items, offset = nested._items(start, end, depth, is_delimited=True)
+            self.elements_left = nested.elements_left
             return ("SQ", items), offset
         if vr not in {"SQ", "UN"}:
             raise MalformedMessage(f"{vr} of undefined length (PS3.5 7.1)")
@@ -336,17 +359,6 @@ def _vr_letters(letters: bytes) -> str:
     if not (65 <= letters[0] <= 90 and 65 <= letters[1] <= 90):
         raise MalformedMessage("a VR is not two capital letters (PS3.5 7.1.2)")
     return letters.decode("ascii")
-
-
-def swap_words(value: bytes, size: int) -> bytes:
-    """Reverse the octets of each number; a rest shorter than a number stays as it is."""
-    if size == 1:
-        return value
-    whole = len(value) // size * size
-    swapped = bytearray(value)
-    for index in range(size):
-        swapped[index:whole:size] = value[size - 1 - index : whole : size]
-    return bytes(swapped)
 
 
 _EXPLICIT_SHORT = struct.Struct("<HH2sH")

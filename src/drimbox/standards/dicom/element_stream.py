@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from drimbox.errors import MalformedMessage
 from drimbox.standards.dicom.data_set import (
+    MAX_ELEMENTS,
     UNDEFINED_LENGTH,
     DataSet,
     DataSetReader,
@@ -27,6 +28,8 @@ from drimbox.standards.dicom.value_representations import (
 
 LARGE = 64 * 1024
 MAX_HELD = 16 * 1024 * 1024
+MAX_TOP_LEVEL = 20_000
+"""Elements that stand in no sequence; the whole dictionary of PS3.6 has some 5000 (D5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class ElementStream:
         self._value_left = 0
         self._retry_at = 0
         self._is_signed = False
+        self._elements_left = MAX_ELEMENTS
+        self._count = 0
         self.bits_allocated = 0
         """Bits Allocated, once it has passed."""
         self._context: DataSet = {}
@@ -89,7 +94,8 @@ class ElementStream:
         """Take a piece and yield what it completes; read the iterator to its end.
 
         Raises:
-            MalformedMessage: not a data set, or an element that would take more than MAX_HELD.
+            MalformedMessage: not a data set, an element that would take more than MAX_HELD, or more
+                elements than MAX_TOP_LEVEL, with those of sequences than MAX_ELEMENTS.
         """
         offset = 0
         if self._value_left:
@@ -152,6 +158,7 @@ class ElementStream:
             self._encoding,
             is_signed=self._is_signed,
             bits_allocated=self.bits_allocated,
+            most_elements=self._elements_left,
         )
         header = reader.read_header(offset, end)
         if self._last_tag is not None and header.tag > self._last_tag:
@@ -164,6 +171,10 @@ class ElementStream:
             self._value_left = header.length
             return self._start(header, vr, offset), header.value_offset
         element, after = reader.read_element(header, end, self._context)
+        self._elements_left = reader.elements_left
+        self._count += 1
+        if self._count > MAX_TOP_LEVEL:
+            raise MalformedMessage(f"more than {MAX_TOP_LEVEL} elements outside sequences")
         self._remember(header.tag, element)
         return WholeElement(header.tag, element, bytes(self._pending[offset:after])), after
 

@@ -5,6 +5,7 @@ A large value (pixels, an encapsulated PDF) is told of by its URI and never held
 
 from collections.abc import Iterable
 
+from drimbox.errors import MalformedMessage
 from drimbox.model.retrieval import DicomJson
 from drimbox.model.uids import TransferSyntaxUid
 from drimbox.standards.dicom.data_set import (
@@ -29,6 +30,8 @@ from drimbox.standards.dicom.transfer_syntaxes import (
 
 _LAST_TAG_BEFORE_PIXELS = min(PIXEL_DATA_TAGS) - 1
 _LONGEST_HEADER = 12
+MAX_METADATA_BYTES = 32 * 1024 * 1024
+"""Octets of the elements that are held, large values apart."""
 
 
 class MetadataReader:
@@ -46,6 +49,7 @@ class MetadataReader:
         self._data_set: DataSet = {}
         self._large: dict[int, str] = {}
         self._pixels = b""
+        self._held = 0
         self.is_complete = False
         """True once nothing but pixels, and what follows them, is to come."""
 
@@ -53,12 +57,14 @@ class MetadataReader:
         """Take a chunk; those behind the header are not looked at.
 
         Raises:
-            MalformedMessage: not a data set in that syntax.
+            MalformedMessage: not a data set in that syntax, or one without end before its pixels.
         """
         if self.is_complete or not chunk:
             return
         pieces: Iterable[bytes] = [chunk] if self._inflater is None else self._inflater.feed(chunk)
         for piece in pieces:
+            if self.is_complete:
+                return
             if self._elements is not None:
                 self._take(self._elements, piece)
             elif not self._is_whole_header(piece):
@@ -87,7 +93,7 @@ class MetadataReader:
         for event in events:
             match event:
                 case WholeElement():
-                    self._data_set[event.tag] = event.element
+                    self._hold(event)
                 case LargeElement():
                     self._large[event.tag] = event.vr
                 case Remainder():
@@ -95,6 +101,12 @@ class MetadataReader:
                     self.is_complete = len(self._pixels) >= _LONGEST_HEADER
                 case _:
                     pass
+
+    def _hold(self, event: WholeElement) -> None:
+        self._held += len(event.octets)
+        if self._held > MAX_METADATA_BYTES:
+            raise MalformedMessage(f"more than {MAX_METADATA_BYTES} octets before the pixels")
+        self._data_set[event.tag] = event.element
 
     def metadata(self, bulk_data_uri: BulkDataUri) -> DicomJson:
         """Return the attributes in the DICOM JSON model; call once is_complete or all was fed.

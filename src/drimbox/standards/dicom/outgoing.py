@@ -22,7 +22,6 @@ from drimbox.standards.dicom.data_set import (
     RawElement,
     encode_element,
     encode_header,
-    swap_words,
 )
 from drimbox.standards.dicom.element_stream import (
     ElementEvent,
@@ -45,7 +44,7 @@ from drimbox.standards.dicom.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     encoding_of,
 )
-from drimbox.standards.dicom.value_representations import word_size
+from drimbox.standards.dicom.value_representations import swap_words, word_size
 
 _GROUP_10_LENGTH = 0x00100000
 

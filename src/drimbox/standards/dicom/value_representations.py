@@ -60,3 +60,14 @@ def settle_vr(tag: int, vr: str, *, is_signed: bool, lut_entries: int | None) ->
         return "SS" if is_signed else "US"
     # PS3.5 A.1: Pixel, Overlay and Waveform Data are OW in Implicit VR.
     return "OW"
+
+
+def swap_words(value: bytes, size: int) -> bytes:
+    """Reverse the octets of each number; a rest shorter than a number stays as it is."""
+    if size == 1:
+        return value
+    whole = len(value) // size * size
+    swapped = bytearray(value)
+    for index in range(size):
+        swapped[index:whole:size] = value[size - 1 - index : whole : size]
+    return bytes(swapped)

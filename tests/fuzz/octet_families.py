@@ -18,7 +18,8 @@ from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.sandbox.ris.report_document import encode_report_document
 from drimbox.standards.cda.imaging_report import parse_imaging_report
-from drimbox.standards.dicom.data_set import Encoding, encode_data_set, read_data_set
+from drimbox.standards.dicom.data_set import Encoding, read_data_set
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.dicom_json import encode_dicom_json
 from drimbox.standards.dicom.image_facts import parse_image_facts
 from drimbox.standards.dicom.kos import encode_kos, parse_kos

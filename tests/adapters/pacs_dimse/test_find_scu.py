@@ -10,7 +10,8 @@ from drimbox.errors import DrimboxError, RejectedByPartner, TimedOut, Unavailabl
 from drimbox.model.retrieval import QueryLevel
 from drimbox.settings.partners import PacsSettings
 from drimbox.standards.dicom import tags
-from drimbox.standards.dicom.data_set import DataSet, encode_data_set
+from drimbox.standards.dicom.data_set import DataSet
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.query_keys import encode_identifier
 from drimbox.standards.dimse.messages import STUDY_ROOT_FIND, VERIFICATION, Command, CommandField
 from drimbox.standards.dimse.pdu import ExtendedNegotiation, UserInformation

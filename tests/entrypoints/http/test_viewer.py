@@ -19,7 +19,7 @@ from drimbox.errors import (
     Unavailable,
 )
 from drimbox.model.uids import SopClassUid
-from drimbox.standards.dicom.data_set import encode_data_set
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 
 ENCAPSULATED_PDF = SopClassUid("1.2.840.10008.5.1.4.1.1.104.1")
 SERIES = made_up_series(2, 2)

@@ -28,7 +28,8 @@ from drimbox.model.manifest import Manifest
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
 from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attributes import Attributes
-from drimbox.standards.dicom.data_set import Encoding, encode_data_set, read_data_set
+from drimbox.standards.dicom.data_set import Encoding, read_data_set
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 
 pytestmark = pytest.mark.anyio
 

@@ -16,9 +16,9 @@ from drimbox.standards.dicom.data_set import (
     DataSet,
     Encoding,
     Fragments,
-    encode_data_set,
     read_data_set,
 )
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.value_representations import swap_words
 
 EXPLICIT = Encoding.EXPLICIT_LITTLE

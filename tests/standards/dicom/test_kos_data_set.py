@@ -11,7 +11,8 @@ from tests.fakes.manifests import made_up_manifest
 
 from drimbox.errors import MalformedMessage
 from drimbox.standards.dicom import tags
-from drimbox.standards.dicom.data_set import DataSet, Encoding, encode_data_set, read_data_set
+from drimbox.standards.dicom.data_set import DataSet, Encoding, read_data_set
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.kos import encode_kos, parse_kos
 from drimbox.standards.dicom.kos_data_set import read_kos_data_set
 from drimbox.standards.dicom.part10 import data_set_octets, parse_file_meta

@@ -8,7 +8,8 @@ from drimbox.model.study import AccessionNumber
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
 from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attributes import Attributes
-from drimbox.standards.dicom.data_set import DataSet, encode_data_set
+from drimbox.standards.dicom.data_set import DataSet
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.query_keys import (
     STUDY_KEYS,
     encode_identifier,

@@ -7,7 +7,8 @@ from drimbox.adapters.pacs_dimse.association import Association, associate_reque
 from drimbox.adapters.pacs_dimse.presentation_contexts import number_contexts
 from drimbox.errors import MalformedMessage, RejectedByPartner, Unavailable
 from drimbox.settings.partners import PacsSettings
-from drimbox.standards.dicom.data_set import DataSet, encode_data_set, read_data_set
+from drimbox.standards.dicom.data_set import DataSet, read_data_set
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.transfer_syntaxes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     UNCOMPRESSED_SYNTAXES,

@@ -11,7 +11,7 @@ from drimbox.adapters.pacs_dimse.store_scp import Expectation, StoreScp
 from drimbox.errors import RejectedByPartner, Unavailable
 from drimbox.model.retrieval import TargetResource
 from drimbox.settings.partners import PacsSettings
-from drimbox.standards.dicom.data_set import encode_data_set
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.query_keys import retrieve_identifier
 from drimbox.standards.dicom.transfer_syntaxes import (
     IMPLICIT_VR_LITTLE_ENDIAN,

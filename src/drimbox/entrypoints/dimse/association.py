@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from drimbox.errors import TooLarge
-from drimbox.standards.dicom.data_set import DataSet, encode_data_set, read_data_set
+from drimbox.standards.dicom.data_set import DataSet, read_data_set
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from drimbox.standards.dicom.transfer_syntaxes import (
     IMPLICIT_VR_LITTLE_ENDIAN,

@@ -13,7 +13,8 @@ from itertools import zip_longest
 from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attributes import ascii_element, sequence
-from drimbox.standards.dicom.data_set import DataSet, RawElement, encode_data_set
+from drimbox.standards.dicom.data_set import DataSet, RawElement
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.part10 import encode_file_meta
 from drimbox.standards.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 

@@ -20,7 +20,8 @@ from drimbox.standards.dicom.attributes import (
     time_text,
 )
 from drimbox.standards.dicom.character_sets import smallest_character_set
-from drimbox.standards.dicom.data_set import DataSet, encode_data_set
+from drimbox.standards.dicom.data_set import DataSet
+from drimbox.standards.dicom.data_set_encoding import encode_data_set
 from drimbox.standards.dicom.key_object_description import (
     KeyObjectDescription,
     SeriesLine,

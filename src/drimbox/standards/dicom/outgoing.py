@@ -20,9 +20,8 @@ from drimbox.standards.dicom.data_set import (
     Encoding,
     Incomplete,
     RawElement,
-    encode_element,
-    encode_header,
 )
+from drimbox.standards.dicom.data_set_encoding import encode_element, encode_header
 from drimbox.standards.dicom.element_stream import (
     ElementEvent,
     ElementStream,

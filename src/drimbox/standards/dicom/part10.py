@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 from drimbox.errors import InvalidValue, MalformedMessage
 from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
-from drimbox.standards.dicom.data_set import (
-    DataSetReader,
-    Encoding,
-    encode_element,
-)
+from drimbox.standards.dicom.data_set import DataSetReader, Encoding
+from drimbox.standards.dicom.data_set_encoding import encode_element
 from drimbox.standards.dicom.inflation import BoundedInflater
 from drimbox.standards.dicom.transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
 

@@ -17,7 +17,12 @@ from drimbox.standards.dicom.attributes import (
     universal_entity,
 )
 from drimbox.standards.dicom.character_sets import encode_text
-from drimbox.standards.dicom.data_set import DataSet, DataSetReader, Encoding, Incomplete
+from drimbox.standards.dicom.data_set import (
+    DataSet,
+    DataSetReader,
+    Encoding,
+    Incomplete,
+)
 from drimbox.standards.dicom.element_stream import MAX_HELD, ElementStream, Remainder, WholeElement
 from drimbox.standards.dicom.patient_module import ins_item, parse_identifier, parse_ins
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of

@@ -26,7 +26,7 @@ from drimbox.standards.dicom.kos import encode_kos, parse_kos
 from drimbox.standards.dicom.metadata import MetadataReader
 from drimbox.standards.dicom.outgoing import IdentifierWriter, OutgoingDataSet, OutgoingIdentity
 from drimbox.standards.dicom.part10 import data_set_octets, parse_file_meta
-from drimbox.standards.dicom.patient_identifiers import read_identity
+from drimbox.standards.dicom.patient_identifiers import IdentityReader
 from drimbox.standards.dicom.query_identifier import parse_query, parse_retrieval
 from drimbox.standards.dicom.readable_object import parse_readable_object
 from drimbox.standards.dicomweb.multipart_related import MultipartReader, PartOctets
@@ -121,7 +121,7 @@ def read_head(octets: bytes) -> None:
     instance = InstanceStream(
         SopClassUid("1.2.3"), SopInstanceUid("1.2.3"), SYNTAXES[first_octet(octets) % 3], chunks()
     )
-    finished(read_identity(instance))
+    finished(IdentityReader().read(instance))
 
 
 def read_multipart(octets: bytes) -> None:

@@ -159,7 +159,7 @@ async def test_who_waits_for_a_silent_dmp_holds_up_nobody(bench: Bench) -> None:
             task.cancel()
         await asyncio.gather(*hanging, return_exceptions=True)
     # R4 allows 1.5 times; the rest is for machines that do other things as well.
-    assert beside < 1.5 * alone + 0.5
+    assert beside < 1.5 * alone + 2
 
 
 async def seconds_of(bench: Bench) -> float:

@@ -6,7 +6,6 @@ each retrieval is whole and to the octet, or says that it failed; the next one i
 
 import os
 import random
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.chaos_proxy import SOUND, ChaosProxy, Fault, Then, chaos_proxy
 from tests.fakes.dicom_objects import encoded, made_up_object
+from tests.system.ports import free_port
 
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.errors import RejectedByPartner, Unavailable
@@ -36,12 +36,7 @@ ENDS = (Then.CLOSE, Then.RESET)
 @pytest.fixture(scope="module")
 def ports() -> tuple[int, int]:
     """Return where our listener is, and where the PACS believes that it is."""
-    found = []
-    for _ in range(2):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            found.append(int(probe.getsockname()[1]))
-    return found[0], found[1]
+    return free_port(), free_port()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from drimbox.errors import MalformedMessage
 from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.standards.dicom.data_set import Encoding, read_data_set
 from drimbox.standards.dicom.metadata import MAX_METADATA_BYTES, MetadataReader
-from drimbox.standards.dicom.outgoing import OutgoingDataSet, OutgoingIdentity
+from drimbox.standards.dicom.outgoing import IdentifierWriter, OutgoingDataSet, OutgoingIdentity
 from drimbox.standards.dicom.part10 import data_set_octets, encode_file_meta, parse_file_meta
 
 MEBIBYTE = 1024 * 1024
@@ -81,7 +81,7 @@ def read_metadata(syntax: TransferSyntaxUid, pieces: Iterable[bytes]) -> None:
 
 
 def send_on(syntax: TransferSyntaxUid, pieces: Iterable[bytes]) -> None:
-    outgoing = OutgoingDataSet(syntax, OutgoingIdentity(ins=made_up_ins()))
+    outgoing = OutgoingDataSet(syntax, IdentifierWriter(OutgoingIdentity(ins=made_up_ins())))
     for piece in pieces:
         for _ in outgoing.feed(piece):
             pass

@@ -6,7 +6,6 @@ PACS by C-GET or by C-MOVE.
 
 import asyncio
 import random
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from tests.fakes.contexts import made_up_caller, made_up_context
 from tests.fakes.manifests import made_up_patient
 from tests.fakes.peer_source import NUMBERS, PeerSource, peer_source
 from tests.fakes.two_boxes import TwoBoxes, consommatrice
+from tests.system.ports import free_port
 from tests.system.test_concurrency import fingerprint, image, images_in
 
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
@@ -62,9 +62,7 @@ def expected() -> dict[str, Hashes]:
 
 @pytest.fixture(scope="module")
 def move_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture(scope="module")

@@ -63,16 +63,17 @@ class MetadataReader:
             return
         pieces: Iterable[bytes] = [chunk] if self._inflater is None else self._inflater.feed(chunk)
         for piece in pieces:
-            self._feed(piece)
+            if self._feed(piece):
+                return
 
-    def _feed(self, piece: bytes) -> None:
-        if self.is_complete:
-            return
+    def _feed(self, piece: bytes) -> bool:
+        """Take a piece; tell whether it was the last that matters."""
         if self._elements is not None:
             self._take(self._elements, piece)
         elif not self._is_whole_header(piece):
             self._elements = ElementStream(self._encoding, last_tag=_LAST_TAG_BEFORE_PIXELS)
             self._take(self._elements, piece)
+        return self.is_complete
 
     def _is_whole_header(self, first: bytes) -> bool:
         """Read all of the header at once where the first chunk holds it, as most do."""

@@ -12,6 +12,7 @@ from datetime import date, time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import requests
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -25,6 +26,7 @@ from tests.fakes.fake_images import FakePixelWorker
 from tests.fakes.fake_study_register import FakeStudyRegister
 from tests.fakes.folder_pacs import FolderPacs
 from tests.fakes.publications import made_up_publication
+from tests.fakes.published_answers import check_published
 
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
@@ -177,7 +179,9 @@ class DicomwebSite:
     def get(self, path: str, accept: str | None = None, **headers: str) -> requests.Response:
         """Ask; requests would send `Accept: */*` where None is sent here."""
         told: Mapping[str, str | None] = {"Accept": accept, **headers}
-        return self.session.get(self.url + path, headers=dict(told), timeout=60)
+        answer = self.session.get(self.url + path, headers=dict(told), timeout=60)
+        check_published("GET", urlsplit(answer.url).path, answer.status_code)
+        return answer
 
     def client(self) -> DICOMwebClient:
         return DICOMwebClient(self.url, session=self.session)

@@ -36,9 +36,7 @@ class Operation:
     def pattern(self) -> re.Pattern[str]:
         folder = self.path.removesuffix("/{file}")
         parts = [re.escape(part) for part in _PARAMETER.split(folder)]
-        below = "/.*" if folder != self.path and len(parts) == 1 else ""
-        if folder != self.path and not below:
-            parts[-1] += "/file"
+        below = "/.*" if folder != self.path else ""
         return re.compile("[^/]+".join(parts) + below + r"\Z")
 
 

@@ -19,7 +19,7 @@ from tests.fakes.publications import NOON
 from tests.fakes.submissions import CLINIC, PHYSICIAN
 from tests.house.source_files import ROOT
 
-from drimbox.errors import RejectedByPartner, SettingsError, TimedOut, Unavailable
+from drimbox.errors import DrimboxError, RejectedByPartner, SettingsError, TimedOut, Unavailable
 from drimbox.model.document_entry import Author, AvailabilityStatus, RegisteredSet, SubmissionSet
 from drimbox.model.imaging_record import derived_id
 from drimbox.model.practice import Code
@@ -108,9 +108,9 @@ def hold_in_a_set(site: FhirSite) -> None:
     site.dmp.sets.append(RegisteredSet(sent, uuid, members=members))
 
 
-def fails_with(error: Exception) -> Callable[[Asking], httpx2.Response]:
+def fails_with(error: DrimboxError) -> Callable[[Asking], httpx2.Response]:
     def ask(asking: Asking) -> httpx2.Response:
-        asking.site.door_error = error  # type: ignore[assignment]
+        asking.site.door_error = error
         return asking.ask()
 
     return ask
@@ -120,13 +120,8 @@ def malformed(asking: Asking) -> httpx2.Response:
     """A search by what it cannot read; any other request with two credentials."""
     if asking.is_search:
         return asking.ask("_count=x")
-    twice = [("Authorization", "Bearer doctor"), ("Authorization", "Bearer doctor")]
-    return httpx2_get(asking, twice)
-
-
-def httpx2_get(asking: Asking, headers: list[tuple[str, str]]) -> httpx2.Response:
-    client = asking.site.consumer(bearer="")
-    return client.get(asking.path, headers=httpx2.Headers(headers))
+    twice = httpx2.Headers([("Authorization", "Bearer doctor")] * 2)
+    return asking.site.consumer(bearer="").get(asking.path, headers=twice)
 
 
 def absent(asking: Asking) -> httpx2.Response:

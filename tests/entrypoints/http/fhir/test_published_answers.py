@@ -67,6 +67,8 @@ class Asking:
             "OperationDefinition": "contextual-call",
             "SearchParameter": "ImagingStudy-accession-number",
             "List": self._first("List"),
+            "Practitioner": f"{KOS}-practitioner-1",
+            "PractitionerRole": f"{KOS}-role-1-1",
         }.get(self.kind, KOS)
 
     def _first(self, kind: str) -> str:
@@ -182,6 +184,7 @@ def test_each_published_answer_can_be_given(
 ) -> None:
     site = FhirSite(tmp_path)
     site.dmp.hold(exam(1, date(2026, 7, 1)), ["774007"])
+    site.dmp.entries[0] = replace(site.dmp.entries[0], authors=(Author(PHYSICIAN, (CLINIC,)),))
     if "/List" in path:
         hold_in_a_set(site)
     assert WAYS[status](Asking(site, method, path)).status_code == status

@@ -14,6 +14,7 @@ from tests.flows.consumer.test_read_documents import OTHER_PATIENT
 
 from drimbox.entrypoints.http.document_page import DOCUMENT_FAILURES
 from drimbox.errors import DrimboxError, TimedOut
+from drimbox.model.clinical_document import DocumentKind
 
 
 @pytest.fixture
@@ -148,3 +149,24 @@ def test_a_document_of_another_dmp_or_a_wrong_name_is_unknown(
 
 def test_every_error_has_words() -> None:
     assert DrimboxError in DOCUMENT_FAILURES
+
+
+@pytest.mark.requirement("CO.95")
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (DocumentKind.MEDICAL_SUMMARY, "Synthèse médicale"),
+        (DocumentKind.VACCINATION_NOTE, "Note de vaccination"),
+    ],
+)
+def test_summaries_and_vaccination_notes_are_listed_and_read(
+    site: ConsultationSite, browser: TestClient, kind: DocumentKind, name: str
+) -> None:
+    entry = report_entry(kind=kind, title="VSM")
+    site.dmp.hold_document(entry, cda(sections("<paragraph>Allergie : aucune connue</paragraph>")))
+    context = site.open_patient(browser)
+    documents = browser.get(f"/consultation/{context}/documents").text
+    assert name in documents
+    assert f'href="/consultation/{context}/documents/{entry.unique_id}"' in documents
+    page = browser.get(f"/consultation/{context}/documents/{entry.unique_id}").text
+    assert "Allergie : aucune connue" in page

@@ -18,11 +18,13 @@ from drimbox.errors import (
     TimedOut,
     Unavailable,
 )
+from drimbox.model.manifest import ReferencedSeries
 from drimbox.model.uids import SopClassUid
 from drimbox.standards.dicom.data_set_encoding import encode_data_set
 
 ENCAPSULATED_PDF = SopClassUid("1.2.840.10008.5.1.4.1.1.104.1")
 SERIES = made_up_series(2, 2)
+OTHER_SERIES = made_up_series(3, 1)
 INSTANCE = SERIES.instances[0].sop_instance_uid
 
 
@@ -58,6 +60,30 @@ def _root(site: ConsultationSite, client: TestClient) -> str:
 
 def _image(root: str) -> str:
     return f"{root}/series/{SERIES.series_instance_uid}/instances/{INSTANCE}"
+
+
+@pytest.mark.requirement("CO.57")
+@pytest.mark.parametrize(
+    ("asked", "opened"),
+    [
+        pytest.param("", SERIES, id="an exam: its first series"),
+        pytest.param(f"?series={OTHER_SERIES.series_instance_uid}", OTHER_SERIES, id="a series"),
+        pytest.param("?series=1.2.3.404", SERIES, id="a series that it has not"),
+    ],
+)
+def test_it_opens_at_an_exam_or_at_a_series_as_the_list_of_exams_links(
+    site: ConsultationSite, client: TestClient, asked: str, opened: ReferencedSeries
+) -> None:
+    site.dmp.entries.clear()
+    site.dmp.hold(made_up_manifest(series=(SERIES, OTHER_SERIES), study_date=date(2026, 7, 1)))
+    root = _root(site, client)
+    context = root.split("/")[2]
+    exams = client.get(f"/consultation/{context}/exams").text
+    if "404" not in asked:
+        assert f'href="{root}{asked}"' in exams
+    site.images.opened.clear()
+    assert client.get(root + asked).status_code == 200
+    assert site.images.opened[-1].series_instance_uid == opened.series_instance_uid
 
 
 @pytest.mark.requirement("VI-CS.26")

@@ -26,6 +26,7 @@ class Memory:
 
     demo: DemoSession
     highest: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator["Memory"]:
@@ -35,9 +36,9 @@ class Memory:
             yield self
         finally:
             watching.cancel()
-        seconds = asyncio.get_running_loop().time() - since
+        self.seconds = asyncio.get_running_loop().time() - since
         told = {name: f"{size / MEBIBYTE:.0f} MiB" for name, size in self.highest.items()}
-        print(f"\n{seconds:.1f} s, resident at most {told}")  # noqa: T201
+        print(f"\n{self.seconds:.1f} s, resident at most {told}")  # noqa: T201
 
     async def _watch(self) -> None:
         boxes = self.demo.running.boxes
@@ -50,6 +51,7 @@ class Memory:
 
 
 @pytest.mark.requirement("SO.35")
+@pytest.mark.requirement("SO.100")
 async def test_five_large_studies_at_once_cost_the_source_no_200_mebibytes(
     demo: DemoSession,
 ) -> None:
@@ -74,8 +76,10 @@ async def test_five_large_studies_at_once_cost_the_source_no_200_mebibytes(
         sizes = await asyncio.gather(*downloads)
     assert min(sizes) > 150_000_000
     assert memory.highest["source"] < RSS_LIMIT
+    assert megabits_per_second(sizes, memory) > 100
 
 
+@pytest.mark.requirement("VI-CO.40")
 async def test_five_callers_at_once_cost_neither_box_200_mebibytes(demo: DemoSession) -> None:
     """PACS -> Source -> Consommatrice -> five callers, of a study that no cache holds yet."""
     demo.forget_images()
@@ -92,7 +96,12 @@ async def test_five_callers_at_once_cost_neither_box_200_mebibytes(demo: DemoSes
         )
         sizes = await asyncio.gather(*downloads)
     assert min(sizes) > 150_000_000
+    assert megabits_per_second(sizes, memory) > 100
     assert {name for name, size in memory.highest.items() if size > RSS_LIMIT} == set()
+
+
+def megabits_per_second(sizes: list[int], memory: Memory) -> float:
+    return sum(sizes) * 8 / 1e6 / memory.seconds
 
 
 async def octets_of(request: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> int:

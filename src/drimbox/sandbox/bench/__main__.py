@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 import time
@@ -59,6 +60,8 @@ def main(arguments: Sequence[str]) -> int:
     except DrimboxError as error:
         _tell(str(error))
         return 1
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
     if asked.json is not None:
         asked.json.write_bytes(
             orjson.dumps([r.as_json() for r in rows], option=orjson.OPT_INDENT_2)
@@ -70,7 +73,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _run(names: Sequence[str]) -> tuple[list[Row], Mapping[str, str]]:
-    """Return the rows, and why some works were left out."""
+    """Return the rows, and why some works were left out; SIGTERM ends what was started."""
+    this = asyncio.current_task()
+    assert this is not None  # noqa: S101  # a coroutine that runs
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     rows: list[Row] = []
     skipped: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="drimbox-bench-") as folder:

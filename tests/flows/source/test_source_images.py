@@ -24,6 +24,8 @@ from drimbox.model.uids import (
 
 pytestmark = pytest.mark.anyio
 CLIENTS = 8
+# For how long the PACS keeps its answer back meanwhile.
+UNTIL_ALL_HAVE_ASKED = 0.5
 SERIES_UID = f"{STUDY_UID}.2"
 WHOLE_SERIES = TargetResource(StudyInstanceUid(STUDY_UID), SeriesInstanceUid(SERIES_UID))
 WHOLE_STUDY = TargetResource(StudyInstanceUid(STUDY_UID))
@@ -235,7 +237,7 @@ async def test_late_requests_join_what_passes(
 ) -> None:
     first = await site.begin(target, passed)
     late = [asyncio.create_task(site.fetch(one)) for one in (WHOLE_SERIES, WHOLE_STUDY) * 3]
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
     async with asyncio.timeout(10):
         answers = await asyncio.gather(first, *late)
@@ -253,7 +255,7 @@ async def test_each_series_of_a_study_is_retrieved_once_however_many_ask(
     site = made_up_site(tmp_path / "pacs", cache, [2, 3, 4])
     first = await site.begin(WHOLE_STUDY, passed)
     late = [asyncio.create_task(site.fetch(WHOLE_STUDY)) for _ in range(CLIENTS)]
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
     async with asyncio.timeout(10):
         answers = await asyncio.gather(first, *late)
@@ -279,7 +281,7 @@ async def test_requests_to_another_worker_join_too(
     other = site.of_another_worker(caches[1])
     first = await site.begin(WHOLE_SERIES, passed)
     late = [asyncio.create_task(one.fetch(WHOLE_SERIES)) for one in (other, site) * 3]
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
     async with asyncio.timeout(10):
         answers = await asyncio.gather(first, *late)
@@ -296,7 +298,7 @@ async def test_another_worker_asks_itself_once_the_first_has_left(
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     late = asyncio.create_task(other.fetch(WHOLE_SERIES))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
     async with asyncio.timeout(10):
         assert len(await late) == 3
@@ -319,7 +321,7 @@ async def test_instances_one_by_one_cost_one_retrieval_more_than_their_series(
 async def test_instances_asked_for_at_once_share_the_retrieval_of_their_series(site: Site) -> None:
     numbers = [1, 2, 3] * 4
     tasks = [asyncio.create_task(site.fetch(instance(number))) for number in numbers]
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.pacs.may_answer.set()
     answers = await asyncio.gather(*tasks)
     assert [list(answer) for answer in answers] == [[f"{SERIES_UID}.{n}"] for n in numbers]
@@ -334,7 +336,7 @@ async def test_instances_of_a_series_that_passes_come_with_it(
     other = site.of_another_worker(caches[1])
     first = await site.begin(target, 1)
     tasks = [asyncio.create_task(one.fetch(instance(n))) for n in (3, 1) for one in (site, other)]
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
     async with asyncio.timeout(10):
         whole, *answers = await asyncio.gather(first, *tasks)

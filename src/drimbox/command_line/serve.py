@@ -1,7 +1,6 @@
 """`drimbox serve`: run one box, with one or several worker processes."""
 
 import asyncio
-import gc
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from drimbox.command_line.failures import fail
 from drimbox.command_line.logging_setup import set_up_logging
 from drimbox.errors import DrimboxError
 from drimbox.gateway.box import Box
+from drimbox.gateway.garbage_collection import settle_memory
 from drimbox.settings.load import Role, Settings, load_settings
 
 _WORKER_VARIABLE = "DRIMBOX_WORKER_NUMBER"
@@ -44,16 +44,6 @@ def serve(
         fail(str(error))
     finally:
         _stop(others)
-
-
-def settle_memory() -> None:
-    """Take what was loaded to start out of the garbage collector's rounds.
-
-    A hundred thousand objects that live as long as the process: each full round would hold the
-    event loop for them, some 50 ms.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 async def _run(settings: Settings, *, number: int, is_shared: bool) -> None:

@@ -8,7 +8,6 @@ ends: the longest time for which its event loop was held.
 """
 
 import asyncio
-import gc
 import secrets
 import sys
 import time
@@ -49,6 +48,7 @@ from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
 from drimbox.flows.issue_token import TokenIssuer
 from drimbox.flows.read_fhir import ReadFhir
+from drimbox.gateway.garbage_collection import settle_memory
 from drimbox.model.access import Caller, CallerKind, ConsultationContext, Peer
 from drimbox.model.consent import InformationEtOppositionConsultation
 from drimbox.model.document_entry import (
@@ -197,9 +197,7 @@ async def _serve(folder: Path) -> None:
         context = _context(clock.now())
         await contexts.add(context)
         bearers.append(tokens.issue_context_token(context).access_token)
-    # As `drimbox serve` does: what was loaded to start is no matter of the collector.
-    gc.collect()
-    gc.freeze()
+    settle_memory()  # as `drimbox serve` does
     _tell({"port": listener.port, "bearers": bearers})
     probe = asyncio.create_task(_probe())
     await asyncio.to_thread(sys.stdin.read)

@@ -1,14 +1,14 @@
 """What a List is searched by (MHD ITI-66, PDSm)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from drimbox.model.document_entry import AvailabilityStatus
+from drimbox.model.document_entry import Author, AvailabilityStatus
 from drimbox.model.document_list import DocumentList, ListQuery
 from drimbox.model.imaging_record import Subject
-from drimbox.model.practice import Practitioner
 from drimbox.standards.fhir.code_systems import URI, uri_of
 from drimbox.standards.fhir.document_list import LIST_TYPE, LIST_TYPES
 from drimbox.standards.fhir.patient_search import patient_keys, patient_parameter
+from drimbox.standards.fhir.people_search import author_parameter, person_tokens
 from drimbox.standards.fhir.record_search import PATIENT_FILTERS
 from drimbox.standards.fhir.search import Search, SearchableResource
 from drimbox.standards.fhir.search_parameters import Kind, SearchParameter, table
@@ -59,16 +59,12 @@ def _source_ids(found: DocumentList) -> Iterator[Token]:
         yield identifier_token(URI, found.submission_set.source_id)
 
 
-def _people(found: DocumentList) -> Iterator[Practitioner]:
-    for author in found.submission_set.authors:
-        if author.person is not None:
-            yield author.person
+def _authors(found: DocumentList) -> Iterable[Author]:
+    return found.submission_set.authors
 
 
 def _source_tokens(found: DocumentList) -> Iterator[Token]:
-    for person in _people(found):
-        if person.identifier:
-            yield identifier_token(uri_of(person.authority), person.identifier)
+    return person_tokens(_authors(found))
 
 
 def _sources(found: DocumentList) -> Iterator[Reference]:
@@ -117,22 +113,12 @@ DOCUMENT_LIST: SearchableResource[DocumentList] = SearchableResource(
             "OID of the system that submitted (MHD)",
             is_identifier=True,
         ),
-        SearchParameter(
+        author_parameter(
             "source",
-            Kind.REFERENCE,
-            _sources,
             "Who submitted, by :identifier, or chained given, family, identifier",
-            chained={
-                "given": SearchParameter(
-                    "source.given", Kind.STRING, lambda one: (p.given_name for p in _people(one))
-                ),
-                "family": SearchParameter(
-                    "source.family", Kind.STRING, lambda one: (p.family_name for p in _people(one))
-                ),
-                "identifier": SearchParameter(
-                    "source.identifier", Kind.TOKEN, _source_tokens, is_identifier=True
-                ),
-            },
+            _authors,
+            _sources,
+            _source_tokens,
         ),
         SearchParameter(
             "item", Kind.REFERENCE, _items, "A document in it", target="DocumentReference"

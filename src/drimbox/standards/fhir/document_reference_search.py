@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus, ReferenceIdKind
+from drimbox.model.document_entry import KOS_TYPE, Author, AvailabilityStatus, ReferenceIdKind
 from drimbox.model.imaging_record import ImagingRecord, kos_id_of
 from drimbox.model.imaging_search import IMAGING_REPORT_TYPE, RecordQuery, Studies
-from drimbox.model.practice import Code, Practitioner
+from drimbox.model.practice import Code
 from drimbox.standards.fhir.code_systems import OID_PREFIX, URI, uri_of
 from drimbox.standards.fhir.document_reference import (
     MANIFEST_TYPE,
@@ -18,6 +18,7 @@ from drimbox.standards.fhir.document_reference import (
     status_of,
     types_of,
 )
+from drimbox.standards.fhir.people_search import author_parameter, person_tokens
 from drimbox.standards.fhir.record_search import (
     LAST_UPDATED,
     PATIENT_PARAMETER,
@@ -142,16 +143,12 @@ def _period_end(record: ImagingRecord) -> Iterator[Interval]:
         yield instant_interval(record.document.service_stop_time)
 
 
-def _authors(record: ImagingRecord) -> Iterator[Practitioner]:
-    for author in record.document.authors:
-        if author.person is not None:
-            yield author.person
+def _authors(record: ImagingRecord) -> Iterable[Author]:
+    return record.document.authors
 
 
 def _author_tokens(record: ImagingRecord) -> Iterator[Token]:
-    for person in _authors(record):
-        if person.identifier:
-            yield identifier_token(uri_of(person.authority), person.identifier)
+    yield from person_tokens(record.document.authors)
     for author in record.document.authors:
         for structure in author.structures:
             if structure.identifier:
@@ -193,22 +190,12 @@ def _custodians(record: ImagingRecord) -> Iterator[Reference]:
 _RELATED_IDENTIFIER = SearchParameter(
     "related.identifier", Kind.TOKEN, _related_tokens, is_identifier=True
 )
-_AUTHOR = SearchParameter(
+_AUTHOR = author_parameter(
     "author",
-    Kind.REFERENCE,
-    _author_references,
     "Who made the document, by :identifier, or chained given, family, identifier",
-    chained={
-        "given": SearchParameter(
-            "author.given", Kind.STRING, lambda r: (p.given_name for p in _authors(r))
-        ),
-        "family": SearchParameter(
-            "author.family", Kind.STRING, lambda r: (p.family_name for p in _authors(r))
-        ),
-        "identifier": SearchParameter(
-            "author.identifier", Kind.TOKEN, _author_tokens, is_identifier=True
-        ),
-    },
+    _authors,
+    _author_references,
+    _author_tokens,
 )
 _REGION = SearchParameter(
     "bodysite", Kind.TOKEN, _regions, "Anatomic region (JDV 1.2.250.1.213.1.1.5.695)"

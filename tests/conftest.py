@@ -9,6 +9,7 @@ pytest_plugins = (
     "tests.fixtures.fhir",
     "tests.fixtures.set_up_box",
     "tests.fixtures.storage",
+    "tests.fixtures.twenty_patients",
 )
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

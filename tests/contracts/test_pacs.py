@@ -1,6 +1,5 @@
 """What every PACS does: the fake of the flows' tests; others by C-GET, C-MOVE and DICOMweb."""
 
-import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +8,7 @@ import pytest
 from tests.fakes.dicom_objects import CT, SC, SR, STUDY, MadeUpStudy
 from tests.fakes.dicomweb_service import DicomwebService
 from tests.fakes.fake_pacs import FakePacs
+from tests.system.ports import free_port
 
 from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
@@ -54,12 +54,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, listener_port: int) -> Iter
     peers = {"DRIMBOX": PeerAddress("127.0.0.1", listener_port)}
     with PacsProcess("PACS", folder, peers=peers) as process:
         yield process
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def dimse_pacs(port: int, listener_port: int, mode: Literal["c-get", "c-move"]) -> DimsePacs:

@@ -8,7 +8,6 @@ at the end: every acknowledged report is in the DMP, once; storage whole; audit 
 import asyncio
 import contextlib
 import multiprocessing
-import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from random import Random
 from sqlalchemy import Connection, select
 from tests.fakes.reports import REPORT, SENDING, STUDY, message_of
 from tests.system.dmp_over_tcp import RecordingDmp
+from tests.system.ports import free_port
 from tests.system.source_process import SourceConfig, run_source
 
 from drimbox.adapters.storage_sql.audit_repository import SqlAuditRepository
@@ -191,10 +191,7 @@ def make_config(folder: Path, storage_url: str, dmp_port: int) -> SourceConfig:
     if not key_file.exists():
         key_file.write_bytes(bytes(range(32)))
         key_file.chmod(0o600)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        mllp_port: int = probe.getsockname()[1]
-    return SourceConfig(storage_url, key_file, mllp_port, dmp_port)
+    return SourceConfig(storage_url, key_file, free_port(), dmp_port)
 
 
 def _every(action: AuditAction) -> AuditSearch:

@@ -1,103 +1,46 @@
 """Fifty clients, twenty patients, both ways out of a PACS: no octet of one study in another."""
 
 import asyncio
-import email
-import email.policy
-import hashlib
 import random
-import socket
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from io import BytesIO
 from pathlib import Path
-from typing import Literal
 
 import aiohttp
 import pytest
-from pydicom import Dataset, dcmread
 from tests.fakes.boxes import CONSUMER, SOURCE, box
 from tests.fakes.chaos_proxy import Fault, chaos_proxy
-from tests.fakes.dicom_files import made_up_image
 from tests.fakes.peer_source import NUMBERS, PeerSource, peer_source
+from tests.fixtures.twenty_patients import (
+    PATIENTS,
+    Hashes,
+    RetrieveMode,
+    TwentyPatients,
+    fingerprint,
+    images_in,
+)
 
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.model.publication import Publication
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import TransferSyntaxUid
-from drimbox.sandbox.pacs.process import PacsProcess
-from drimbox.sandbox.pacs.server import PeerAddress
-from drimbox.settings.partners import DicomListenerSettings, PacsSettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system]
-CLIENTS, PATIENTS = 50, 20
-PIXEL_BYTES = 150_000
+CLIENTS = 50
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-Hashes = dict[str, str]
-
-
-def image(study: int, number: int) -> Dataset:
-    """One image of one patient; its pixels are nobody else's."""
-    made = made_up_image(number, study=f"1.2.250.1.999.7.{study}")
-    made.PatientID = f"IPP{study:04d}"
-    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-    made.PixelData = random.Random(f"{study}/{number}").randbytes(PIXEL_BYTES)
-    made["PixelData"].VR = "OW"
-    return made
-
-
-def fingerprint(ds: Dataset) -> str:
-    """Hash what tells one image from another, pixels and patient included."""
-    told = f"{ds.StudyInstanceUID} {ds.SeriesInstanceUID} {ds.PatientID} {ds.InstanceNumber}"
-    return hashlib.sha256(told.encode() + ds.PixelData).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def expected() -> dict[str, Hashes]:
-    """Return the fingerprints of every study by its UID."""
-    found: dict[str, Hashes] = {}
-    for study in range(1, PATIENTS + 1):
-        images = [image(study, number) for number in NUMBERS]
-        uid = str(images[0].StudyInstanceUID)
-        found[uid] = {str(one.SOPInstanceUID): fingerprint(one) for one in images}
-    return found
-
-
-@pytest.fixture(scope="module")
-def move_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def pacs_process(tmp_path_factory: pytest.TempPathFactory, move_port: int) -> Iterator[PacsProcess]:
-    folder = tmp_path_factory.mktemp("pacs")
-    for study in range(1, PATIENTS + 1):
-        for number in NUMBERS:
-            path = folder / f"{study}-{number}.dcm"
-            image(study, number).save_as(path, enforce_file_format=True)
-    peers = {"DRIMBOX": PeerAddress("127.0.0.1", move_port)}
-    with PacsProcess("PACS", folder, peers=peers) as running:
-        yield running
 
 
 @pytest.fixture(params=["c-get", "c-move"])
 async def source(
-    request: pytest.FixtureRequest, pacs_process: PacsProcess, move_port: int, tmp_path: Path
+    request: pytest.FixtureRequest, twenty_patients: TwentyPatients, tmp_path: Path
 ) -> AsyncIterator[PeerSource]:
-    mode: Literal["c-get", "c-move"] = request.param
-    settings = PacsSettings(
-        host="127.0.0.1", port=pacs_process.dicom_port, ae_title="PACS", retrieve_mode=mode
-    )
-    pacs = DimsePacs(settings, DicomListenerSettings(port=move_port, ae_title="DRIMBOX"))
-    await pacs.start()
-    try:
-        async with peer_source(tmp_path, pacs=pacs, studies=PATIENTS) as running:
-            yield running
-    finally:
-        await pacs.close()
+    async with (
+        twenty_patients.opened(request.param) as pacs,
+        peer_source(tmp_path, pacs=pacs, studies=PATIENTS) as running,
+    ):
+        yield running
 
 
 def client_tls() -> ssl.SSLContext:
@@ -105,14 +48,6 @@ def client_tls() -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(files.ca_file))
     context.load_cert_chain(files.certificate_file, files.key_file)
     return context
-
-
-def images_in(content_type: str, body: bytes) -> list[Dataset]:
-    """Take a multipart answer apart with Python's own parser of messages."""
-    head = f"MIME-Version: 1.0\r\nContent-Type: {content_type}\r\n\r\n".encode()
-    message = email.message_from_bytes(head + body, policy=email.policy.HTTP)
-    parts = (part.get_payload(decode=True) for part in message.iter_parts())  # type: ignore[attr-defined]
-    return [dcmread(BytesIO(part)) for part in parts]
 
 
 async def ask(
@@ -146,7 +81,7 @@ async def retrieve(
 
 
 async def test_no_octet_of_one_study_is_in_another(
-    source: PeerSource, expected: dict[str, Hashes]
+    source: PeerSource, twenty_patients: TwentyPatients
 ) -> None:
     """Each study is asked for two or three times at once, among all the others."""
     wanted = [source.publications[n % PATIENTS] for n in range(CLIENTS)]
@@ -156,17 +91,15 @@ async def test_no_octet_of_one_study_is_in_another(
         answers = await asyncio.gather(*(retrieve(session, source, p) for p in wanted))
     assert len(answers) == CLIENTS
     for study, found in answers:
-        assert found == expected[study]
+        assert found == twenty_patients.expected[study]
 
 
 async def test_a_client_that_goes_away_frees_the_pacs_within_a_second(
-    pacs_process: PacsProcess, tmp_path: Path
+    twenty_patients: TwentyPatients, tmp_path: Path
 ) -> None:
     slow = Fault(octets_per_second=200_000)
-    async with chaos_proxy(pacs_process.dicom_port, [slow]) as wire:
-        settings = PacsSettings(
-            host="127.0.0.1", port=wire.port, ae_title="PACS", retrieve_mode="c-get"
-        )
+    async with chaos_proxy(twenty_patients.pacs.dicom_port, [slow]) as wire:
+        settings = twenty_patients.settings("c-get", port=wire.port)
         pacs = DimsePacs(settings, None)
         async with peer_source(tmp_path, pacs=pacs) as source:
             connector = aiohttp.TCPConnector(ssl=client_tls())
@@ -185,13 +118,11 @@ async def test_a_client_that_goes_away_frees_the_pacs_within_a_second(
 
 @pytest.mark.requirement("SO.40")
 async def test_first_requests_at_once_cost_the_pacs_no_more_than_one(
-    pacs_process: PacsProcess, tmp_path: Path, expected: dict[str, Hashes]
+    twenty_patients: TwentyPatients, tmp_path: Path
 ) -> None:
     """Associations are counted on the wire, behind a PACS that takes its time."""
-    async with chaos_proxy(pacs_process.dicom_port, [Fault(latency_seconds=0.3)]) as wire:
-        settings = PacsSettings(
-            host="127.0.0.1", port=wire.port, ae_title="PACS", retrieve_mode="c-get"
-        )
+    async with chaos_proxy(twenty_patients.pacs.dicom_port, [Fault(latency_seconds=0.3)]) as wire:
+        settings = twenty_patients.settings("c-get", port=wire.port)
         pacs = DimsePacs(settings, None)
         connector = aiohttp.TCPConnector(ssl=client_tls(), limit=CLIENTS)
         async with (
@@ -203,7 +134,7 @@ async def test_first_requests_at_once_cost_the_pacs_no_more_than_one(
             of_one, octets_of_one = wire.connections, wire.passed
             answers = await asyncio.gather(*(retrieve(session, source, together) for _ in range(8)))
         await pacs.close()
-    assert all(found == expected[study] for study, found in answers)
+    assert all(found == twenty_patients.expected[study] for study, found in answers)
     assert wire.connections - of_one <= of_one
     assert wire.passed - octets_of_one < 1.1 * octets_of_one
 
@@ -211,18 +142,13 @@ async def test_first_requests_at_once_cost_the_pacs_no_more_than_one(
 @pytest.mark.requirement("SO.40")
 @pytest.mark.parametrize("mode", ["c-get", "c-move"])
 async def test_whoever_asks_while_a_series_passes_costs_the_pacs_nothing(
-    pacs_process: PacsProcess,
-    tmp_path: Path,
-    move_port: int,
-    expected: dict[str, Hashes],
-    mode: Literal["c-get", "c-move"],
+    twenty_patients: TwentyPatients, tmp_path: Path, mode: RetrieveMode
 ) -> None:
     """Whole and by instances, once the first octets have come to who asked first."""
-    async with chaos_proxy(pacs_process.dicom_port, [Fault(octets_per_second=400_000)]) as wire:
-        settings = PacsSettings(
-            host="127.0.0.1", port=wire.port, ae_title="PACS", retrieve_mode=mode
-        )
-        pacs = Counted(settings, DicomListenerSettings(port=move_port, ae_title="DRIMBOX"))
+    async with chaos_proxy(
+        twenty_patients.pacs.dicom_port, [Fault(octets_per_second=400_000)]
+    ) as wire:
+        pacs = Counted(twenty_patients.settings(mode, port=wire.port), twenty_patients.listener)
         await pacs.start()
         connector = aiohttp.TCPConnector(ssl=client_tls(), limit=CLIENTS)
         async with (
@@ -241,6 +167,7 @@ async def test_whoever_asks_while_a_series_passes_costs_the_pacs_nothing(
                 answers = await asyncio.gather(*late, *alone)
                 body = head + await first.read()
         await pacs.close()
+    expected = twenty_patients.expected
     whole = {str(i.SOPInstanceUID): i for i in images_in(first.headers["Content-Type"], body)}
     assert {uid: fingerprint(one) for uid, one in whole.items()} == expected[study]
     assert all(found == expected[study] for _, found in answers[:8])

@@ -6,11 +6,10 @@ PACS by C-GET or by C-MOVE.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import aiohttp
 import pytest
@@ -19,12 +18,10 @@ from starlette.requests import Request
 from tests.fakes.boxes import SOURCE
 from tests.fakes.contexts import made_up_caller, made_up_context
 from tests.fakes.manifests import made_up_patient
-from tests.fakes.peer_source import NUMBERS, PeerSource, peer_source
+from tests.fakes.peer_source import PeerSource, peer_source
 from tests.fakes.two_boxes import TwoBoxes, consommatrice
-from tests.system.ports import free_port
-from tests.system.test_concurrency import fingerprint, image, images_in
+from tests.fixtures.twenty_patients import PATIENTS, TwentyPatients, fingerprint, images_in
 
-from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
@@ -33,14 +30,10 @@ from drimbox.errors import NotAuthenticated
 from drimbox.model.access import Caller
 from drimbox.model.manifest import Manifest
 from drimbox.model.patient import Ins, InsAuthority, PatientTraits, ins_control_key
-from drimbox.sandbox.pacs.process import PacsProcess
-from drimbox.sandbox.pacs.server import PeerAddress
-from drimbox.settings.partners import DicomListenerSettings, PacsSettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system]
-CLIENTS, PATIENTS = 50, 20
+CLIENTS = 50
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-Hashes = dict[str, str]
 
 
 def patient(number: int) -> PatientTraits:
@@ -49,52 +42,16 @@ def patient(number: int) -> PatientTraits:
     return made_up_patient(ins=ins)
 
 
-@pytest.fixture(scope="module")
-def expected() -> dict[str, Hashes]:
-    """Return the fingerprints of every study by its UID."""
-    found: dict[str, Hashes] = {}
-    for study in range(1, PATIENTS + 1):
-        images = [image(study, number) for number in NUMBERS]
-        uid = str(images[0].StudyInstanceUID)
-        found[uid] = {str(one.SOPInstanceUID): fingerprint(one) for one in images}
-    return found
-
-
-@pytest.fixture(scope="module")
-def move_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def pacs_process(tmp_path_factory: pytest.TempPathFactory, move_port: int) -> Iterator[PacsProcess]:
-    folder = tmp_path_factory.mktemp("pacs")
-    for study in range(1, PATIENTS + 1):
-        for number in NUMBERS:
-            path = folder / f"{study}-{number}.dcm"
-            image(study, number).save_as(path, enforce_file_format=True)
-    peers = {"DRIMBOX": PeerAddress("127.0.0.1", move_port)}
-    with PacsProcess("PACS", folder, peers=peers) as running:
-        yield running
-
-
 @pytest.fixture(params=["c-get", "c-move"])
 async def boxes(
-    request: pytest.FixtureRequest, pacs_process: PacsProcess, move_port: int, tmp_path: Path
+    request: pytest.FixtureRequest, twenty_patients: TwentyPatients, tmp_path: Path
 ) -> AsyncIterator[TwoBoxes]:
-    mode: Literal["c-get", "c-move"] = request.param
-    settings = PacsSettings(
-        host="127.0.0.1", port=pacs_process.dicom_port, ae_title="PACS", retrieve_mode=mode
-    )
-    pacs = DimsePacs(settings, DicomListenerSettings(port=move_port, ae_title="DRIMBOX"))
-    await pacs.start()
-    try:
-        async with (
-            peer_source(tmp_path, pacs=pacs, studies=PATIENTS, patient_of=patient) as source,
-            consommatrice(source, tmp_path) as running,
-        ):
-            yield running
-    finally:
-        await pacs.close()
+    async with (
+        twenty_patients.opened(request.param) as pacs,
+        peer_source(tmp_path, pacs=pacs, studies=PATIENTS, patient_of=patient) as source,
+        consommatrice(source, tmp_path) as running,
+    ):
+        yield running
 
 
 def manifest_of(source: PeerSource, study: int) -> Manifest:
@@ -131,7 +88,7 @@ async def dicomweb_of(boxes: TwoBoxes) -> AsyncIterator[str]:
 
 
 async def test_no_octet_of_one_study_is_in_another(
-    boxes: TwoBoxes, expected: dict[str, Hashes]
+    boxes: TwoBoxes, twenty_patients: TwentyPatients
 ) -> None:
     """Each client asks for its patient's study, and for that of somebody else."""
     boxes.site.dmp.entries.clear()
@@ -150,7 +107,8 @@ async def test_no_octet_of_one_study_is_in_another(
             assert answer.status == 200, body
             media_type = answer.headers["Content-Type"]
         images = await asyncio.to_thread(images_in, media_type, body)
-        assert {str(one.SOPInstanceUID): fingerprint(one) for one in images} == expected[own]
+        found = {str(one.SOPInstanceUID): fingerprint(one) for one in images}
+        assert found == twenty_patients.expected[own]
         for one in images:
             told = {item.PatientID for item in one.OtherPatientIDsSequence}
             assert patient(number).ins.value in told

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import socket
 import statistics
 import time
 import urllib.request
@@ -15,6 +14,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from tests.fakes.dicom_objects import CT, STUDY, MadeUpStudy, encoded, made_up_object
+from tests.system.ports import free_port
 
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
@@ -46,12 +46,6 @@ pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.xdist_group("de
 BIG_STUDY = "1.2.250.1.999.80"
 SLICES = 300
 Way = Literal["c-get", "c-move", "dicomweb"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

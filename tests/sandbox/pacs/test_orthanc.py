@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from tests.sandbox.pacs.small_objects import STUDY, fill
+from tests.system.ports import free_port
 
 from drimbox.errors import RejectedByPartner, SettingsError
 from drimbox.sandbox.pacs import orthanc
@@ -30,12 +31,6 @@ _MOVER = "MOVER"
 needs_root = pytest.mark.skipif(
     not can_make_namespaces(), reason="network namespaces need root and iproute2"
 )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _namespaces() -> str:
@@ -65,7 +60,7 @@ async def pacs(tmp_path: Path) -> AsyncIterator[tuple[OrthancPacs, int]]:
     fill(tmp_path / "files")
     running = OrthancPacs("SOURCEPACS", tmp_path / "orthanc", is_without_delay=True)
     await running.prepare()
-    port = _free_port()
+    port = free_port()
     peers = {_MOVER: PeerAddress(running.box_host, port)}
     try:
         await running.start(sorted((tmp_path / "files").iterdir()), peers)

@@ -1,7 +1,6 @@
 """The PACS as its own process, called by dcmtk's tools, by sense and by nonsense."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 from pynetdicom import AE
 from tests.sandbox.pacs.small_objects import OTHER_STUDY, STUDY, fill, small_object
+from tests.system.ports import free_port
 
 from drimbox.errors import Unavailable
 from drimbox.sandbox.pacs.process import PacsProcess
@@ -30,15 +30,9 @@ _PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 _STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def mover_port() -> int:
-    return _free_port()
+    return free_port()
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.fakes.fake_exports import FakeExportRegister
 
 from drimbox.adapters.storage_sql.engine import Database
 from drimbox.adapters.storage_sql.export_register import SqlExportRegister
 from drimbox.adapters.storage_sql.sealing import Sealing
 from drimbox.model.export import Export, ExportFailure, ExportState
 from drimbox.model.uids import StudyInstanceUid
+from drimbox.ports.export_register import ExportRegister
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -30,13 +32,15 @@ def made_up_export(number: int, **changes: object) -> Export:
 
 
 @pytest.fixture
-def register(database: Database, sealing: Sealing) -> SqlExportRegister:
-    return SqlExportRegister(database, sealing)
+def register(database_or_fake: Database | None, sealing: Sealing) -> ExportRegister:
+    if database_or_fake is None:
+        return FakeExportRegister()
+    return SqlExportRegister(database_or_fake, sealing)
 
 
 @pytest.mark.requirement("CO.61")
 async def test_exports_of_a_context_come_in_the_order_they_were_asked_for(
-    register: SqlExportRegister,
+    register: ExportRegister,
 ) -> None:
     second, first = made_up_export(2), made_up_export(1)
     await register.save(second)
@@ -45,7 +49,7 @@ async def test_exports_of_a_context_come_in_the_order_they_were_asked_for(
     assert await register.find_of_context("context") == (first, second)
 
 
-async def test_a_saved_export_replaces_the_former_one(register: SqlExportRegister) -> None:
+async def test_a_saved_export_replaces_the_former_one(register: ExportRegister) -> None:
     export = made_up_export(1)
     await register.save(export)
     running = replace(export, state=ExportState.RUNNING, stored=2)
@@ -55,7 +59,7 @@ async def test_a_saved_export_replaces_the_former_one(register: SqlExportRegiste
 
 @pytest.mark.requirement("CO.79")
 async def test_finished_exports_of_a_study_are_found_whoever_asked(
-    register: SqlExportRegister,
+    register: ExportRegister,
 ) -> None:
     done = made_up_export(1, state=ExportState.DONE, context_identifier="other")
     await register.save(done)
@@ -65,8 +69,20 @@ async def test_finished_exports_of_a_study_are_found_whoever_asked(
     assert await register.find_done([StudyInstanceUid("1.2.4")]) == ()
 
 
+@pytest.mark.requirement("CO.62")
+async def test_what_a_professional_asked_for_last_is_found_in_later_calls(
+    register: ExportRegister,
+) -> None:
+    assert await register.find_last_of_user("899700000000") is None
+    older = made_up_export(1, destination="CONSOLE")
+    newest = made_up_export(3, context_identifier="another call", state=ExportState.FAILED)
+    for export in (newest, older, made_up_export(4, user="899700000001", destination="CONSOLE")):
+        await register.save(export)
+    assert await register.find_last_of_user("899700000000") == newest
+
+
 async def test_a_restart_marks_what_was_under_way_as_interrupted(
-    register: SqlExportRegister,
+    register: ExportRegister,
 ) -> None:
     queued, running = made_up_export(1), made_up_export(2, state=ExportState.RUNNING)
     done, later = made_up_export(3, state=ExportState.DONE), made_up_export(90)

@@ -134,12 +134,13 @@ class ConsultationSite:
             MODALITY_CODE_SYSTEM,
             REGION_CODE_SYSTEM,
         )
+        self.destinations = {"PACS": self.destination}
         self.images = FakeImageService(self.find_prior_studies, self.folder)
         self.use_session = UseSession(self.provider, self.sessions, self.clock)
         self.import_studies = ImportStudies(
             self.find_prior_studies,
             self.images,
-            {"PACS": self.destination},
+            self.destinations,
             self.exports,
             self.trail,
             self.clock,

@@ -32,6 +32,10 @@ class FakeExportRegister:
             if e.state is ExportState.DONE and e.study_instance_uid in studies
         )
 
+    async def find_last_of_user(self, user: str) -> Export | None:
+        found = [e for e in self.exports.values() if e.user == user]
+        return max(found, key=lambda e: e.requested_at, default=None)
+
     async def interrupt(self, started_before: datetime, now: datetime) -> int:
         left = [
             e

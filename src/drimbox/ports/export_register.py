@@ -18,5 +18,8 @@ class ExportRegister(Protocol):
     async def find_done(self, studies: Sequence[StudyInstanceUid]) -> tuple[Export, ...]:
         """List the finished exports of these studies, whoever asked for them (CO.79)."""
 
+    async def find_last_of_user(self, user: str) -> Export | None:
+        """Return what this professional asked for last, by national id, if anything (CO.62)."""
+
     async def interrupt(self, started_before: datetime, now: datetime) -> int:
         """Mark as failed what was asked for before then and never ended; return how many."""

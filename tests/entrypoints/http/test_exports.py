@@ -1,10 +1,12 @@
 """Exports asked for in the page of the exams, and what may not be exported."""
 
+import re
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from tests.fakes.consultation_site import DOCTOR, FORM_TOKEN, ConsultationSite
+from tests.fakes.consultation_site import COLLEAGUE, DOCTOR, FORM_TOKEN, ConsultationSite
+from tests.fakes.fake_exports import FakeDestination
 from tests.fakes.manifests import made_up_manifest, made_up_series
 
 from drimbox.model.export_syntax import ExportSyntax
@@ -23,6 +25,14 @@ def _exam(number: int = 1) -> Manifest:
         study_instance_uid=StudyInstanceUid(f"1.2.250.1.999.7.{number}"),
         series=(made_up_series(number, 3),),
     )
+
+
+def _offered_first(client: TestClient, context: str) -> str | None:
+    """Return the destination that the page preselects, None where it leaves the site's order."""
+    found = re.search(
+        r"<option selected>([^<]+)</option>", client.get(f"/consultation/{context}").text
+    )
+    return found[1] if found else None
 
 
 def _form_token(client: TestClient, context: str) -> str:
@@ -79,3 +89,26 @@ def test_an_export_that_may_not_be_is_refused(
     answer = client.post(f"/consultation/{context}/exports", data=form | changes)
     assert answer.status_code == status
     assert site.exports.history == []
+
+
+@pytest.mark.requirement("CO.62")
+def test_the_destination_used_last_is_offered_first_on_every_workstation(
+    site: ConsultationSite,
+) -> None:
+    """To this professional only, and only while the site still has that destination."""
+    site.dmp.hold(_exam())
+    client = site.client(DOCTOR)
+    context = site.open_patient(client)
+    assert _offered_first(client, context) is None
+    site.destinations["CONSOLE"] = FakeDestination()
+    form = {
+        "form_token": _form_token(client, context),
+        "study": _exam().study_instance_uid,
+        "destination": "CONSOLE",
+    }
+    assert client.post(f"/consultation/{context}/exports", data=form).status_code == 202
+    elsewhere, colleague = site.client(DOCTOR), site.client(COLLEAGUE)
+    assert _offered_first(elsewhere, site.open_patient(elsewhere)) == "CONSOLE"
+    assert _offered_first(colleague, site.open_patient(colleague)) is None
+    del site.destinations["CONSOLE"]
+    assert _offered_first(client, context) is None

@@ -1,4 +1,4 @@
-"""Exports asked for, and where each stands (CO.60, CO.61, CO.79)."""
+"""Exports asked for, and where each stands (CO.60 to CO.62, CO.79)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,11 +13,15 @@ from drimbox.adapters.storage_sql.tables import exports
 from drimbox.model.export import Export, ExportFailure, ExportState
 from drimbox.model.uids import StudyInstanceUid
 
+_USER = "export user"
 _UNFINISHED = tuple(state.value for state in ExportState if not state.is_over)
 
 
 class SqlExportRegister:
-    """Implements ports.export_register.ExportRegister; context identifiers are stored hashed."""
+    """Implements ports.export_register.ExportRegister; context identifiers are stored hashed.
+
+    A version before migration 7 wrote no user_index: whose exports those were is not searched.
+    """
 
     def __init__(self, database: Database, sealing: Sealing) -> None:
         self._database = database
@@ -55,6 +59,17 @@ class SqlExportRegister:
         rows = await self._database.read(lambda c: c.execute(statement).all())
         return tuple(self._read(row.identifier_digest, row.export) for row in rows)
 
+    async def find_last_of_user(self, user: str) -> Export | None:
+        """See ports.export_register."""
+        statement = (
+            select(exports)
+            .where(exports.c.user_index == self._sealing.index(_USER, user))
+            .order_by(exports.c.requested_at.desc())
+            .limit(1)
+        )
+        row = await self._database.read(lambda c: c.execute(statement).one_or_none())
+        return None if row is None else self._read(row.identifier_digest, row.export)
+
     async def interrupt(self, started_before: datetime, now: datetime) -> int:
         """See ports.export_register."""
         statement = select(exports).where(
@@ -82,6 +97,7 @@ class SqlExportRegister:
         return {
             "identifier_digest": digest,
             "context_digest": digest_of_secret(export.context_identifier),
+            "user_index": self._sealing.index(_USER, export.user),
             "study_instance_uid": export.study_instance_uid,
             "state": export.state.value,
             "requested_at": export.requested_at,

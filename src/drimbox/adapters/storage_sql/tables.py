@@ -258,7 +258,9 @@ exports = Table(
     Column("study_instance_uid", String(64), nullable=False, index=True),
     Column("state", String(16), nullable=False),
     Column("requested_at", Instant, nullable=False),
-    Column("export", LargeBinary, nullable=False),
+    Column("export", LargeBinary, nullable=False),  # sealed
+    Column("user_index", LargeBinary),  # none before migration 7
+    Index("ix_exports_user_index_requested_at", "user_index", "requested_at"),
 )
 
 kept_exams = Table(

@@ -99,6 +99,9 @@ class ConsultationDoor:
             },
             regions=ANATOMIC_REGIONS,
             destinations=self.import_studies.destination_names,
+            usual_destination=await self.import_studies.find_usual_destination(
+                session.professional.national_id
+            ),
             form_token=form_token(session),
         )
 

@@ -143,6 +143,11 @@ class ImportStudies:
         """List the exports of one context, oldest first (CO.61)."""
         return await self._find(context.identifier)
 
+    async def find_usual_destination(self, user: str) -> str | None:
+        """Return where this professional exported to last, where that can still be (CO.62)."""
+        last = await self.exports.find_last_of_user(user)
+        return last.destination if last and last.destination in self.destinations else None
+
     async def find_done(self, studies: Sequence[StudyInstanceUid]) -> tuple[Export, ...]:
         """List the finished exports of these exams (CO.79)."""
         return await self.exports.find_done(studies)

@@ -2,7 +2,6 @@
 
 import { show } from "/static/fragment.js";
 
-const DESTINATION_KEY = "drimbox.destination";
 const POLL_MS = 1000;
 const STATES = { queued: "En attente", running: "En cours", done: "Exporté", failed: "Échec" };
 const FAILURES = {
@@ -41,7 +40,6 @@ if ("searches" in page.dataset) {
     if (event.target.closest("[data-retry]")) load();
   });
   bar.addEventListener("submit", requestExport);
-  restoreDestination();
   load();
   followExports();
 }
@@ -186,7 +184,6 @@ async function requestExport(event) {
   const form = new URLSearchParams(new FormData(bar));
   form.set("form_token", page.dataset.formToken);
   for (const study of picked) form.append("study", study);
-  localStorage.setItem(DESTINATION_KEY, form.get("destination"));
   const button = bar.querySelector("button");
   button.disabled = true;
   try {
@@ -202,12 +199,6 @@ async function requestExport(event) {
     error.hidden = false;
   }
   button.disabled = false;
-}
-
-function restoreDestination() {
-  const select = document.getElementById("destination");
-  const kept = localStorage.getItem(DESTINATION_KEY);
-  if (select && [...select.options].some((option) => option.value === kept)) select.value = kept;
 }
 
 async function followExports() {

@@ -51,8 +51,15 @@ from drimbox.model.manifest import (
 from drimbox.model.patient import LocalPatientId
 from drimbox.model.publication import PublicationState
 from drimbox.model.study import AccessionNumber, ImageSize, StudyPatient
-from drimbox.model.uids import SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid
+from drimbox.model.uids import (
+    SeriesInstanceUid,
+    SopClassUid,
+    SopInstanceUid,
+    StudyInstanceUid,
+    TransferSyntaxUid,
+)
 from drimbox.ports.pacs import Pacs
+from drimbox.ports.pixel_worker import Rendering
 
 SYSTEM = "Bearer system"
 
@@ -62,6 +69,20 @@ async def authenticate(request: Request) -> Caller:
     if request.headers.get("authorization") != SYSTEM:
         raise NotAuthenticated("no bearer token")
     return Caller(CallerKind.SYSTEM, "fhir", frozenset({"system/*.rs"}))
+
+
+class CountingPixels(PixelWorkerPool):
+    """Draws as the product does, and counts what it was asked to draw or to transcode."""
+
+    asked = 0
+
+    async def render(self, path: Path, rendering: Rendering) -> bytes:
+        self.asked += 1
+        return await super().render(path, rendering)
+
+    async def transcode_frame(self, path: Path, frame: int, syntax: TransferSyntaxUid) -> bytes:
+        self.asked += 1
+        return await super().transcode_frame(path, frame, syntax)
 
 
 @dataclass
@@ -76,6 +97,7 @@ class DicomwebSite:
     audit: FakeAuditRepository = field(default_factory=FakeAuditRepository)
     application: Starlette = field(init=False)
     pacs: FolderPacs = field(init=False)
+    pixels: CountingPixels = field(init=False)
     portal: BlockingPortal = field(init=False)
     session: requests.Session = field(default_factory=requests.Session)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -100,7 +122,7 @@ class DicomwebSite:
         self._stack.close()
 
     async def _start(self) -> None:
-        self._pixels = PixelWorkerPool(workers=1, deadline_seconds=20)
+        self.pixels = CountingPixels(workers=1, deadline_seconds=20)
         self._cache = DiskImageCache(self.folder / "cache", max_bytes=10**9, max_age_seconds=600)
         self.drawn_ahead = FakePixelWorker()
         clock = FakeClock()
@@ -117,7 +139,7 @@ class DicomwebSite:
         door = DicomwebDoor(
             authenticate,
             serve,
-            self._pixels,
+            self.pixels,
             "http://box/dicom-web",
             fetch_ahead=self.fetch_ahead,
             draw_ahead=DrawAhead(self.drawn_ahead),
@@ -133,7 +155,7 @@ class DicomwebSite:
     async def _stop(self) -> None:
         await self._listener.stop()
         await self._cache.stop()
-        await self._pixels.stop()
+        await self.pixels.stop()
 
     def add(self, image: Dataset) -> str:
         """Keep an object in the PACS and name it in the KOS of its study; return its path."""

@@ -111,6 +111,31 @@ def test_what_the_caller_has_is_not_sent_again(
     assert kinds_site.get(path, accept, **{"If-None-Match": '"other"'}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        pytest.param(f"{instance_path('cine')}/rendered", "image/jpeg", id="a picture"),
+        pytest.param(f"{instance_path('cine')}/thumbnail", "image/png", id="a thumbnail"),
+        pytest.param(f"{series_path('cine')}/rendered", "image/png", id="of a series"),
+        pytest.param(f"{instance_path('explicit')}/frames/1", "image/jls", id="a coded frame"),
+    ],
+)
+def test_what_the_caller_has_is_not_made_again(
+    kinds_site: DicomwebSite, path: str, accept: str
+) -> None:
+    etag = kinds_site.get(path, accept).headers["etag"]
+    before = kinds_site.pixels.asked
+    assert kinds_site.get(path, accept, **{"If-None-Match": etag}).status_code == 304
+    assert kinds_site.pixels.asked == before
+
+
+def test_whether_there_is_any_picture_is_found_out_first(kinds_site: DicomwebSite) -> None:
+    condition = {"If-None-Match": "*"}
+    path = f"{instance_path('cine')}/frames"
+    assert kinds_site.get(f"{path}/1/rendered", "image/png", **condition).status_code == 304
+    assert kinds_site.get(f"{path}/999/rendered", "image/png", **condition).status_code == 404
+
+
 def test_metadata_as_xml_say_what_json_says(kinds_site: DicomwebSite) -> None:
     xml = 'multipart/related; type="application/dicom+xml"'
     ((headers, octets),) = parts(kinds_site.get(f"{instance_path('explicit')}/metadata", xml))

@@ -18,7 +18,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from drimbox.entrypoints.http.dicomweb.pixel_data import pixel_data_parts
-from drimbox.entrypoints.http.dicomweb.representation import cache_headers, strong_etag
+from drimbox.entrypoints.http.dicomweb.representation import (
+    cache_headers,
+    not_modified,
+    strong_etag,
+)
 from drimbox.entrypoints.http.dicomweb.request import ImageRequest
 from drimbox.entrypoints.http.instance_files import bulk_data_paths, mapped_data_set
 from drimbox.entrypoints.http.multipart_answers import Part, file_chunks, multipart_response, whole
@@ -30,11 +34,7 @@ from drimbox.standards.dicom.data_set import PIXEL_DATA_TAGS, Encoding
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 from drimbox.standards.dicomweb.frame_media_types import OCTETS
 from drimbox.standards.dicomweb.media_types import MULTIPART, Offer, choose
-from drimbox.standards.dicomweb.validators import (
-    ByteRange,
-    is_same_representation,
-    parse_range,
-)
+from drimbox.standards.dicomweb.validators import ByteRange, parse_range
 
 _PIXEL_NAMES = frozenset(f"{tag:08X}" for tag in PIXEL_DATA_TAGS)
 _DOCUMENT, _DOCUMENT_TYPE = (
@@ -116,8 +116,8 @@ async def _one_value(
         raise NotAcceptable(f"this value is sent as {' or '.join(kinds)}")
     etag = strong_etag(url, offer.media_type, offer.inner_type or "")
     headers = {**cache_headers(asked.request), **more_headers, "ETag": etag}
-    if is_same_representation(asked.request.headers.get("if-none-match"), etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if (held := not_modified(asked.request, headers)) is not None:
+        return held
     if offer.inner_type is not None:
         part = Part(offer.inner_type, found.chunks(), url)
         return await multipart_response(_one(part), headers)

@@ -2,12 +2,15 @@
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from http import HTTPStatus
 
 import anyio
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.dicomweb.representation import cache_headers, strong_etag
+from drimbox.entrypoints.http.dicomweb.representation import (
+    cache_headers,
+    not_modified,
+    strong_etag,
+)
 from drimbox.entrypoints.http.dicomweb.request import ImageRequest
 from drimbox.entrypoints.http.instance_files import read_instance_header, read_ranges
 from drimbox.entrypoints.http.multipart_answers import Part, multipart_response, whole
@@ -21,7 +24,6 @@ from drimbox.standards.dicomweb.frame_media_types import (
     frame_forms,
 )
 from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part_header
-from drimbox.standards.dicomweb.validators import is_same_representation
 
 
 async def frames_response(asked: ImageRequest) -> Response:
@@ -39,12 +41,13 @@ async def frames_response(asked: ImageRequest) -> Response:
     if len(numbers) > 1:
         await _check_frames(instance, numbers)
     forms = frame_forms(instance.transfer_syntax_uid, asked.ranges, is_one=len(numbers) == 1)
+    best = _headers(asked, instance, numbers, forms[0])
+    if (held := not_modified(asked.request, best, is_made=False)) is not None:
+        return held
     form, first = await read_frame(instance, numbers[0], forms, asked.pixels)
-    headers = cache_headers(asked.request)
-    etag = strong_etag(instance.sop_instance_uid, ",".join(map(str, numbers)), form.content_type)
-    headers["ETag"] = f"W/{etag}" if form.is_multipart else etag
-    if is_same_representation(asked.request.headers.get("if-none-match"), headers["ETag"]):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers = _headers(asked, instance, numbers, form)
+    if (held := not_modified(asked.request, headers)) is not None:
+        return held
     if not form.is_multipart:
         return Response(first, headers=headers | {"Content-Type": form.content_type})
     if len(numbers) > 1:
@@ -54,6 +57,14 @@ async def frames_response(asked: ImageRequest) -> Response:
     media_type = f'multipart/related; type="{form.media_type}"; boundary={boundary}'
     body = head + first + PART_END + closing(boundary)
     return Response(body, headers=headers | {"Content-Type": media_type})
+
+
+def _headers(
+    asked: ImageRequest, instance: CachedInstance, numbers: Sequence[int], form: FrameForm
+) -> dict[str, str]:
+    etag = strong_etag(instance.sop_instance_uid, ",".join(map(str, numbers)), form.content_type)
+    etag = f"W/{etag}" if form.is_multipart else etag
+    return {**cache_headers(asked.request), "ETag": etag}
 
 
 async def read_frame(

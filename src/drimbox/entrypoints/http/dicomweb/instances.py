@@ -14,7 +14,11 @@ from pathlib import Path
 import anyio
 from starlette.responses import Response, StreamingResponse
 
-from drimbox.entrypoints.http.dicomweb.representation import cache_headers, strong_etag
+from drimbox.entrypoints.http.dicomweb.representation import (
+    cache_headers,
+    not_modified,
+    strong_etag,
+)
 from drimbox.entrypoints.http.dicomweb.request import ImageRequest
 from drimbox.entrypoints.http.dicomweb.whole_files import file_response, multipart_of_files
 from drimbox.entrypoints.http.multipart_answers import file_chunks
@@ -31,7 +35,7 @@ from drimbox.standards.dicomweb.media_types import (
     accept_instances,
 )
 from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part_header
-from drimbox.standards.dicomweb.validators import is_same_representation, parse_range
+from drimbox.standards.dicomweb.validators import parse_range
 
 _READ_BYTES = 1024 * 1024
 _SENT_WITH_HEAD = 256 * 1024
@@ -124,9 +128,9 @@ async def _as_they_arrive(asked: ImageRequest, accepted: AcceptedInstances) -> R
     headers = cache_headers(asked.request)
     if asked.is_of_one_instance:
         headers["ETag"] = _etag(asked, first.transfer_syntax_uid, accepted)
-        if is_same_representation(asked.request.headers.get("if-none-match"), headers["ETag"]):
+        if (held := not_modified(asked.request, headers)) is not None:
             await close(instances)
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+            return held
     if asked.request.method == HTTPMethod.HEAD:
         await close(instances)
         return Response(headers=headers)
@@ -146,8 +150,8 @@ async def _whole_files(asked: ImageRequest, accepted: AcceptedInstances) -> Resp
     headers = cache_headers(asked.request)
     if asked.is_of_one_instance:
         headers["ETag"] = _etag(asked, files[0].transfer_syntax_uid, accepted)
-        if is_same_representation(asked.request.headers.get("if-none-match"), headers["ETag"]):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        if (held := not_modified(asked.request, headers)) is not None:
+            return held
     if accepted.is_multipart:
         return multipart_of_files(files, headers)
     headers |= {**_AS_FILE, "Content-Type": _content_type(files[0].transfer_syntax_uid)}

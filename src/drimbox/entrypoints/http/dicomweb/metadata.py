@@ -7,7 +7,6 @@ series on its way      one data set after the other, as the images arrive
 import gzip
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 
 import anyio
 import orjson
@@ -18,6 +17,7 @@ from drimbox.entrypoints.http.dicomweb.representation import (
     Representation,
     answer,
     cache_headers,
+    not_modified,
     weak_etag,
 )
 from drimbox.errors import NotFound
@@ -27,7 +27,6 @@ from drimbox.ports.image_cache import CachedInstance, SeriesCopy, SeriesMetadata
 from drimbox.standards.dicom.metadata import MetadataReader
 from drimbox.standards.dicomweb.content_coding import accepts_gzip, compress
 from drimbox.standards.dicomweb.media_types import DICOM_JSON
-from drimbox.standards.dicomweb.validators import is_same_representation
 
 _HEADER_BYTES = 64 * 1024
 
@@ -105,8 +104,8 @@ async def _stored(request: MetadataRequest) -> SeriesMetadata | None:
 async def _stored_response(asked: Request, stored: SeriesMetadata) -> Response:
     """Send the octets that are there, gzipped for whoever takes that."""
     headers = {**cache_headers(asked), "ETag": stored.etag}
-    if is_same_representation(asked.headers.get("if-none-match"), stored.etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if (held := not_modified(asked, headers)) is not None:
+        return held
     if accepts_gzip(asked.headers.get("accept-encoding")):
         headers["Content-Encoding"] = "gzip"
         return Response(stored.gzipped, headers=headers, media_type=DICOM_JSON)

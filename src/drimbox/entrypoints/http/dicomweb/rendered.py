@@ -22,6 +22,7 @@ from drimbox.entrypoints.http.dicomweb.representation import (
     Representation,
     answer,
     cache_headers,
+    not_modified,
     weak_etag,
 )
 from drimbox.entrypoints.http.dicomweb.request import ImageRequest
@@ -161,10 +162,12 @@ async def _drawn(
 
 
 async def _picture(asked: ImageRequest, instance: CachedInstance, rendering: Rendering) -> Response:
-    drawn = await asked.pixels.render(instance.path, rendering)
     etag = weak_etag(instance.sop_instance_uid.encode(), repr(rendering).encode())
-    representation = Representation(drawn, rendering.format.value, etag)
-    return answer(asked.request, representation, warnings_about(asked.parameters))
+    headers = {**_headers(asked), "ETag": etag}
+    if (held := not_modified(asked.request, headers, is_made=False)) is not None:
+        return held
+    drawn = await asked.pixels.render(instance.path, rendering)
+    return answer(asked.request, Representation(drawn, rendering.format.value, etag), headers)
 
 
 async def _video(asked: ImageRequest, instance: CachedInstance) -> Response:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from drimbox.standards.dicomweb.content_coding import accepts_gzip, compress, is_worth_compressing
 from drimbox.standards.dicomweb.media_types import MediaRange, parse_accept
-from drimbox.standards.dicomweb.validators import is_same_representation
+from drimbox.standards.dicomweb.validators import is_named, is_same_representation
 
 _VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 _COMPRESSED = (
@@ -62,14 +62,28 @@ def answer(
     told = {**cache_headers(request), **(headers or {})}
     if representation.etag is not None:
         told["ETag"] = representation.etag
-        if is_same_representation(request.headers.get("if-none-match"), representation.etag):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=told)
+        if (held := not_modified(request, told)) is not None:
+            return held
     octets = representation.octets
     if _is_compressible(representation) and accepts_gzip(request.headers.get("accept-encoding")):
         octets = representation.gzipped or compress(octets)
         told["Content-Encoding"] = "gzip"
     told["Content-Type"] = representation.media_type
     return Response(octets, headers=told)
+
+
+def not_modified(
+    request: Request, headers: Mapping[str, str], *, is_made: bool = True
+) -> Response | None:
+    """Return 304 where the caller has what the ETag of these headers names, None where not.
+
+    Before the representation is made (is_made), `*` says nothing: there may be none.
+    """
+    asked = request.headers.get("if-none-match")
+    has_it = is_same_representation if is_made else is_named
+    if not has_it(asked, headers["ETag"]):
+        return None
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
 
 
 def cache_headers(request: Request) -> dict[str, str]:

@@ -20,6 +20,7 @@ from tests.fakes.published_answers import published
 from tests.fixtures.set_up_box import SetUpBox
 from tests.house.source_files import ROOT
 
+from drimbox.entrypoints.http.event_loop_watch import EventLoopWatch
 from drimbox.entrypoints.http.health import KeptCheck
 from drimbox.errors import Unavailable
 from drimbox.gateway.applications import operator_application
@@ -43,7 +44,7 @@ async def parts(source_box: SetUpBox) -> AsyncIterator[Parts]:
 
 
 def _client(parts: Parts, base_url: str) -> TestClient:
-    application = operator_application(parts, make_identity(parts))
+    application = operator_application(parts, make_identity(parts), EventLoopWatch())
     return published(TestClient(application, base_url=base_url))
 
 

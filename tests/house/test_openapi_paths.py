@@ -11,6 +11,7 @@ from starlette.routing import Mount, Route
 from tests.fixtures.set_up_box import SetUpBox
 from tests.house.source_files import ROOT
 
+from drimbox.entrypoints.http.event_loop_watch import EventLoopWatch
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.gateway.applications import (
     browser_application,
@@ -42,7 +43,7 @@ async def listeners(source_box: SetUpBox) -> AsyncIterator[dict[str, Any]]:
     yield {
         "browser": browser_application(parts, identity, consumer.images, pages, routes),
         "peer": peer_application(parts, identity, make_serve_study(parts)),
-        "operator": operator_application(parts, identity),
+        "operator": operator_application(parts, identity, EventLoopWatch()),
     }
     await identity.provider.close()
     await parts.stores.database.close()

@@ -13,6 +13,7 @@ from drimbox.entrypoints.http.api_reference import OPENAPI_PATH, published_inter
 from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
 from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
+from drimbox.entrypoints.http.event_loop_watch import EventLoopWatch
 from drimbox.entrypoints.http.fhir.edge import FhirEdge
 from drimbox.entrypoints.http.health import HealthDoor, KeptCheck, health_routes
 from drimbox.entrypoints.http.metrics import Metrics
@@ -94,11 +95,16 @@ def peer_application(parts: Parts, identity: Identity, images: ImageService) -> 
     )
 
 
-def operator_application(parts: Parts, identity: Identity) -> ASGIApp:
+def operator_application(parts: Parts, identity: Identity, event_loop: EventLoopWatch) -> ASGIApp:
     """Return what operators use."""
     stores, settings, health = parts.stores, parts.settings, health_door(parts, identity)
     metrics = Metrics(
-        stores.figures, health, certificate_ends(settings), parts.clock, health.version
+        read_figures=stores.figures,
+        health=health,
+        certificate_ends=certificate_ends(settings),
+        clock=parts.clock,
+        version=health.version,
+        event_loop=event_loop,
     )
     door = OperatorDoor(
         collect_metrics=metrics,

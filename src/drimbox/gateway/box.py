@@ -9,6 +9,7 @@ import structlog
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from drimbox.entrypoints.http.event_loop_watch import EventLoopWatch
 from drimbox.entrypoints.http.listener import (
     HttpListener,
     browser_tls_context,
@@ -140,7 +141,9 @@ class Box:
                 HttpListener(peers, host, port, tls=context, is_shared=self._is_shared)
             )
         if self._is_first_worker:
-            operator = operator_application(parts, identity)
+            event_loop = EventLoopWatch()
+            self._run(event_loop.run())
+            operator = operator_application(parts, identity, event_loop)
             await self._open(HttpListener(operator, settings.operator.host, settings.operator.port))
 
     async def _open(self, listener: HttpListener) -> None:

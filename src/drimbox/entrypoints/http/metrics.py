@@ -9,6 +9,7 @@ Labels are closed sets of our own words; no UID, no host of a peer, no identity 
     drimbox_events_total{action,outcome} the audit trail
     drimbox_dependency_up{dependency}    1 up, 0 down: the météo
     drimbox_certificate_end_seconds{setting}   end of each certificate, Unix time
+    drimbox_event_loop_held_seconds      and what else event_loop_watch tells of this process
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,6 +40,7 @@ class Metrics:
     certificate_ends: Mapping[str, datetime]
     clock: Clock
     version: str
+    event_loop: Collector
 
     async def __call__(self) -> bytes:
         """Return the exposition.
@@ -50,6 +52,7 @@ class Metrics:
         states = await self.health.states()
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        registry.register(self.event_loop)
         registry.register(_Collected([*self._of_storage(figures), *self._of_box(states)]))
         return generate_latest(registry)
 

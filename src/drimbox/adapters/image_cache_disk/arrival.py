@@ -37,6 +37,7 @@ _MOST_WAITING = 2 * 1024 * 1024
 _WAITING_TOGETHER = 8 * 1024 * 1024
 _LEAST_WAITING = 128 * 1024
 _GRACE_SECONDS = 0.2
+_IMAGE_SUFFIX = ".dcm"
 
 
 def most_waiting(series: int) -> int:
@@ -160,6 +161,9 @@ class ArrivingSeries:
             await _in_thread(partial(self._end, journal))
         except DrimboxError as error:
             self._failure = error
+            with suppress(OSError):
+                if journal is not None:
+                    journal.fail()
         except OSError as error:
             self._failure = Unavailable("image cache", "cannot be written")
             self._failure.__cause__ = error
@@ -173,9 +177,12 @@ class ArrivingSeries:
             await self._tell()
 
     def _begin(self) -> JournalWriter:
-        """Clear what an earlier try left, without letting go of the folder that is locked."""
+        """Clear what an earlier try left, without letting go of the folder that is locked.
+
+        Its images stay until they are here again: somebody may be about to read one.
+        """
         for path in self._folder.iterdir():
-            if path.name == FOLLOWERS:
+            if path.name == FOLLOWERS or path.suffix == _IMAGE_SUFFIX:
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         return JournalWriter(self._folder)
@@ -221,6 +228,10 @@ class ArrivingSeries:
         rows = [row for row in self._rows.values() if row is not None]
         if len(rows) == len(self._rows):
             write_metadata(self._folder, rows, self._series_url)
+        arrived = {instance.path for instance in self._arrived.values()}
+        for path in self._folder.glob(f"*{_IMAGE_SUFFIX}"):
+            if path not in arrived:
+                path.unlink()
         journal.end()
 
     async def _tell(self) -> None:
@@ -298,7 +309,7 @@ class _InstanceFile:
     def __init__(self, folder: Path, instance: InstanceStream) -> None:
         self._instance = instance
         name = hashlib.sha256(instance.sop_instance_uid.encode()).hexdigest()
-        self._path = folder / f"{name}.dcm"
+        self._path = folder / f"{name}{_IMAGE_SUFFIX}"
         self._beside = folder / f"{name}.part"
         self._header = encode_file_meta(
             instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid

@@ -1,10 +1,12 @@
 """The journal of a series: one line an instance, written once that instance is whole.
 
-    {"of": boot}                                    first: files of before a restart of the host are
+    {"of": boot, "try": hex}                        first: files of before a restart of the host are
     [sop, class, syntax, file, offset, frames]      as they arrive             not known to be whole
     {"fetched_at": seconds, "token": hex}           last: without it the series is unfinished
+    {"failed": true}                                or this: whoever it was fetched from failed
 
-Whoever fetches appends; other workers of the host read along. A line that is cut is none.
+Whoever fetches appends; other workers of the host read along, from the first line again where who
+fetched was lost and another one tries. A line that is cut is none.
 """
 
 import os
@@ -36,10 +38,22 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What was read; end is None as long as the series is not whole."""
+    """What was read; end is None as long as the series is not whole.
+
+    has_failed tells that it will not be; of a worker that was killed nothing is told.
+    """
 
     instances: tuple[CachedInstance, ...]
     end: End | None
+    has_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a journal was read: that which begins with this line."""
+
+    first_line: bytes = b""
+    offset: int = 0
 
 
 class JournalWriter:
@@ -48,7 +62,7 @@ class JournalWriter:
     def __init__(self, folder: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._file = os.open(folder / NAME, flags, 0o600)
-        self._append({"of": boot_id()})
+        self._append({"of": boot_id(), "try": secrets.token_hex(8)})
 
     def add(self, instance: CachedInstance) -> None:
         self._append(
@@ -65,6 +79,9 @@ class JournalWriter:
     def end(self) -> None:
         self._append({"fetched_at": time.time(), "token": secrets.token_hex(8)})
 
+    def fail(self) -> None:
+        self._append({"failed": True})
+
     def close(self) -> None:
         os.close(self._file)
 
@@ -74,31 +91,31 @@ class JournalWriter:
             raise OSError("the journal of a series was cut short")
 
 
-def read_journal(folder: Path, start: int = 0) -> tuple[Journal, int]:
-    """Read the lines from an offset on, and return where the next one will begin.
+def read_journal(folder: Path, place: Place = Place()) -> tuple[Journal, Place]:
+    """Read what follows a place, all where it is of another try; return where the next will begin.
 
     Raises:
         OSError: there is no journal.
         ValueError: it is none of ours, or of before the host was started.
     """
-    octets = (folder / NAME).read_bytes()[start:]
+    octets = (folder / NAME).read_bytes()
     whole = octets.rfind(b"\n") + 1
-    lines = [orjson.loads(line) for line in octets[:whole].splitlines()]
-    if start == 0 and lines and lines.pop(0) != {"of": boot_id()}:
+    first_line = octets[: octets.find(b"\n") + 1]
+    start = place.offset if first_line == place.first_line else 0
+    lines = [orjson.loads(line) for line in octets[start:whole].splitlines()]
+    if start == 0 and lines and not _is_ours(lines.pop(0)):
         raise ValueError("a journal of another start of the host")
-    end = None
-    if lines and isinstance(lines[-1], dict):
-        last = lines.pop()
-        end = End(float(last["fetched_at"]), str(last["token"]))
+    last = lines.pop() if lines and isinstance(lines[-1], dict) else {}
+    end = End(float(last["fetched_at"]), str(last["token"])) if "token" in last else None
     instances = tuple(_instance_from_json(folder, line) for line in lines)
-    return Journal(instances, end), start + whole
+    return Journal(instances, end, bool(last.get("failed"))), Place(first_line, whole)
 
 
 def read_end(folder: Path) -> End | None:
     """Return the last line without reading those before it; None where the series is not whole."""
     try:
         with (folder / NAME).open("rb") as file:
-            is_ours = orjson.loads(file.readline()) == {"of": boot_id()}
+            is_ours = _is_ours(orjson.loads(file.readline()))
             file.seek(max(file.seek(0, os.SEEK_END) - _LONGEST_END, 0))
             last = orjson.loads(file.read().splitlines()[-1])
             return End(float(last["fetched_at"]), str(last["token"])) if is_ours else None
@@ -112,6 +129,10 @@ def boot_id() -> str:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+def _is_ours(first_line: object) -> bool:
+    return isinstance(first_line, dict) and first_line.get("of") == boot_id()
 
 
 def _instance_from_json(folder: Path, line: Sequence[object]) -> CachedInstance:

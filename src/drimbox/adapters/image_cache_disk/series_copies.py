@@ -10,7 +10,7 @@ from uuid import uuid4
 from drimbox.adapters.image_cache_disk import journal
 from drimbox.adapters.image_cache_disk.folder_lock import following, is_locked
 from drimbox.adapters.image_cache_disk.instance_heads import HeadReader, read_rows
-from drimbox.adapters.image_cache_disk.journal import End, Journal
+from drimbox.adapters.image_cache_disk.journal import End, Journal, Place
 from drimbox.adapters.image_cache_disk.metadata_sidecar import (
     decode_sidecar,
     encode_sidecar,
@@ -91,7 +91,8 @@ class FollowedSeries:
     """Implements ports.image_cache.SeriesCopy for a series that another worker is fetching.
 
     Args:
-        again: opens the series anew, where the other one broke off before there was anything.
+        again: opens the series anew, where the other one was lost; what was given by then is not
+            given twice.
         is_ending: it has broken off already; what it left is not to be read.
     """
 
@@ -117,32 +118,39 @@ class FollowedSeries:
 
     async def instances(self) -> AsyncIterator[CachedInstance]:
         """See ports.image_cache."""
+        given: set[SopInstanceUid] = set()
         if self._instead is None:
             with ExitStack() as stack:
                 with suppress(OSError):
                     stack.enter_context(following(self._folder))
-                async for instance in self._read_along():
+                async for instance in self._read_along(given):
+                    given.add(instance.sop_instance_uid)
                     yield instance
         if self._instead is not None:
             async for instance in self._instead.instances():
-                yield instance
+                if instance.sop_instance_uid not in given:
+                    yield instance
 
-    async def _read_along(self) -> AsyncIterator[CachedInstance]:
-        """Yield what is there and what comes; ends with _instead made where nothing did."""
-        start = given = 0
+    async def _read_along(self, given: set[SopInstanceUid]) -> AsyncIterator[CachedInstance]:
+        """Yield what is there and what comes; ends with _instead made where it breaks off.
+
+        Raises:
+            Unavailable: the retrieval failed after something was given; it is told once to all.
+        """
+        place = Place()
         while True:
             # Asked first: what it wrote before it let go of the lock is then read below.
             is_under_way = await asyncio.to_thread(is_locked, self._folder)
             read = Journal((), None)
             if not self._is_ending:
-                read, start = await asyncio.to_thread(_read_on, self._folder, start)
+                read, place = await asyncio.to_thread(_read_on, self._folder, place)
             for instance in read.instances:
-                yield instance
-                given += 1
+                if instance.sop_instance_uid not in given:
+                    yield instance
             if read.end is not None:
                 return
-            if not is_under_way and given:
-                raise Unavailable("image cache", "another worker broke off; ask again")
+            if read.has_failed and given:
+                raise Unavailable("image cache", "another worker could not fetch it; ask again")
             if not is_under_way:
                 self._instead = self._instead or self._again()
                 return
@@ -172,12 +180,12 @@ class FollowedSeries:
             yield row
 
 
-def _read_on(folder: Path, start: int) -> tuple[Journal, int]:
-    """Read the journal from an offset on; before there is one it is empty."""
+def _read_on(folder: Path, place: Place) -> tuple[Journal, Place]:
+    """Read the journal from a place on; before there is one it is empty."""
     try:
-        return journal.read_journal(folder, start)
+        return journal.read_journal(folder, place)
     except FileNotFoundError:
-        return Journal((), None), start
+        return Journal((), None), place
     except (OSError, ValueError) as error:
         raise Unavailable("image cache", "cannot be read") from error
 

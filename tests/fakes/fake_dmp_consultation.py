@@ -20,7 +20,7 @@ from drimbox.model.manifest import Manifest
 from drimbox.model.patient import AssigningAuthority
 from drimbox.model.practice import Code
 from drimbox.model.publication import DmpIdentity
-from drimbox.ports.dmp import DmpAccess
+from drimbox.ports.dmp import DmpAccess, DocumentAbsent, Retrieved
 from drimbox.standards.dicom.kos import encode_kos
 
 OPEN = DmpAccess(exists=True, is_open=True, is_authorised=True)
@@ -28,13 +28,17 @@ OPEN = DmpAccess(exists=True, is_open=True, is_authorised=True)
 
 @dataclass
 class FakeDmpConsultation:
-    """calls tells every call in order; failures are raised by the call of that name."""
+    """calls tells every call in order; failures are raised by the call of that name.
+
+    spoilt says what becomes of single documents, by uniqueId; one without contents is absent.
+    """
 
     access: DmpAccess = OPEN
     is_partial: bool = False
     list_class: type[tuple[DocumentEntry, ...]] = tuple
     entries: list[DocumentEntry] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
+    spoilt: dict[str, DrimboxError] = field(default_factory=dict)
     failures: dict[str, DrimboxError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     sets: list[RegisteredSet] = field(default_factory=list)
@@ -87,9 +91,14 @@ class FakeDmpConsultation:
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity
-    ) -> dict[str, bytes]:
+    ) -> Mapping[str, Retrieved]:
         self._called("retrieve_documents", identity)
-        return {e.unique_id: c for e in entries if (c := self.contents.get(e.unique_id))}
+        return {entry.unique_id: self._outcome(entry.unique_id) for entry in entries}
+
+    def _outcome(self, unique_id: str) -> Retrieved:
+        if unique_id in self.spoilt:
+            return self.spoilt[unique_id]
+        return self.contents.get(unique_id) or DocumentAbsent("not held")
 
     def _called(self, name: str, identity: DmpIdentity) -> None:
         self.calls.append(name)

@@ -34,6 +34,7 @@ from drimbox.entrypoints.http.viewer_links import LINKS_PATH
 from drimbox.errors import DrimboxError, NotAuthenticated
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
+from drimbox.flows.fhir_trail import FhirTrail
 from drimbox.flows.read_fhir import ReadFhir
 from drimbox.flows.record_refusal import RecordRefusal
 from drimbox.flows.source.register_records import RegisterRecords
@@ -108,6 +109,7 @@ class FhirSite:
     """callers maps each bearer word to whom it is; change it to make others.
 
     door_error is what asking who calls ends with: Pro Santé Connect is away, or refuses.
+    in_front_of is the consultation site that it stands in, where it is not one of its own.
     """
 
     folder: Path
@@ -118,9 +120,10 @@ class FhirSite:
     is_strict: bool = False
     serves_superseded: bool = False
     door_error: DrimboxError | None = None
+    in_front_of: ConsultationSite | None = None
 
     def __post_init__(self) -> None:
-        self.consultation = ConsultationSite(self.folder)
+        self.consultation = self.in_front_of or ConsultationSite(self.folder)
         self.dmp = self.consultation.dmp
         self.audit = self.consultation.audit
         self.clock = self.consultation.clock
@@ -168,7 +171,7 @@ class FhirSite:
         return self._door(RegisterRecords(self.register, self.patient_ids))
 
     def _door(self, service: FhirService) -> FhirDoor:
-        reading = ReadFhir(service, self.audit, self.clock, self.serves_superseded)
+        reading = ReadFhir(service, FhirTrail(self.audit, self.clock), self.serves_superseded)
         endpoints = Endpoints(FACTS.dicomweb_url, self._viewer_address)
         search = FhirSearch(reading, PageSeal(b"k" * 64), self.clock, FACTS, endpoints)
         return FhirDoor(

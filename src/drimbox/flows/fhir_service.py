@@ -5,7 +5,7 @@ Implemented by flows/source/register_records.py and flows/consumer/context_recor
 
 from typing import Protocol
 
-from drimbox.errors import NotFound, RejectedByPartner
+from drimbox.errors import NotFound
 from drimbox.model.access import Caller
 from drimbox.model.document_list import FoundLists, ListQuery
 from drimbox.model.imaging_record import ImagePlaces, ImagingRecord, Subject
@@ -14,13 +14,6 @@ from drimbox.model.imaging_search import FoundRecords, PatientKey, RecordQuery
 
 class UnknownDomain(NotFound):
     """A patient is named by identifiers of domains that nobody here has (PDQm 3.78.4.1.3)."""
-
-
-class DocumentAltered(RejectedByPartner):
-    """Octets that the DMP lists and does not give, or not as it lists them (502)."""
-
-    def __init__(self) -> None:
-        super().__init__("DMP", "the document is not given, or not as it is listed")
 
 
 class FhirService(Protocol):
@@ -53,8 +46,10 @@ class FhirService(Protocol):
         """Bring the octets of a document found a moment ago that is no KOS.
 
         Raises:
-            NotFound: it names another patient, or this function of the box keeps no reports.
-            DocumentAltered: it is not given, or cannot be read, so that nobody knows whose it is.
+            NotFound: it names another patient, or this function of the box keeps no reports;
+                DocumentAbsent, where the DMP lists it and does not give it.
+            DocumentAltered: it is not as listed, or cannot be read.
+            Unavailable, RejectedByPartner: the DMP gives nothing now.
         """
 
     async def find_places(self, caller: Caller) -> ImagePlaces:

@@ -4,30 +4,26 @@ scope of the token on the resource -> the function's own rights (context, consen
 -> records -> filters, order, page -> one audit event for each patient told of -> answer
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 from drimbox.errors import NotFound, Refused
-from drimbox.flows.fhir_service import DocumentAltered, FhirService, UnknownDomain
+from drimbox.flows.fhir_service import FhirService, UnknownDomain
 from drimbox.flows.fhir_trail import FhirTrail, Request, check_right
 from drimbox.model.access import Caller
 from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus
 from drimbox.model.document_list import DocumentList, ListQuery
 from drimbox.model.imaging_record import ImagePlaces, ImagingRecord, Subject, kos_id_of
 from drimbox.model.imaging_search import IMAGING_TYPES, Notice, PatientKey, RecordQuery, Studies
-from drimbox.model.prior_study import UnreadableReason
+from drimbox.model.prior_study import told_of
 from drimbox.model.scopes import Permission
-from drimbox.ports.audit_repository import AuditRepository
-from drimbox.ports.clock import Clock
 from drimbox.standards.fhir.derived_manifest import derived
 from drimbox.standards.fhir.patient import INS_SYSTEMS
 from drimbox.standards.fhir.patient_search import patient_keys
 from drimbox.standards.fhir.search import Search
 from drimbox.standards.fhir.search_page import BEGINNING, Page, Position, select
 from drimbox.standards.fhir.search_parameters import Record
-
-Result = TypeVar("Result")
 
 
 class DocumentGone(NotFound):
@@ -48,8 +44,7 @@ class ReadFhir:
     """serves_superseded gives the octets of what was replaced, which MHD would call gone (D16)."""
 
     service: FhirService
-    audit: AuditRepository
-    clock: Clock
+    trail: FhirTrail
     serves_superseded: bool = False
 
     async def search_records(
@@ -78,7 +73,7 @@ class ReadFhir:
             related = await self._replaced(caller, page.matches, found.records)
             return Answer(page, found.notices, related)
 
-        return await self._traced(
+        return await self.trail.traced(
             caller, request, work, lambda a: [r.subject for r in a.page.matches]
         )
 
@@ -110,7 +105,7 @@ class ReadFhir:
             found = await self.service.find_lists(caller, query)
             return Answer(select(search, found.lists, position), found.notices)
 
-        return await self._traced(
+        return await self.trail.traced(
             caller, request, work, lambda a: [one.subject for one in a.page.matches]
         )
 
@@ -128,7 +123,7 @@ class ReadFhir:
                     return one
             raise NotFound("no such list")
 
-        return await self._traced(caller, request, work, lambda found: (found.subject,))
+        return await self.trail.traced(caller, request, work, lambda found: (found.subject,))
 
     async def search_patients(
         self, caller: Caller, request: Request, search: Search[Subject], position: Position
@@ -146,7 +141,7 @@ class ReadFhir:
                 await self._check_domains(caller, keys)
             return Answer(select(search, subjects, position))
 
-        return await self._traced(caller, request, work, lambda answer: answer.page.matches)
+        return await self.trail.traced(caller, request, work, lambda answer: answer.page.matches)
 
     async def _check_domains(self, caller: Caller, keys: Iterable[PatientKey]) -> None:
         for key in keys:
@@ -162,7 +157,7 @@ class ReadFhir:
         async def work() -> ImagePlaces:
             return await self.service.find_places(caller)
 
-        return await self._traced(caller, request, work, lambda _: ())
+        return await self.trail.traced(caller, request, work, lambda _: ())
 
     async def check_read(self, caller: Caller, request: Request) -> None:
         """Check and record a read of what is about nobody: this box, who runs it."""
@@ -170,7 +165,7 @@ class ReadFhir:
         async def work() -> None:
             return None
 
-        await self._traced(caller, request, work, lambda _: ())
+        await self.trail.traced(caller, request, work, lambda _: ())
 
     async def get_record(
         self, caller: Caller, request: Request, query: RecordQuery
@@ -179,6 +174,8 @@ class ReadFhir:
 
         Raises:
             NotFound: no such thing for this caller: the same for another patient's (O11).
+            DocumentAbsent, DocumentAltered, Unavailable, RejectedByPartner: its KOS is listed, and
+                cannot be read.
         """
 
         async def work() -> ImagingRecord:
@@ -188,9 +185,12 @@ class ReadFhir:
                     query.studies or ()
                 ):
                     return record
+            for one in found.unreadable:
+                if any(one.names(study) for study in query.studies or ()):
+                    raise told_of(one.failure)
             raise NotFound("no such resource")
 
-        return await self._traced(caller, request, work, lambda record: (record.subject,))
+        return await self.trail.traced(caller, request, work, lambda record: (record.subject,))
 
     async def get_document(
         self, caller: Caller, request: Request, identifier: str, *, needs_study: bool = False
@@ -198,14 +198,15 @@ class ReadFhir:
         """Return the record of that logical id: a KOS, the FHIR manifest made of it, a report.
 
         Raises:
-            NotFound: no such document for this caller; with needs_study, no readable one.
+            NotFound: no such document for this caller.
+            What _read raises, with needs_study.
         """
 
         async def work() -> ImagingRecord:
             record = await self._document(caller, identifier, needs_study=needs_study)
             return _read(record) if needs_study else record
 
-        return await self._traced(caller, request, work, lambda record: (record.subject,))
+        return await self.trail.traced(caller, request, work, lambda record: (record.subject,))
 
     async def get_manifest(
         self, caller: Caller, request: Request, identifier: str
@@ -213,8 +214,9 @@ class ReadFhir:
         """Return the record of a FHIR manifest, its KOS read.
 
         Raises:
-            NotFound: no such document for this caller, or its KOS could not be read.
+            NotFound: no such document for this caller.
             DocumentGone: replaced or withdrawn.
+            What _read raises.
         """
 
         async def work() -> ImagingRecord:
@@ -223,7 +225,7 @@ class ReadFhir:
                 raise NotFound("no such manifest")
             return record
 
-        return await self._traced(caller, request, work, lambda record: (record.subject,))
+        return await self.trail.traced(caller, request, work, lambda record: (record.subject,))
 
     async def get_octets(
         self, caller: Caller, request: Request, identifier: str
@@ -233,7 +235,8 @@ class ReadFhir:
         Raises:
             NotFound: no such document for this caller, or it is another patient's.
             DocumentGone: replaced or withdrawn.
-            DocumentAltered: listed, and not given as it is listed.
+            DocumentAbsent, DocumentAltered, Unavailable, RejectedByPartner: listed, and not given,
+                or not as it is listed.
         """
 
         async def work() -> tuple[ImagingRecord, bytes]:
@@ -245,7 +248,7 @@ class ReadFhir:
             study = _read(record).study
             return record, study.kos if study is not None else b""
 
-        return await self._traced(caller, request, work, lambda found: (found[0].subject,))
+        return await self.trail.traced(caller, request, work, lambda found: (found[0].subject,))
 
     async def _content(self, caller: Caller, identifier: str) -> ImagingRecord:
         record = await self._document(caller, identifier, needs_study=True)
@@ -285,7 +288,7 @@ class ReadFhir:
                 raise NotFound("no such patient")
             return found[0]
 
-        return await self._traced(caller, request, work, lambda subject: (subject,))
+        return await self.trail.traced(caller, request, work, lambda subject: (subject,))
 
     def may_include(self, caller: Caller, resource: str) -> bool:
         """Tell whether a resource may go along with matches: it could be read by itself."""
@@ -295,28 +298,19 @@ class ReadFhir:
             return False
         return True
 
-    async def _traced(
-        self,
-        caller: Caller,
-        request: Request,
-        work: Callable[[], Awaitable[Result]],
-        subjects_of: Callable[[Result], Iterable[Subject]],
-    ) -> Result:
-        trail = FhirTrail(self.audit, self.clock)
-        return await trail.traced(caller, request, work, subjects_of)
-
 
 def _read(record: ImagingRecord) -> ImagingRecord:
     """Return the record of a KOS that could be read.
 
     Raises:
-        DocumentAltered: the DMP lists it, and does not give it, or not as listed.
         NotFound: it names another patient, or is no KOS.
+        DocumentAbsent, DocumentAltered, Unavailable, RejectedByPartner: the DMP lists it, and does
+            not give it, or not as listed.
     """
-    if record.unreadable is UnreadableReason.NOT_RETRIEVED:
-        raise DocumentAltered
+    if record.failure is not None:
+        raise told_of(record.failure)
     if record.study is None:
-        raise NotFound("the document could not be read")
+        raise NotFound("the document is no KOS")
     return record
 
 

@@ -19,6 +19,7 @@ from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.entrypoints.http.viewer_links import LINKS_PATH
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService
+from drimbox.flows.fhir_trail import FhirTrail
 from drimbox.flows.read_fhir import ReadFhir
 from drimbox.flows.source.register_records import RegisterRecords
 from drimbox.gateway.consumer import ConsumerSide
@@ -83,7 +84,8 @@ def make_fhir_routes(
     service = _service(parts, sealing, consumer)
     base_url = parts.settings.browser.base_url
     settings = parts.settings.fhir
-    reading = ReadFhir(service, parts.stores.audit, parts.clock, settings.serve_superseded)
+    trail = FhirTrail(parts.stores.audit, parts.clock)
+    reading = ReadFhir(service, trail, settings.serve_superseded)
     facts = ServiceFacts(
         fhir_url=base_url + PREFIX,
         dicomweb_url=f"{base_url}/dicom-web",

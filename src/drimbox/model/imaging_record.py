@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from drimbox.errors import DrimboxError
 from drimbox.model.access import Peer
 from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry
 from drimbox.model.manifest import ReferencedSeries
 from drimbox.model.patient import LocalPatientId, PatientTraits
-from drimbox.model.prior_study import PriorStudy, UnreadableReason
+from drimbox.model.prior_study import PriorStudy
 from drimbox.model.uids import Oid, StudyInstanceUid
 
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z", re.ASCII)
@@ -60,7 +61,7 @@ class ImagePlaces:
 class ImagingRecord:
     """study is None where only the metadata were asked for, or the KOS could not be read.
 
-    unreadable says why it could not.
+    failure says why it could not.
     updated_at is when these metadata came to be as they are (aware). boxes are the boxes of the
     white list that the KOS names, by host. superseded_ids are the logical ids of other KOS of the
     same study; replaces those of the documents that this one replaced, where they were asked for.
@@ -75,7 +76,7 @@ class ImagingRecord:
     boxes: Mapping[str, Peer] = field(default_factory=dict)
     superseded_ids: tuple[str, ...] = ()
     made_of: "ImagingRecord | None" = None
-    unreadable: UnreadableReason | None = None
+    failure: DrimboxError | None = None
     replaces: tuple[str, ...] = ()
     has_viewer: bool = False
 

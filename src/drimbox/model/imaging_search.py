@@ -11,6 +11,7 @@ from drimbox.model.clinical_document import DocumentKind
 from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus, DocumentQuery
 from drimbox.model.imaging_record import ImagingRecord
 from drimbox.model.practice import Code
+from drimbox.model.prior_study import UnreadableStudy
 from drimbox.model.uids import StudyInstanceUid
 
 IMAGING_REPORT_TYPE = DocumentKind.IMAGING_REPORT.value
@@ -69,6 +70,7 @@ class Notice(Enum):
     """What a caller must know beside the records; the value is our stable code."""
 
     KOS_UNREADABLE = "kos-unreadable"
+    KOS_ABSENT = "document-absent"
     LIST_PARTIAL = "list-partial"
     NO_DMP = "dmp-absent"
     DMP_CLOSED = "dmp-closed"
@@ -77,7 +79,8 @@ class Notice(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
-    """Records in no particular order."""
+    """Records in no particular order; unreadable are the KOS that none was made of."""
 
     records: tuple[ImagingRecord, ...]
     notices: tuple[Notice, ...] = ()
+    unreadable: tuple[UnreadableStudy, ...] = ()

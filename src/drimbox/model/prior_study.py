@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from enum import Enum
 
+from drimbox.errors import DrimboxError, Mismatch, NotFound
 from drimbox.model.document_entry import DocumentEntry, ReferenceIdKind
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES, REGION_CODE_SYSTEM
 from drimbox.model.manifest import Manifest
@@ -88,20 +88,23 @@ class PriorStudy:
         )
 
 
-class UnreadableReason(Enum):
-    """Why a KOS of the DMP is not shown as an exam."""
-
-    NOT_RETRIEVED = "not-retrieved"
-    MALFORMED = "malformed"
-    OTHER_PATIENT = "other-patient"
-
-
 @dataclass(frozen=True, slots=True)
 class UnreadableStudy:
-    """A document that the DMP lists and that cannot be shown."""
+    """A KOS that the DMP lists and that is not shown as an exam, and what stood in the way.
+
+    Mismatch: it names another patient.
+    """
 
     document: DocumentEntry
-    reason: UnreadableReason
+    failure: DrimboxError
+
+    def names(self, study_instance_uid: StudyInstanceUid) -> bool:
+        """Tell whether its metadata say that it is of that study."""
+        kind = ReferenceIdKind.STUDY_INSTANCE_UID.value
+        return any(
+            reference.kind == kind and reference.value == study_instance_uid
+            for reference in self.document.reference_ids
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,16 @@ class PriorStudies:
 
     studies: tuple[PriorStudy, ...]
     unreadable: tuple[UnreadableStudy, ...] = ()
+
+
+def told_of(failure: DrimboxError) -> DrimboxError:
+    """Return what is raised for who names an unreadable document: another patient's is not there.
+
+    A failure is kept for a moment and raised by many; each begins a traceback of its own.
+    """
+    if isinstance(failure, Mismatch):
+        return NotFound("no such document")
+    return failure.with_traceback(None)
 
 
 def is_region(code: Code) -> bool:

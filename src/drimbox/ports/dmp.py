@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from drimbox.errors import RejectedByPartner, Unavailable
+from drimbox.errors import DrimboxError, NotFound, RejectedByPartner, Unavailable
 from drimbox.model.document_entry import DocumentEntry, DocumentQuery, RegisteredSet, SetQuery
 from drimbox.model.publication import DmpIdentity, EncodedSubmission
 
@@ -19,7 +19,7 @@ class DmpAccess:
 
 
 class DmpAtFault(Unavailable):
-    """The DMP says that the fault is its own; the same may succeed later."""
+    """The fault is the DMP's own: it says so, or its answer is none; later may do."""
 
 
 class DmpRefusesUser(RejectedByPartner):
@@ -36,6 +36,25 @@ class TooManyDocuments(RejectedByPartner):
 
 class DmpMisunderstands(RejectedByPartner):
     """The DMP says that the question itself is wrong: a fault of ours."""
+
+
+class DocumentAbsent(NotFound):
+    """Listed, and not at the repository, or not shown to who asks: it tells the two alike."""
+
+
+class DocumentAltered(RejectedByPartner):
+    """Octets that are not what the registry says of them: their hash, size or type."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("DMP", "document altered", reason)
+
+
+class DocumentUnreadable(DocumentAltered):
+    """Octets as listed that their own standard does not allow: whose they are, nobody knows."""
+
+
+Retrieved = bytes | DrimboxError
+"""What became of one document that was asked for: its octets, or why there are none."""
 
 
 class DmpFeeding(Protocol):
@@ -90,5 +109,9 @@ class DmpConsultation(Protocol):
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity
-    ) -> dict[str, bytes]:
-        """Bring octets by uniqueId (ITI-43, TD3.2); hash and size checked; missing ones absent."""
+    ) -> Mapping[str, Retrieved]:
+        """Bring octets (ITI-43, TD3.2), checked against their entries; by uniqueId, each entry.
+
+        DocumentAbsent, DocumentAltered and whatever the DMP says of one document stand in its
+        place; what it says of the whole request is raised.
+        """

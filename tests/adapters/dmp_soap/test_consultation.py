@@ -1,7 +1,6 @@
 """Consultation: what is asked, and that nothing but what was asked for is taken (X6)."""
 
-import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,12 @@ from tests.fakes.submissions import ENTRY, IDENTITY, INS, KOS
 from drimbox.adapters.dmp_soap.dmp import SoapDmpConsultation
 from drimbox.adapters.dmp_soap.establishments import Establishments
 from drimbox.adapters.dmp_soap.soap_client import DmpSoapClient
-from drimbox.errors import InvalidValue, RejectedByPartner, TimedOut, Unavailable
+from drimbox.errors import (
+    InvalidValue,
+    RejectedByPartner,
+    TimedOut,
+    Unavailable,
+)
 from drimbox.model.document_entry import DocumentEntry, DocumentQuery, PartialDocuments
 from drimbox.model.patient import Ins, InsAuthority, ins_control_key
 from drimbox.model.practice import Code
@@ -187,132 +191,6 @@ async def test_a_failed_search_is_an_error(
     dmp.body = _failed(code)
     with pytest.raises(error):
         await consultation.find_documents(QUERY, USER)
-
-
-def _documents(*documents: tuple[str, str, bytes], errors: Sequence[str] = ()) -> str:
-    status = "PartialSuccess" if errors and documents else "Failure" if errors else "Success"
-    responses = "".join(
-        f"<b:DocumentResponse><b:RepositoryUniqueId>1.2.9</b:RepositoryUniqueId>"
-        f"<b:DocumentUniqueId>{unique_id}</b:DocumentUniqueId><b:mimeType>{mime_type}</b:mimeType>"
-        f"<b:Document>{base64.b64encode(content).decode()}</b:Document></b:DocumentResponse>"
-        for unique_id, mime_type, content in documents
-    )
-    return (
-        '<b:RetrieveDocumentSetResponse xmlns:b="urn:ihe:iti:xds-b:2007">'
-        f"{failure(*errors, status=status)}{responses}</b:RetrieveDocumentSetResponse>"
-    )
-
-
-GOOD = (ENTRY.unique_id, "application/dicom", KOS)
-
-
-@pytest.mark.anyio
-async def test_a_document_comes_octet_for_octet(
-    dmp: LoopbackDmp, consultation: SoapDmpConsultation
-) -> None:
-    dmp.body = _documents(GOOD)
-    assert await consultation.retrieve_documents([HELD], USER) == {ENTRY.unique_id: KOS}
-    assert dmp.requests[0][0] == "/repository"
-    assert dmp.requests[0][1].startswith("multipart/related;")
-
-
-@pytest.mark.anyio
-async def test_a_document_comes_beside_the_envelope(
-    dmp: LoopbackDmp, consultation: SoapDmpConsultation
-) -> None:
-    include = '<i:Include xmlns:i="http://www.w3.org/2004/08/xop/include" href="cid:kos%40dmp"/>'
-    inline = base64.b64encode(KOS).decode()
-    body = _documents(GOOD).replace(inline, include)
-
-    def package(octets: bytes) -> str:
-        return body
-
-    dmp.body = package
-    dmp.content_type = 'multipart/related; boundary="b+=:"; start="<r>"'
-    dmp.parts = (
-        b"--b+=:\r\nContent-ID: <r>\r\n\r\n",
-        b"\r\n--b+=:\r\nContent-ID: <kos@dmp>\r\n\r\n" + KOS + b"\r\n--b+=:--",
-    )
-    assert await consultation.retrieve_documents([HELD], USER) == {ENTRY.unique_id: KOS}
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("documents", "reason"),
-    [
-        pytest.param(
-            [(ENTRY.unique_id, "application/dicom", KOS[:-1] + b"x")], "other hash", id="hash"
-        ),
-        pytest.param([(ENTRY.unique_id, "application/dicom", KOS + b"x")], "other size", id="size"),
-        pytest.param([(ENTRY.unique_id, "text/xml", KOS)], "other media type", id="media type"),
-        pytest.param([("1.2.99", "application/dicom", KOS)], "not asked for", id="uniqueId"),
-    ],
-)
-async def test_a_document_that_is_not_its_entry_is_refused(
-    dmp: LoopbackDmp,
-    consultation: SoapDmpConsultation,
-    documents: list[tuple[str, str, bytes]],
-    reason: str,
-) -> None:
-    dmp.body = _documents(*documents)
-    with capture_logs() as logs:
-        assert await consultation.retrieve_documents([HELD], USER) == {}
-    assert [log["reason"] for log in logs] == [reason]
-
-
-@pytest.mark.anyio
-async def test_the_second_of_two_under_one_id_is_refused(
-    dmp: LoopbackDmp, consultation: SoapDmpConsultation
-) -> None:
-    dmp.body = _documents(GOOD, GOOD)
-    with capture_logs() as logs:
-        assert await consultation.retrieve_documents([HELD], USER) == {ENTRY.unique_id: KOS}
-    assert [log["reason"] for log in logs] == ["given twice"]
-
-
-@pytest.mark.anyio
-async def test_a_document_assembled_on_demand_has_no_hash_to_check(
-    dmp: LoopbackDmp, consultation: SoapDmpConsultation
-) -> None:
-    dmp.body = _documents(GOOD)
-    deferred = replace(HELD, size=0, hash_hex="da39a3ee5e6b4b0d3255bfef95601890afd80709")
-    assert await consultation.retrieve_documents([deferred], USER) == {ENTRY.unique_id: KOS}
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("body", "taken"),
-    [
-        pytest.param(_documents(GOOD, errors=["XDSDocumentUniqueIdError"]), True, id="one of two"),
-        pytest.param(_documents(errors=["XDSDocumentUniqueIdError"]), False, id="none"),
-    ],
-)
-async def test_a_document_the_dmp_does_not_show_is_absent(
-    dmp: LoopbackDmp, consultation: SoapDmpConsultation, body: str, taken: bool
-) -> None:
-    dmp.body = body
-    other = replace(HELD, unique_id="1.2.99")
-    found = await consultation.retrieve_documents([HELD, other], USER)
-    assert found == ({ENTRY.unique_id: KOS} if taken else {})
-
-
-@pytest.mark.anyio
-async def test_a_repository_that_fails_is_an_error(
-    dmp: LoopbackDmp, consultation: SoapDmpConsultation
-) -> None:
-    dmp.body = _documents(errors=["XDSRepositoryBusy"])
-    with pytest.raises(Unavailable):
-        await consultation.retrieve_documents([HELD], USER)
-
-
-@pytest.mark.anyio
-async def test_an_entry_held_nowhere_is_absent_and_nothing_is_asked(
-    dmp: LoopbackDmp, consultation: SoapDmpConsultation
-) -> None:
-    with capture_logs() as logs:
-        assert await consultation.retrieve_documents([ENTRY], USER) == {}
-    assert dmp.requests == []
-    assert logs[0]["event"] == "dmp_entries_without_repository"
 
 
 def _existence(query_id: Callable[[str], str], code: str = "OK") -> Callable[[bytes], str]:

@@ -36,7 +36,7 @@ def site(tmp_path: Path) -> ConsultationSite:
     return ConsultationSite(tmp_path)
 
 
-def _exam(number: int = 1, **changes: object) -> Manifest:
+def exam(number: int = 1, **changes: object) -> Manifest:
     values: dict[str, object] = {
         "sop_instance_uid": SopInstanceUid(f"2.25.{1000 + number}"),
         "study_instance_uid": StudyInstanceUid(f"1.2.250.1.999.7.{number}"),
@@ -122,8 +122,8 @@ def test_the_form_token_of_a_colleague_does_not_serve(site: ConsultationSite) ->
 
 @pytest.mark.requirement("CO.54")
 def test_the_exams_of_the_call_are_listed(site: ConsultationSite) -> None:
-    site.dmp.hold(_exam(1, study_description="Scanner cérébral"), ["774007"])
-    site.dmp.hold(_exam(2, study_description="IRM du genou"), ["61685007"])
+    site.dmp.hold(exam(1, study_description="Scanner cérébral"), ["774007"])
+    site.dmp.hold(exam(2, study_description="IRM du genou"), ["61685007"])
     client = site.client(DOCTOR)
     context = site.open_patient(client, AnatomicRegion="774007")
     fragment = client.get(f"/consultation/{context}/exams").text
@@ -133,8 +133,8 @@ def test_the_exams_of_the_call_are_listed(site: ConsultationSite) -> None:
 
 @pytest.mark.requirement("CO.55")
 def test_filters_replace_the_criteria_of_the_call(site: ConsultationSite) -> None:
-    site.dmp.hold(_exam(1, study_description="Scanner cérébral"), ["774007"])
-    site.dmp.hold(_exam(2, study_description="IRM du genou"), ["61685007"])
+    site.dmp.hold(exam(1, study_description="Scanner cérébral"), ["774007"])
+    site.dmp.hold(exam(2, study_description="IRM du genou"), ["61685007"])
     client = site.client(DOCTOR)
     context = site.open_patient(client, AnatomicRegion="774007")
     fragment = client.get(
@@ -208,14 +208,14 @@ def test_the_home_page_names_a_patient_once_by_the_last_call(site: ConsultationS
 def test_without_consent_the_page_says_why_and_calls_nobody(
     site: ConsultationSite, word: str, title: str
 ) -> None:
-    site.dmp.hold(_exam())
+    site.dmp.hold(exam())
     client = site.client(DOCTOR)
     context = site.open_patient(client, InformationEtOppositionConsultation=word)
     page = client.get(f"/consultation/{context}")
     assert page.status_code == 200
     assert title in page.text
     assert "data-searches" not in page.text
-    study = _exam().study_instance_uid
+    study = exam().study_instance_uid
     image = f"/viewer/{context}/{study}/series/1.2/instances/1.3"
     for path in (f"/consultation/{context}/exams", f"/viewer/{context}/{study}", image):
         assert client.get(path).status_code == 403
@@ -291,7 +291,7 @@ def test_a_situation_is_asked_for_then_shown_then_changed(tmp_path: Path) -> Non
 def test_the_traits_that_only_documents_tell_complete_those_of_the_call(
     site: ConsultationSite,
 ) -> None:
-    site.dmp.hold(_exam())
+    site.dmp.hold(exam())
     client = site.client(DOCTOR)
     fragment = client.get(f"/consultation/{site.open_patient(client)}/exams").text
     for text in ("ZOÉ MARIE ANNE", "LAGRANGE", "MARIE"):
@@ -299,8 +299,8 @@ def test_the_traits_that_only_documents_tell_complete_those_of_the_call(
 
 
 def test_an_exam_that_cannot_be_read_is_told_with_the_others(site: ConsultationSite) -> None:
-    site.dmp.hold(_exam(1))
-    site.dmp.contents[site.dmp.hold(_exam(2)).unique_id] = b"not a KOS"
+    site.dmp.hold(exam(1))
+    site.dmp.contents[site.dmp.hold(exam(2)).unique_id] = b"not a KOS"
     client = site.client(DOCTOR)
     fragment = client.get(f"/consultation/{site.open_patient(client)}/exams").text
     assert "1 document du DMP" in fragment
@@ -318,7 +318,7 @@ def test_no_exam_at_all_is_told(site: ConsultationSite) -> None:
 @pytest.mark.parametrize("hostile", XSS)
 def test_what_others_wrote_is_text_never_markup(site: ConsultationSite, hostile: str) -> None:
     site.dmp.hold(
-        _exam(
+        exam(
             study_description=hostile,
             institution_name=hostile,
             institution_identifier="",
@@ -330,7 +330,7 @@ def test_what_others_wrote_is_text_never_markup(site: ConsultationSite, hostile:
     client = site.client(DOCTOR)
     family = hostile.replace("=", " ").replace("|", " ")
     context = site.open_patient(client, **{"Patient.name.family": family, "PatientID": hostile})
-    study = _exam().study_instance_uid
+    study = exam().study_instance_uid
     for path in (
         f"/consultation/{context}",
         f"/consultation/{context}/exams",
@@ -362,10 +362,10 @@ def test_every_answer_carries_the_headers_of_a_shared_workstation(
 
 @pytest.mark.requirement("VI-CS.01 / .02 / .03")
 def test_pages_have_no_script_nor_style_of_their_own(site: ConsultationSite) -> None:
-    site.dmp.hold(_exam())
+    site.dmp.hold(exam())
     client = site.client(DOCTOR)
     context = site.open_patient(client)
-    study = _exam().study_instance_uid
+    study = exam().study_instance_uid
     for path in ("/consultation", f"/consultation/{context}", f"/viewer/{context}/{study}"):
         text = client.get(path).text
         assert "<style" not in text

@@ -15,6 +15,7 @@ from tests.flows.consumer.test_read_documents import OTHER_PATIENT
 from drimbox.entrypoints.http.document_page import DOCUMENT_FAILURES
 from drimbox.errors import DrimboxError, TimedOut
 from drimbox.model.clinical_document import DocumentKind
+from drimbox.ports.dmp import DocumentAbsent, DocumentAltered
 
 
 @pytest.fixture
@@ -136,6 +137,23 @@ def test_a_document_that_is_not_shown_says_why_in_its_place(
     assert answer.status_code == status
     assert words in answer.text
     assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "words"),
+    [
+        (DocumentAbsent("lost"), 404, "ne le détient plus ou ne vous le montre pas"),
+        (DocumentAltered("other hash"), 502, "autre chose que le document annoncé"),
+        (TimedOut("DMP", 30), 504, "ne répond pas. Réessayez"),
+    ],
+)
+def test_a_document_that_the_dmp_does_not_give_says_why_in_its_place(
+    site: ConsultationSite, browser: TestClient, failure: DrimboxError, status: int, words: str
+) -> None:
+    entry = site.dmp.hold_document(report_entry(), b"")
+    site.dmp.spoilt[entry.unique_id] = failure
+    answer = browser.get(_address(site, browser))
+    assert (answer.status_code, words in answer.text) == (status, True)
 
 
 def test_a_document_of_another_dmp_or_a_wrong_name_is_unknown(

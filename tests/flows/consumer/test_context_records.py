@@ -1,6 +1,6 @@
 """The exams of a context for FHIR callers: what the DMP is asked, how often, what that tells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, timedelta
 from pathlib import Path
@@ -33,6 +33,7 @@ from drimbox.model.imaging_search import Notice, RecordQuery, Studies
 from drimbox.model.patient import Ins, InsAuthority, ins_control_key
 from drimbox.model.publication import DmpIdentity
 from drimbox.model.uids import StudyInstanceUid
+from drimbox.ports.dmp import Retrieved
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("FA.1")]
 
@@ -56,7 +57,7 @@ class SlowDmp(FakeDmpConsultation):
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity
-    ) -> dict[str, bytes]:
+    ) -> Mapping[str, Retrieved]:
         self.documents += [entry.unique_id for entry in entries]
         await anyio.lowlevel.checkpoint()
         return await super().retrieve_documents(entries, identity)
@@ -257,10 +258,10 @@ async def test_three_kos_of_five_are_told_with_a_warning(site: FhirSite) -> None
     records = records_of(site)
     found = await records.find_records(caller(site), STUDIES)
     assert len(found.records) == 3
-    assert found.notices == (Notice.KOS_UNREADABLE,)
+    assert found.notices == (Notice.KOS_ABSENT,)
     asked = len(site.dmp.calls)
     again = await records.find_records(caller(site), STUDIES)
-    assert again.notices == (Notice.KOS_UNREADABLE,)
+    assert again.notices == (Notice.KOS_ABSENT,)
     # Not asked for at each search: only once its moment is over.
     assert len(site.dmp.calls) == asked
     site.clock.advance(31)

@@ -9,21 +9,29 @@ from tests.fakes.consultation_site import DOCTOR, ELSEWHERE, HERE, ConsultationS
 from tests.fakes.contexts import made_up_context
 from tests.fakes.manifests import made_up_manifest, made_up_patient, made_up_series
 
-from drimbox.errors import ConsentMissing, NotAuthenticated, NotFound, TimedOut, Unavailable
+from drimbox.errors import (
+    ConsentMissing,
+    DrimboxError,
+    Mismatch,
+    NotAuthenticated,
+    NotFound,
+    TimedOut,
+    Unavailable,
+)
 from drimbox.flows.consumer.consult_dmp import DmpNotReadable, DmpState
 from drimbox.flows.consumer.situation import SituationNeeded
 from drimbox.model.access import ConsultationContext
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.consent import InformationEtOppositionConsultation as Consent
+from drimbox.model.document_entry import ReferenceId, ReferenceIdKind
 from drimbox.model.manifest import ImagingOrder, Manifest
 from drimbox.model.patient import AssigningAuthority, Ins, InsAuthority, ins_control_key
 from drimbox.model.practice import Situation
-from drimbox.model.prior_study import UnreadableReason
 from drimbox.model.publication import AuthenticationMode
 from drimbox.model.search_criteria import DateRange, SearchCriteria
 from drimbox.model.study import AccessionNumber
 from drimbox.model.uids import Oid, SopInstanceUid, StudyInstanceUid
-from drimbox.ports.dmp import DmpAccess
+from drimbox.ports.dmp import DmpAccess, DocumentAbsent, DocumentAltered, DocumentUnreadable
 
 pytestmark = pytest.mark.anyio
 
@@ -136,10 +144,10 @@ async def test_one_kos_that_cannot_be_read_hides_no_other(site: ConsultationSite
     site.dmp.entries[-1] = replace(foreign, patient_id=lost.patient_id)
     found = await site.find_prior_studies(made_up_context())
     assert [s.study_instance_uid for s in found.studies] == [good.study_instance_uid]
-    assert {u.document.unique_id: u.reason for u in found.unreadable} == {
-        lost.unique_id: UnreadableReason.NOT_RETRIEVED,
-        broken.unique_id: UnreadableReason.MALFORMED,
-        foreign.unique_id: UnreadableReason.OTHER_PATIENT,
+    assert {u.document.unique_id: type(u.failure) for u in found.unreadable} == {
+        lost.unique_id: DocumentAbsent,
+        broken.unique_id: DocumentUnreadable,
+        foreign.unique_id: Mismatch,
     }
 
 
@@ -149,7 +157,32 @@ async def test_documents_that_the_dmp_does_not_give_are_told_not_raised(
     site.dmp.hold(_exam(1, date(2025, 3, 2)))
     site.dmp.failures["retrieve_documents"] = TimedOut("DMP", 60)
     found = await site.find_prior_studies(made_up_context())
-    assert [u.reason for u in found.unreadable] == [UnreadableReason.NOT_RETRIEVED]
+    assert [type(u.failure) for u in found.unreadable] == [TimedOut]
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (DocumentAbsent("lost"), DocumentAbsent),
+        (DocumentAltered("other hash"), DocumentAltered),
+        (TimedOut("DMP", 60), TimedOut),
+        (Mismatch("another patient"), NotFound),
+    ],
+)
+async def test_an_exam_whose_kos_cannot_be_read_is_not_told_to_be_unknown(
+    site: ConsultationSite, failure: DrimboxError, expected: type[DrimboxError]
+) -> None:
+    exam = _exam(1, date(2025, 3, 2))
+    entry = site.dmp.hold(exam)
+    study = ReferenceId(exam.study_instance_uid, ReferenceIdKind.STUDY_INSTANCE_UID.value)
+    site.dmp.entries[-1] = replace(entry, reference_ids=(study,))
+    site.dmp.spoilt[entry.unique_id] = failure
+    for _ in range(2):
+        with pytest.raises(DrimboxError) as raised:
+            await site.find_prior_studies.get(made_up_context(), exam.study_instance_uid)
+        assert type(raised.value) is expected
+    with pytest.raises(NotFound):
+        await site.find_prior_studies.get(made_up_context(), StudyInstanceUid("1.2.3"))
 
 
 @pytest.mark.parametrize("call", ["check_access", "find_documents"])

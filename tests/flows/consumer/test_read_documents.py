@@ -126,7 +126,7 @@ async def test_a_document_that_is_not_this_patients_is_unknown(site: Consultatio
 async def test_a_document_that_does_not_come_is_traced_as_such(site: ConsultationSite) -> None:
     site.dmp.hold_document(report_entry(), cda(pdf_body()))
     site.dmp.failures["retrieve_documents"] = RejectedByPartner("DMP", "XDSRepositoryError")
-    with pytest.raises(NotFound):
+    with pytest.raises(RejectedByPartner):
         await site.read_documents.get(made_up_context(), "1.2.3")
     last = site.audit.events[-1]
     assert (last.action, last.outcome) == (

@@ -13,13 +13,13 @@
 | any other error code, SOAP fault of ours  | RejectedByPartner |
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import NoReturn
 
 import structlog
 
-from drimbox.errors import Conflict, RejectedByPartner, Unavailable
+from drimbox.errors import Conflict, DrimboxError, RejectedByPartner, Unavailable
 from drimbox.ports.dmp import (
     DmpAtFault,
     DmpForbids,
@@ -30,6 +30,7 @@ from drimbox.ports.dmp import (
 from drimbox.standards.soap.fault import SoapFault
 from drimbox.standards.xds.registry_errors import (
     ErrorCode,
+    RegistryError,
     RegistryResponse,
     ResponseStatus,
     Severity,
@@ -80,13 +81,17 @@ def check_success(response: RegistryResponse) -> None:
 
 def raise_failure(response: RegistryResponse) -> NoReturn:
     """Raise what the errors of a failure mean; see the table."""
-    failures = response.failures or response.errors
+    raise failure_of(response.failures or response.errors)
+
+
+def failure_of(failures: Sequence[RegistryError]) -> DrimboxError:
+    """Return what these errors mean together; see the table."""
     codes = describe(failures)
     if any(error.is_duplicate for error in failures):
-        raise Conflict(f"{PARTNER} holds it already: {codes}")
+        return Conflict(f"{PARTNER} holds it already: {codes}")
     if failures and all(error.is_retryable for error in failures):
-        raise Unavailable(PARTNER, f"cannot now: {codes}")
-    raise _rejection({error.known_code for error in failures})(PARTNER, codes)
+        return Unavailable(PARTNER, f"cannot now: {codes}")
+    return _rejection({error.known_code for error in failures})(PARTNER, codes)
 
 
 def _rejection(codes: Collection[ErrorCode | None]) -> type[RejectedByPartner]:

@@ -22,7 +22,7 @@ from drimbox.model.document_entry import (
 from drimbox.model.practice import Code, Structure
 from drimbox.model.publication import DmpIdentity, EncodedSubmission
 from drimbox.ports.clock import Clock, Identifiers
-from drimbox.ports.dmp import DmpAccess
+from drimbox.ports.dmp import DmpAccess, DmpAtFault, Retrieved
 from drimbox.settings.partners import DmpSettings
 from drimbox.standards.hl7v3.td02_patient_existence import (
     REQUEST_ACTION,
@@ -166,13 +166,17 @@ class SoapDmpConsultation:
 
     async def retrieve_documents(
         self, entries: Sequence[DocumentEntry], identity: DmpIdentity
-    ) -> dict[str, bytes]:
-        """Bring octets by uniqueId (ITI-43), each checked against its entry."""
+    ) -> dict[str, Retrieved]:
+        """See ports.dmp.DmpConsultation (ITI-43)."""
         located = [entry for entry in map(self._located, entries) if entry.repository_unique_id]
+        found: dict[str, Retrieved] = {
+            entry.unique_id: DmpAtFault(PARTNER, "does not say which repository has the document")
+            for entry in entries
+        }
         if len(located) != len(entries):
             _log.warning("dmp_entries_without_repository", count=len(entries) - len(located))
         if not located:
-            return {}
+            return found
         call = SoapCall(
             url=self.settings.repository_url,
             action=Action.RETRIEVE_DOCUMENT_SET.value,
@@ -182,7 +186,7 @@ class SoapDmpConsultation:
         answer = await self.client.call(
             call, identity, lambda answer: parse_retrieve_response(answer.body, answer.parts)
         )
-        return accept_documents(located, answer)
+        return found | accept_documents(located, answer)
 
     def _located(self, entry: DocumentEntry) -> DocumentEntry:
         """Complete an entry that does not tell its repository with the one of the settings."""

@@ -24,6 +24,7 @@ from drimbox.entrypoints.http.signed_in_pages import SignedInPages, form_token, 
 from drimbox.errors import (
     ConsentMissing,
     DrimboxError,
+    Mismatch,
     NotFound,
     RejectedByPartner,
     SettingsError,
@@ -38,8 +39,9 @@ from drimbox.model.access import ConsultationContext
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
 from drimbox.model.patient import Ins, PatientTraits
 from drimbox.model.practice import Situation
-from drimbox.model.prior_study import PriorStudies
+from drimbox.model.prior_study import PriorStudies, UnreadableStudy
 from drimbox.model.session import Session
+from drimbox.ports.dmp import DmpForbids, DocumentAbsent, DocumentAltered, DocumentUnreadable
 
 # The modalities of the DRIM-M domains come first; the others stand behind them.
 USUAL_MODALITIES = ("CR", "DX", "CT", "MR", "US", "MG", "NM", "PT", "XA", "RF")
@@ -52,6 +54,19 @@ EXAM_OBSTACLES: dict[type[DrimboxError], str] = {
     RejectedByPartner: "dmp-refused",
     Unavailable: "dmp-away",
     SettingsError: "dmp-refused",
+}
+# Why one document of the list is not shown as an exam.
+UNREADABLE_EXAMS: dict[type[DrimboxError], str] = {
+    DocumentAbsent: (
+        "le DMP annonce ce document, mais ne le détient plus ou ne vous le montre pas ; "
+        "inutile de réessayer."
+    ),
+    DocumentUnreadable: "le document n'est pas lisible.",
+    DocumentAltered: "le DMP donne autre chose que le document annoncé ; il n'est pas affiché.",
+    Mismatch: "le document porte l'identité d'un autre patient ; il n'est pas affiché.",
+    DmpForbids: "le DMP ne vous permet pas de lire ce document.",
+    RejectedByPartner: "le DMP a refusé de donner le document.",
+    DrimboxError: "le DMP n'a pas donné le document ; réessayez dans un instant.",
 }
 
 
@@ -132,7 +147,7 @@ class ConsultationDoor:
             "exams.html",
             context=context.identifier,
             studies=found.studies,
-            unreadable=found.unreadable,
+            unreadable=[(one.document, unreadable_text(one)) for one in found.unreadable],
             has_filters=not criteria.is_empty,
             exported={one.study_instance_uid: one for one in exported},
             patient=complete_traits(context.patient, found),
@@ -182,6 +197,11 @@ class ConsultationDoor:
             if situation is not None and structure.identifier == situation.value:
                 return structure.name
         return usable[0].name if situation is None and len(usable) == 1 else ""
+
+
+def unreadable_text(one: UnreadableStudy) -> str:
+    """Say why a document is not shown, to the professional."""
+    return next(UNREADABLE_EXAMS[c] for c in type(one.failure).__mro__ if c in UNREADABLE_EXAMS)
 
 
 def complete_traits(patient: PatientTraits, found: PriorStudies) -> PatientTraits:

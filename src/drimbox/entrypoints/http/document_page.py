@@ -33,6 +33,7 @@ from drimbox.model.access import ConsultationContext
 from drimbox.model.clinical_document import ClinicalDocument
 from drimbox.model.patient import PatientTraits
 from drimbox.model.session import Session
+from drimbox.ports.dmp import DocumentAbsent, DocumentAltered
 from drimbox.ports.document_pages import DocumentPages
 
 _PAGE_WIDTH_PIXELS = 1240  # A4 at 150 dots an inch
@@ -42,6 +43,8 @@ DOCUMENT_FAILURES: dict[type[DrimboxError], str] = {
     ConsentMissing: "Le patient n'a pas donné son accord à la consultation.",
     Refused: "Vous n'êtes pas autorisé à lire ce document.",
     NotFound: "Ce document n'est pas, ou n'est plus, disponible.",
+    DocumentAbsent: "Le DMP annonce ce document, mais ne le détient plus ou ne vous le montre pas.",
+    DocumentAltered: "Le DMP donne autre chose que le document annoncé : il n'est pas affiché.",
     Mismatch: "Ce document porte l'identité d'un autre patient : il n'est pas affiché.",
     UnsupportedMessage: "Ce type de document ne peut pas être affiché ici.",
     MalformedMessage: "Ce document n'est pas lisible.",

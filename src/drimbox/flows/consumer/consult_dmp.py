@@ -18,7 +18,7 @@ from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.consent import check_may_consult
 from drimbox.model.document_entry import DocumentEntry, DocumentQuery, RegisteredSet, SetQuery
 from drimbox.model.publication import DmpIdentity
-from drimbox.ports.dmp import DmpAccess, DmpConsultation
+from drimbox.ports.dmp import DmpAccess, DmpConsultation, Retrieved
 
 
 class DmpState(Enum):
@@ -105,22 +105,23 @@ class ConsultDmp:
 
     async def retrieve_documents(
         self, context: ConsultationContext, batch: Sequence[DocumentEntry], identity: DmpIdentity
-    ) -> dict[str, bytes]:
+    ) -> Mapping[str, Retrieved]:
         """Bring a batch, and trace each document (CO.81); a failure costs that batch only."""
-        reason = "not in the answer"
+        found: Mapping[str, Retrieved]
         try:
-            contents = await self.dmp.retrieve_documents(batch, identity)
+            found = await self.dmp.retrieve_documents(batch, identity)
         except DrimboxError as error:
-            contents, reason = {}, str(error)
+            found = {entry.unique_id: error for entry in batch}
         for entry in batch:
-            has_come = entry.unique_id in contents
+            one = found[entry.unique_id]
+            has_come = isinstance(one, bytes)
             await self.audit.record(
                 AuditAction.DMP_DOCUMENT_RETRIEVED,
                 context,
                 AuditOutcome.SUCCESS if has_come else AuditOutcome.MINOR_FAILURE,
-                Trace(document=entry.unique_id, description="" if has_come else reason),
+                Trace(document=entry.unique_id, description="" if has_come else str(one)),
             )
-        return contents
+        return found
 
 
 def _obstacle(access: DmpAccess) -> DmpState | None:

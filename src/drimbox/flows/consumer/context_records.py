@@ -21,7 +21,6 @@ from drimbox.errors import (
 from drimbox.flows.consumer.consult_dmp import DmpNotReadable, DmpState
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.read_documents import ReadDocuments
-from drimbox.flows.fhir_service import DocumentAltered
 from drimbox.model.access import Caller, ConsultationContext, Peer
 from drimbox.model.document_entry import (
     AvailabilityStatus,
@@ -50,7 +49,8 @@ from drimbox.model.imaging_search import (
     Studies,
 )
 from drimbox.model.practice import Code
-from drimbox.model.prior_study import PriorStudy
+from drimbox.model.prior_study import PriorStudy, UnreadableStudy
+from drimbox.ports.dmp import DocumentAbsent, DocumentUnreadable
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.standards.fhir.patient_reference import patient_id
 from drimbox.standards.fhir.patient_search import has_identifier_of, is_named
@@ -134,8 +134,8 @@ class ContextRecords:
             found = await self.read_documents.retrieve(context_of(caller), record.document)
         except Mismatch:
             raise NotFound("no such document") from None
-        except (NotFound, UnsupportedMessage, MalformedMessage, TooLarge):
-            raise DocumentAltered from None
+        except (UnsupportedMessage, MalformedMessage, TooLarge):
+            raise DocumentUnreadable("no CDA that can be read") from None
         return found.content
 
     async def find_places(self, caller: Caller) -> ImagePlaces:
@@ -224,10 +224,10 @@ class ContextRecords:
             records = one_a_study(records)
         else:
             records += [
-                replace(_record(subject, one.document), unreadable=one.reason) for one in unreadable
+                replace(_record(subject, one.document), failure=one.failure) for one in unreadable
             ]
             records += [_record(subject, entry) for entry in others]
-        return FoundRecords(tuple(records), (Notice.KOS_UNREADABLE,) if unreadable else ())
+        return FoundRecords(tuple(records), _notices_of(unreadable), tuple(unreadable))
 
     def _boxes(self, studies: Sequence[PriorStudy]) -> Mapping[str, Peer]:
         """Return the boxes of the white list that KOS name, by host; the others are unknown."""
@@ -246,6 +246,15 @@ def _notices(entries: Sequence[DocumentEntry]) -> tuple[Notice, ...]:
     if isinstance(entries, UnknownPatientDocuments):
         return (Notice.NO_DMP,)
     return (Notice.LIST_PARTIAL,) if isinstance(entries, PartialDocuments) else ()
+
+
+def _notices_of(unreadable: Sequence[UnreadableStudy]) -> tuple[Notice, ...]:
+    """Tell apart what the DMP no longer has from what may be read another time."""
+    told = (
+        Notice.KOS_ABSENT if isinstance(one.failure, DocumentAbsent) else Notice.KOS_UNREADABLE
+        for one in unreadable
+    )
+    return tuple(dict.fromkeys(told))
 
 
 def _of_types(entries: Sequence[DocumentEntry], types: Sequence[Code]) -> list[DocumentEntry]:

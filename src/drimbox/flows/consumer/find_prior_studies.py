@@ -21,10 +21,7 @@ from drimbox.model.document_entry import (
     ReferenceIdKind,
 )
 from drimbox.model.practice import Code
-from drimbox.model.prior_study import (
-    PriorStudies,
-    PriorStudy,
-)
+from drimbox.model.prior_study import PriorStudies, PriorStudy, told_of
 from drimbox.model.search_criteria import EVERY_EXAM, SearchCriteria
 from drimbox.model.uids import StudyInstanceUid
 
@@ -65,6 +62,8 @@ class FindPriorStudies:
 
         Raises:
             NotFound: the patient's DMP holds no KOS of it: the same as for no such exam (O11).
+            DocumentAbsent, DocumentAltered, Unavailable, RejectedByPartner: it lists one that
+                cannot be read, and says in its metadata that it is of this exam.
             Others: as when finding.
         """
         await self.documents.dmp.check_consent(context)
@@ -75,6 +74,9 @@ class FindPriorStudies:
         for study in found.studies:
             if study.study_instance_uid == study_instance_uid:
                 return study
+        for one in found.unreadable:
+            if one.names(study_instance_uid):
+                raise told_of(one.failure)
         raise NotFound("no such exam for this patient")
 
     def _query(self, context: ConsultationContext, criteria: SearchCriteria) -> DocumentQuery:

@@ -9,7 +9,7 @@ Nothing is retrieved before it is asked for, and nothing outlives its context (C
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from drimbox.errors import Mismatch, NotFound, UnsupportedMessage
+from drimbox.errors import DrimboxError, Mismatch, NotFound, UnsupportedMessage
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import Trace
 from drimbox.flows.consumer.kept_by_context import KeptByContext
@@ -106,7 +106,7 @@ class ReadDocuments:
         """Return one document of the patient.
 
         Raises:
-            NotFound: the patient's DMP lists no such document, or does not give it.
+            NotFound: the patient's DMP lists no such document.
             Others: as for retrieve and find.
         """
         kept = await self._kept(context, unique_id)
@@ -120,11 +120,13 @@ class ReadDocuments:
         """Return a document that the DMP lists, once it is sure to be this patient's.
 
         Raises:
-            NotFound: the DMP does not give it.
+            DocumentAbsent: the DMP lists it and does not give it.
+            DocumentAltered: what it gives is not what it lists.
             Mismatch: the document names another patient, or none (D6); recorded.
             UnsupportedMessage: of a form that cannot be shown.
             MalformedMessage, TooLarge: it cannot be read.
-            What ConsultDmp.enter and retrieve_documents raise.
+            Unavailable, RejectedByPartner: the DMP gives nothing now.
+            What ConsultDmp.enter raises.
         """
         kept = await self._kept(context, entry.unique_id)
         if kept is not None:
@@ -132,10 +134,10 @@ class ReadDocuments:
         if entry.mime_type not in _CDA_TYPES:
             raise UnsupportedMessage("a CDA document", where="mimeType")
         identity = await self.dmp.enter(context)
-        contents = await self.dmp.retrieve_documents(context, [entry], identity)
-        if entry.unique_id not in contents:
-            raise NotFound("the DMP does not give the document")
-        content = contents[entry.unique_id]
+        found = await self.dmp.retrieve_documents(context, [entry], identity)
+        content = found[entry.unique_id]
+        if isinstance(content, DrimboxError):
+            raise content
         document = parse_clinical_document(content, local_zone=self.local_zone)
         if document.patient_ins is None or document.patient_ins.value != context.patient.ins.value:
             await self._record_other_patient(context, entry)

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import anyio
 import anyio.to_thread
 
-from drimbox.errors import DrimboxError
+from drimbox.errors import DrimboxError, Mismatch
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import Trace
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
@@ -21,8 +21,9 @@ from drimbox.model.access import ConsultationContext
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.document_entry import DocumentEntry
 from drimbox.model.patient import Ins
-from drimbox.model.prior_study import PriorStudy, UnreadableReason, UnreadableStudy
+from drimbox.model.prior_study import PriorStudy, UnreadableStudy
 from drimbox.model.publication import DmpIdentity
+from drimbox.ports.dmp import DocumentUnreadable, Retrieved
 from drimbox.standards.dicom.kos import parse_kos
 
 # Fifty exams come in one round of requests.
@@ -95,8 +96,8 @@ class ReadManifests:
                 return
             ins = context.patient.ins
             for entry in batch:
-                content = contents.get(entry.unique_id)
-                read.append(await anyio.to_thread.run_sync(_read_kos, ins, entry, content))
+                found = contents[entry.unique_id]
+                read.append(await anyio.to_thread.run_sync(_read_kos, ins, entry, found))
 
         async with anyio.create_task_group() as tasks:
             for batch in batches:
@@ -112,7 +113,7 @@ class ReadManifests:
             self.retrieved.keep(context, one)
             return
         self.retrieved.keep_unreadable(context, one)
-        if one.reason is UnreadableReason.OTHER_PATIENT:
+        if isinstance(one.failure, Mismatch):
             await self._record_other_patient(context, one.document)
 
     async def _record_other_patient(
@@ -134,14 +135,14 @@ class ReadManifests:
         return kept
 
 
-def _read_kos(ins: Ins, entry: DocumentEntry, content: bytes | None) -> Read:
+def _read_kos(ins: Ins, entry: DocumentEntry, found: Retrieved) -> Read:
     """Read a KOS, and let only this patient's through (D6)."""
-    if content is None:
-        return UnreadableStudy(entry, UnreadableReason.NOT_RETRIEVED)
+    if isinstance(found, DrimboxError):
+        return UnreadableStudy(entry, found)
     try:
-        manifest = parse_kos(content)
+        manifest = parse_kos(found)
     except DrimboxError:
-        return UnreadableStudy(entry, UnreadableReason.MALFORMED)
+        return UnreadableStudy(entry, DocumentUnreadable("no KOS that can be read"))
     if manifest.ins is not None and manifest.ins.value != ins.value:
-        return UnreadableStudy(entry, UnreadableReason.OTHER_PATIENT)
-    return PriorStudy(manifest, entry, content)
+        return UnreadableStudy(entry, Mismatch("the KOS names another patient"))
+    return PriorStudy(manifest, entry, found)

@@ -46,6 +46,7 @@ from drimbox.flows.consumer.read_documents import ReadDocuments, RetrievedDocume
 from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.retrieved_studies import RetrievedStudies
 from drimbox.flows.consumer.situation import Situations
+from drimbox.flows.fhir_trail import FhirTrail
 from drimbox.flows.issue_token import TokenIssuer
 from drimbox.flows.read_fhir import ReadFhir
 from drimbox.gateway.garbage_collection import settle_memory
@@ -177,8 +178,7 @@ async def _serve(folder: Path) -> None:
     )
     reading = ReadFhir(
         _records(database, sealing, clock),
-        SqlAuditRepository(database, sealing, AuditSource("bench")),
-        clock,
+        FhirTrail(SqlAuditRepository(database, sealing, AuditSource("bench")), clock),
     )
     facts = ServiceFacts("http://bench/fhir", "http://bench/dicom-web", "http://bench/token", "0")
     endpoints = Endpoints(facts.dicomweb_url)

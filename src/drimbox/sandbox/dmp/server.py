@@ -2,6 +2,7 @@
 
 https  /si-dmp-server/v2/services/{registry,repository,patients}     what the DMP is
 http   /sandbox/documents?patient=INS, /sandbox/mode, /sandbox/calls     loopback, sandbox only
+       DELETE /sandbox/documents?unique_id=UID     the repository loses what the registry lists
 """
 
 import asyncio
@@ -110,6 +111,7 @@ class SandboxDmp:
         self._origin = f"https://{'localhost' if host == _LOOPBACK else host}:{bound}"
         control = web.Application()
         control.router.add_get("/sandbox/documents", self._tell_documents)
+        control.router.add_delete("/sandbox/documents", self._lose_document)
         control.router.add_post("/sandbox/mode", self._set_mode)
         control.router.add_get("/sandbox/calls", self._tell_calls)
         bound = await self._listen(control, _LOOPBACK, control_port, None)
@@ -182,6 +184,12 @@ class SandboxDmp:
         store, _ = self._started()
         patient_ids = self._patients.ids_of(request.query.get("patient", ""))
         return web.json_response(await asyncio.to_thread(holdings_of, store, patient_ids))
+
+    async def _lose_document(self, request: web.Request) -> web.Response:
+        store, _ = self._started()
+        unique_id = request.query.get("unique_id", "")
+        is_lost = await asyncio.to_thread(store.lose_document, unique_id)
+        return web.Response(status=204 if is_lost else 404)
 
     async def _set_mode(self, request: web.Request) -> web.Response:
         try:

@@ -212,6 +212,12 @@ class Store:
             added.content,
         )
 
+    def lose_document(self, unique_id: str) -> bool:
+        """Lose the octets, whatever the registry says of them; tell whether they were there."""
+        return bool(
+            self._rows("DELETE FROM documents WHERE unique_id = ? RETURNING unique_id", unique_id)
+        )
+
     def set_status(self, entry_uuid: str, status: str) -> None:
         self._rows("UPDATE entries SET status = ? WHERE entry_uuid = ?", status, entry_uuid)
 

@@ -39,6 +39,12 @@ _NOTICES: dict[Notice, Issue] = {
         Notice.KOS_UNREADABLE.value,
         "Réponse partielle : un manifeste au moins n'a pas pu être lu.",
     ),
+    Notice.KOS_ABSENT: Issue(
+        Severity.WARNING,
+        "incomplete",
+        Notice.KOS_ABSENT.value,
+        "Réponse partielle : le DMP annonce un manifeste qu'il ne détient plus ou ne montre pas.",
+    ),
     Notice.LIST_PARTIAL: Issue(
         Severity.WARNING,
         "incomplete",

@@ -311,16 +311,6 @@ def test_series_numbers_of_one_study_in_two_kos_are_one_study(site: FhirSite) ->
     ]
 
 
-def test_a_document_that_the_dmp_does_not_give_as_listed_is_told_so(site: FhirSite) -> None:
-    """What differs from its size or hash never leaves the adapter: the DMP has not given it."""
-    del site.dmp.contents["2.25.1001"]
-    for path in ("Binary/2.25.1001", "Bundle/m25.1001", "Provenance/2.25.1001"):
-        answer = site.consumer().get(f"/fhir/{path}")
-        assert answer.status_code == 502
-        check(answer.json())
-        assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "document-altered"
-
-
 def test_a_list_that_is_not_whole_is_told_so(site: FhirSite) -> None:
     site.dmp.is_partial = True
     for kind in ("DocumentReference", "ImagingStudy"):

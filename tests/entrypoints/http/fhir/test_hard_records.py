@@ -120,7 +120,7 @@ def test_a_kos_without_series_is_a_warning_beside_the_others(site: FhirSite) -> 
     assert matches(bundle) == ["1.2.250.1.999.7.1"]
     outcome = bundle["entry"][-1]["resource"]
     assert outcome["issue"][0]["details"]["coding"][0]["code"] == "kos-unreadable"
-    assert site.consumer().get(f"/fhir/Binary/{bad.unique_id}").status_code == 404
+    assert site.consumer().get(f"/fhir/Binary/{bad.unique_id}").status_code == 502
     assert site.consumer().get(f"/fhir/Binary/{good.unique_id}").status_code == 200
 
 

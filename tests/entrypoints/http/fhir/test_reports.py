@@ -12,7 +12,6 @@ from tests.fakes.clinical_documents import cda, pdf_body, report_entry
 from tests.fakes.fhir_site import FHIR, FhirSite, exam
 from tests.fakes.fhir_validation import check
 
-from drimbox.errors import RejectedByPartner
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.clinical_document import DocumentKind
 from drimbox.model.consent import InformationEtOppositionConsultation
@@ -128,12 +127,10 @@ def test_a_report_that_names_another_patient_is_not_there_and_that_is_recorded(
     assert refused[0].document_unique_id == "1.2.250.1.999.8.1"
 
 
-@pytest.mark.parametrize("what", ["absent", "refused", "unreadable", "not CDA"])
-def test_a_report_that_is_not_given_as_listed_is_altered(site: FhirSite, what: str) -> None:
-    if what == "absent":
-        site.dmp.contents.clear()
-    if what == "refused":
-        site.dmp.failures["retrieve_documents"] = RejectedByPartner("DMP", "XDSRepositoryError")
+@pytest.mark.parametrize("what", ["unreadable", "not CDA"])
+def test_a_report_of_which_nobody_knows_whose_it_is_does_not_leave(
+    site: FhirSite, what: str
+) -> None:
     if what == "unreadable":
         site.dmp.contents["1.2.250.1.999.8.1"] = b"<ClinicalDocument>"
     if what == "not CDA":

@@ -1,17 +1,19 @@
 """What the DMP answers, as FHIR callers see it (spec 4.6): one row, one answer, one trace."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.fakes.clinical_documents import cda, pdf_body, report_entry
 from tests.fakes.fhir_site import FhirSite, exam
 from tests.fakes.fhir_validation import check
 
 from drimbox.adapters.dmp_soap.answers import raise_failure, raise_fault
 from drimbox.errors import DrimboxError, TimedOut, Unavailable
 from drimbox.model.audit import AuditAction, AuditOutcome
-from drimbox.model.document_entry import UnknownPatientDocuments
-from drimbox.ports.dmp import DmpAccess
+from drimbox.model.document_entry import ReferenceId, ReferenceIdKind, UnknownPatientDocuments
+from drimbox.ports.dmp import DmpAccess, DocumentAbsent, DocumentAltered
 from drimbox.standards.soap.fault import SoapFault
 from drimbox.standards.xds.registry_errors import RegistryError, RegistryResponse, ResponseStatus
 
@@ -107,3 +109,79 @@ def test_a_patient_whom_the_registry_does_not_know_has_no_dmp(site: FhirSite, ki
     issue = bundle["entry"][0]["resource"]["issue"][0]
     assert (issue["severity"], issue["code"]) == ("information", "not-found")
     assert issue["details"]["coding"][0]["code"] == "dmp-absent"
+
+
+REPORT = "00000000-0000-4000-8000-00000000000a"
+
+
+@pytest.fixture
+def lossy(site: FhirSite) -> FhirSite:
+    """Hold a KOS that names its study, one that can be read, and a report."""
+    study = ReferenceId("1.2.250.1.999.7.1", ReferenceIdKind.STUDY_INSTANCE_UID.value)
+    site.dmp.entries[0] = replace(site.dmp.entries[0], reference_ids=(study,))
+    site.dmp.hold(exam(2, date(2026, 7, 2)))
+    report = replace(report_entry("1.2.250.1.999.8.1"), entry_uuid=f"urn:uuid:{REPORT}")
+    site.dmp.hold_document(report, cda(pdf_body()))
+    return site
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind", "code"),
+    [
+        (DocumentAbsent("lost"), 404, "not-found", "document-absent"),
+        (DocumentAltered("other hash"), 502, "exception", "document-altered"),
+        (failure("LocalPolicyRestrictionError"), 403, "forbidden", "partner-forbids"),
+        (failure("XDSRepositoryError"), 502, "exception", "partner-refused"),
+        (failure("XDSRepositoryBusy"), 503, "transient", "partner-unavailable"),
+        (fault("Receiver"), 502, "exception", "partner-failed"),
+        (TimedOut("DMP", 30), 504, "timeout", "partner-timeout"),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, DrimboxError) else None,
+)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Binary/2.25.1001",
+        "Bundle/m25.1001",
+        "Provenance/2.25.1001",
+        "ImagingStudy/1.2.250.1.999.7.1",
+        f"Binary/{REPORT}",
+    ],
+)
+def test_a_document_that_the_repository_does_not_give_says_why(  # a row of the table
+    lossy: FhirSite, path: str, error: DrimboxError, status: int, kind: str, code: str
+) -> None:
+    lossy.dmp.spoilt = dict.fromkeys(("2.25.1001", "1.2.250.1.999.8.1"), error)
+    answer = lossy.consumer().get(f"/fhir/{path}")
+    check(answer.json())
+    (issue,) = answer.json()["issue"]
+    assert (answer.status_code, issue["code"]) == (status, kind)
+    assert issue["details"]["coding"][0]["code"] == code
+    if not path.endswith(REPORT):
+        # Told from what was found a moment ago, and by an error that is raised anew.
+        assert lossy.consumer().get(f"/fhir/{path}").json() == answer.json()
+    event = lossy.audit.events[-1]
+    assert event.action is (AuditAction.ACCESS_REFUSED if status == 404 else AuditAction.FHIR_READ)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DocumentAbsent("lost"), "document-absent"),
+        (DocumentAltered("other hash"), "kos-unreadable"),
+        (TimedOut("DMP", 30), "kos-unreadable"),
+    ],
+)
+def test_a_search_goes_on_without_what_the_repository_does_not_give(
+    lossy: FhirSite, error: DrimboxError, code: str
+) -> None:
+    lossy.dmp.spoilt["2.25.1001"] = error
+    bundle = lossy.consumer().get("/fhir/ImagingStudy").json()
+    found = {entry["search"]["mode"]: entry["resource"] for entry in bundle["entry"]}
+    assert (bundle["total"], found["match"]["id"]) == (1, "1.2.250.1.999.7.2")
+    (issue,) = found["outcome"]["issue"]
+    assert (issue["severity"], issue["code"]) == ("warning", "incomplete")
+    assert issue["details"]["coding"][0]["code"] == code
+    assert issue["details"]["text"].startswith("Réponse partielle")
+    # Its metadata are there all the same.
+    assert lossy.consumer().get("/fhir/DocumentReference/2.25.1001").status_code == 200

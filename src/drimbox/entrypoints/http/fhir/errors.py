@@ -32,7 +32,7 @@ from drimbox.errors import (
     Unavailable,
     UnsupportedMessage,
 )
-from drimbox.flows.fhir_service import DocumentAltered, UnknownDomain
+from drimbox.flows.fhir_service import UnknownDomain
 from drimbox.flows.read_fhir import DocumentGone
 from drimbox.model.contextual_call import MalformedCall
 from drimbox.model.scopes import ScopeMissing
@@ -41,6 +41,8 @@ from drimbox.ports.dmp import (
     DmpForbids,
     DmpMisunderstands,
     DmpRefusesUser,
+    DocumentAbsent,
+    DocumentAltered,
     TooManyDocuments,
 )
 from drimbox.standards.fhir.operation_outcome import Issue, Severity, encode_outcome
@@ -100,11 +102,17 @@ FHIR_ANSWER_TO: Mapping[type[DrimboxError], FhirAnswer] = MappingProxyType(
         DocumentGone: FhirAnswer(
             HTTPStatus.GONE, "deleted", "document-gone", "Ce document a été remplacé ou retiré."
         ),
+        DocumentAbsent: FhirAnswer(
+            HTTPStatus.NOT_FOUND,
+            "not-found",
+            "document-absent",
+            "Le DMP annonce ce document, mais ne le détient plus ou ne le montre pas.",
+        ),
         DocumentAltered: FhirAnswer(
             HTTPStatus.BAD_GATEWAY,
             "exception",
             "document-altered",
-            "Document altéré, ou que le DMP ne donne pas.",
+            "Document altéré : le DMP donne autre chose que ce qu'il annonce, ou d'illisible.",
         ),
         PageExpired: FhirAnswer(
             HTTPStatus.GONE,

@@ -166,7 +166,7 @@ def _media_range(text: str) -> MediaRange:
 
 
 def _is_single(media_range: MediaRange) -> bool:
-    return media_range.media_type == "application/dicom"
+    return media_range.media_type in {"application/dicom", "application/*"}
 
 
 def _is_multipart(media_range: MediaRange) -> bool:

@@ -116,6 +116,7 @@ MULTIPART = 'multipart/related; type="application/dicom"'
             id="dicomweb-client JS",
         ),
         pytest.param("explicit", ["multipart/related"], EXPLICIT, id="a multipart of anything"),
+        pytest.param("JPEG-LS", ["application/*"], JPEG_LS, id="any application type"),
         pytest.param(
             "JPEG-LS",
             ['multipart/related;type="application/dicom";transfer-syntax=*'],

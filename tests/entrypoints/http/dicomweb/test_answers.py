@@ -3,7 +3,7 @@
 import orjson
 import pytest
 from starlette.requests import Request
-from tests.fakes.dicom_kinds import instance_path
+from tests.fakes.dicom_kinds import instance_path, series_path
 from tests.fakes.dicomweb_site import DicomwebSite
 
 from drimbox.entrypoints.http.dicomweb.answers import error_response
@@ -104,6 +104,7 @@ MULTIPART = 'multipart/related; type="application/dicom"'
         pytest.param(f"{instance_path('SR')}/frames/1", "*/*", id="a frame of a report"),
         pytest.param(f"{instance_path('explicit')}/metadata", "text/html", id="metadata as page"),
         pytest.param("/studies", "image/png", id="a search as picture"),
+        pytest.param(series_path("explicit"), "application/*", id="a series in one part"),
         pytest.param(
             f"{instance_path('PDF')}/bulkdata/00420011", "image/jpeg", id="a PDF as picture"
         ),

@@ -197,9 +197,10 @@ def test_what_is_no_image_has_no_thumbnail(kinds_site: DicomwebSite, kind: str) 
     assert kinds_site.get(f"{series_path(kind)}/thumbnail").status_code in {404, 406}
 
 
+@pytest.mark.parametrize("path", [instance_path("PDF"), series_path("PDF")])
 @pytest.mark.parametrize("accept", ["application/pdf", "*/*", None])
-def test_a_pdf_leaves_as_it_is(kinds_site: DicomwebSite, accept: str | None) -> None:
-    answer = kinds_site.get(f"{instance_path('PDF')}/rendered", accept)
+def test_a_pdf_leaves_as_it_is(kinds_site: DicomwebSite, path: str, accept: str | None) -> None:
+    answer = kinds_site.get(f"{path}/rendered", accept)
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
@@ -241,8 +242,9 @@ def texts_of(item: Dataset) -> Iterator[str]:
         yield from texts_of(child)
 
 
-def test_a_report_is_read_as_plain_text(kinds_site: DicomwebSite) -> None:
-    answer = kinds_site.get(f"{instance_path('SR')}/rendered", "text/plain")
+@pytest.mark.parametrize("path", [instance_path("SR"), series_path("SR")])
+def test_a_report_is_read_as_plain_text(kinds_site: DicomwebSite, path: str) -> None:
+    answer = kinds_site.get(f"{path}/rendered", "text/plain")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     for said in texts_of(KINDS["SR"]):
         assert said in answer.text

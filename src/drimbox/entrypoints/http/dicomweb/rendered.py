@@ -6,10 +6,11 @@
     SR, KO      text/html, text/plain
 
 A study or a series is many pictures as multipart/related; where a single picture is accepted only,
-it is the one in the middle of its first series of images, as for thumbnails.
+it is the one in the middle of its first series of images, as for thumbnails. Where there is no
+image it is the first document or report.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 
 import anyio
@@ -39,7 +40,7 @@ from drimbox.entrypoints.http.rendering_parameters import (
     warnings_about,
 )
 from drimbox.errors import InvalidValue, NotAcceptable, NotFound
-from drimbox.model.manifest import ReferencedInstance
+from drimbox.model.manifest import ReferencedInstance, ReferencedSeries
 from drimbox.ports.image_cache import CachedInstance
 from drimbox.ports.pixel_worker import Rendering
 from drimbox.standards.dicom.data_set import read_data_set
@@ -124,6 +125,9 @@ async def _scrolled(
 
 
 async def _many(asked: ImageRequest) -> Response:
+    readable = _only_readable(asked)
+    if readable is not None:
+        return await rendered_response(readable)
     image_format, is_multipart = choose_image_format(
         asked.ranges, is_single=True, is_multipart=True
     )
@@ -209,20 +213,44 @@ def _representative(asked: ImageRequest) -> ImageRequest:
     Raises:
         NotFound: there is no image.
     """
+    for series in _series_asked_for(asked):
+        images = [one for one in series.instances if _is_image(one)]
+        if images:
+            return _request_for(asked, series, sorted(images, key=_order)[len(images) // 2])
+    raise NotFound("no image to be drawn")
+
+
+def _only_readable(asked: ImageRequest) -> ImageRequest | None:
+    """Return the request for the first document or report, where there is no image at all."""
+    listed = [(series, one) for series in _series_asked_for(asked) for one in series.instances]
+    if any(_is_image(one) for _, one in listed):
+        return None
+    for series, one in listed:
+        if is_document(one.sop_class_uid) or is_report(one.sop_class_uid):
+            return _request_for(asked, series, one)
+    return None
+
+
+def _series_asked_for(asked: ImageRequest) -> Iterator[ReferencedSeries]:
     wanted = asked.target.series_instance_uid
     for series in asked.opened.manifest.series:
-        if wanted not in {None, series.series_instance_uid}:
-            continue
-        images = [i for i in series.instances if value_type_of(i.sop_class_uid) == "IMAGE"]
-        if images:
-            middle = sorted(images, key=_order)[len(images) // 2]
-            target = replace(
-                asked.target,
-                series_instance_uid=series.series_instance_uid,
-                sop_instance_uid=middle.sop_instance_uid,
-            )
-            return replace(asked, target=target)
-    raise NotFound("no image to be drawn")
+        if wanted in {None, series.series_instance_uid}:
+            yield series
+
+
+def _request_for(
+    asked: ImageRequest, series: ReferencedSeries, instance: ReferencedInstance
+) -> ImageRequest:
+    target = replace(
+        asked.target,
+        series_instance_uid=series.series_instance_uid,
+        sop_instance_uid=instance.sop_instance_uid,
+    )
+    return replace(asked, target=target)
+
+
+def _is_image(instance: ReferencedInstance) -> bool:
+    return value_type_of(instance.sop_class_uid) == "IMAGE"
 
 
 def _order(instance: ReferencedInstance) -> int:

@@ -10,12 +10,14 @@ of a single frame, a page of a report, else the object (9.1.2.2). What would be 
 refused: anonymize, presentation states. annotation and charset are told or harmless.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import anyio
 from starlette.responses import Response
 
+from drimbox.entrypoints.http.dicomweb.frames import parse_frame_list
 from drimbox.entrypoints.http.dicomweb.instances import instances_response
 from drimbox.entrypoints.http.dicomweb.rendered import rendered_response
 from drimbox.entrypoints.http.dicomweb.representation import accept_of
@@ -43,6 +45,16 @@ _REFUSED = {
     "anonymize": frozenset({"", "no"}),
     "presentationUID": frozenset({""}),
     "presentationSeriesUID": frozenset({""}),
+}
+_NAME_OF = {
+    "StudyInstanceUid": "studyUID",
+    "SeriesInstanceUid": "seriesUID",
+    "SopInstanceUid": "objectUID",
+    "Accept": "contentType",
+    "frames": "frameNumber",
+    "window": "windowCenter and windowWidth",
+    "viewport": "rows and columns",
+    "quality": "imageQuality",
 }
 
 
@@ -73,13 +85,15 @@ def parse_wado_uri(items: Sequence[tuple[str, str]]) -> WadoUri:
     for name, harmless in _REFUSED.items():
         if parameters.get(name, "") not in harmless:
             raise InvalidValue(name, "it is not done here")
-    target = TargetResource(
-        StudyInstanceUid(parameters.get("studyUID", "")),
-        SeriesInstanceUid(parameters.get("seriesUID", "")),
-        SopInstanceUid(parameters.get("objectUID", "")),
-    )
-    content_type = parameters.get("contentType")
-    return WadoUri(target, parse_accept([content_type]) if content_type else (), parameters)
+    with _its_own_words():
+        target = TargetResource(
+            StudyInstanceUid(parameters.get("studyUID", "")),
+            SeriesInstanceUid(parameters.get("seriesUID", "")),
+            SopInstanceUid(parameters.get("objectUID", "")),
+        )
+        content_type = parameters.get("contentType")
+        ranges = parse_accept([content_type]) if content_type else ()
+    return WadoUri(target, ranges, parameters)
 
 
 async def wado_uri_response(wado: WadoUri, asked: ImageRequest) -> Response:
@@ -88,6 +102,11 @@ async def wado_uri_response(wado: WadoUri, asked: ImageRequest) -> Response:
     Raises:
         InvalidValue, NotFound, NotAcceptable: as the resources of WADO-RS.
     """
+    with _its_own_words():
+        return await _response(wado, asked)
+
+
+async def _response(wado: WadoUri, asked: ImageRequest) -> Response:
     ranges = wado.ranges or accept_of(asked.request)
     if ranges[0].media_type == "*/*":
         ranges = await _by_category(asked)
@@ -98,7 +117,29 @@ async def wado_uri_response(wado: WadoUri, asked: ImageRequest) -> Response:
     told = wado.parameters
     drawing = await _drawing(asked, told)
     frames = told.get("frameNumber") or None
+    if frames is not None:
+        await _check_frame(asked, frames)
     return await rendered_response(replace(asked, ranges=ranges, parameters=drawing, frames=frames))
+
+
+async def _check_frame(asked: ImageRequest, text: str) -> None:
+    """Check that it is one frame of the object; PS3.18 9.5.2.1 wants 400 where it is not."""
+    (number,) = numbers if len(numbers := parse_frame_list(text)) == 1 else (0,)
+    header = await anyio.to_thread.run_sync(read_instance_header, await asked.instance())
+    if not 1 <= number <= header.number_of_frames:
+        raise InvalidValue("frameNumber", f"1 to {header.number_of_frames}, once")
+
+
+@contextmanager
+def _its_own_words() -> Iterator[None]:
+    """Name what is wrong by the parameter that was sent, not by what WADO-RS calls it."""
+    try:
+        yield
+    except InvalidValue as error:
+        name = _NAME_OF.get(error.what)
+        if name is None:
+            raise
+        raise InvalidValue(name, error.rule) from error
 
 
 async def _by_category(asked: ImageRequest) -> tuple[MediaRange, ...]:

@@ -167,6 +167,9 @@ class FhirSite:
         link = self.consultation.viewer_links.make(context, study)
         return f"https://box.test{LINKS_PATH}/{link}"
 
+    def consumer_door(self) -> FhirDoor:
+        return self._door(self._context_records())
+
     def source_door(self) -> FhirDoor:
         return self._door(RegisterRecords(self.register, self.patient_ids))
 

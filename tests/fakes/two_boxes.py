@@ -1,7 +1,7 @@
 """A Consommatrice in front of a Source, over real mutual TLS; the DMP and the PACS are fake."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.model.access import Caller, ConsultationContext, Peer
 from drimbox.model.manifest import Manifest
 from drimbox.model.retrieval import TargetResource
+from drimbox.ports.peer_tokens import PeerTokens
 
 IN_THE_FIELD = Timeouts()
 
@@ -70,13 +71,18 @@ async def no_pause(seconds: float) -> None:
 
 @asynccontextmanager
 async def consommatrice(
-    source: PeerSource, folder: Path, *, timeouts: Timeouts = IN_THE_FIELD
+    source: PeerSource,
+    folder: Path,
+    *,
+    timeouts: Timeouts = IN_THE_FIELD,
+    site: ConsultationSite | None = None,
+    make_tokens: Callable[[PeerConnection], PeerTokens] = lambda _: ProfessionalsToken(),
 ) -> AsyncIterator[TwoBoxes]:
     """Make the Consommatrice of a running Source; it keeps nothing of an earlier one."""
     url = f"https://{SOURCE}/dicom-web/studies/1/series/2"
     series = (made_up_series(2, len(NUMBERS), retrieve_url=url),)
     manifest = replace(source.publication.manifest, series=series)
-    site = ConsultationSite(folder)
+    site = site or ConsultationSite(folder)
     site.dmp.hold(manifest)
     connection = PeerConnection(box(CONSUMER).tls(), source.boxes, timeouts=timeouts)
     peer = DicomwebPeerDrimbox(connection)
@@ -94,7 +100,7 @@ async def consommatrice(
                 cache=cache,
                 audit=site.trail,
                 accesses=RecentAccesses(site.clock),
-                peer_tokens=ProfessionalsToken(),
+                peer_tokens=make_tokens(connection),
                 pause=no_pause,
             ),
         )

@@ -28,8 +28,10 @@ from drimbox.flows.consumer.read_documents import ReadDocuments
 from drimbox.flows.consumer.read_manifests import ReadManifests
 from drimbox.flows.consumer.retrieve_study import Rankings, RetrieveStudy
 from drimbox.flows.consumer.situation import Situations
+from drimbox.flows.consumer.tokens_of_live_sign_ins import TokensOfLiveSignIns
 from drimbox.flows.consumer.viewer_links import ViewerLinks
 from drimbox.flows.opened_study import ImageService
+from drimbox.flows.professional_tokens import KnowProfessional
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.gateway.exports import make_download_studies, make_import_studies
 from drimbox.gateway.identity import Identity
@@ -68,7 +70,8 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     situations = Situations(frozenset(e.identifier for e in settings.dmp.establishments))
     dmp = ConsultDmp(SoapDmpConsultation(parts.dmp.client, settings.dmp, clock), situations, audit)
     find_prior_studies = _make_find_prior_studies(parts, dmp)
-    images = keeping(parts, _make_retrieve_study(parts, find_prior_studies, audit))
+    retrieve_study = _make_retrieve_study(parts, identity, find_prior_studies, audit)
+    images = keeping(parts, retrieve_study)
     import_studies = make_import_studies(
         parts, identity.browser.use_session, find_prior_studies, images, audit
     )
@@ -129,9 +132,13 @@ def _make_find_prior_studies(parts: Parts, dmp: ConsultDmp) -> FindPriorStudies:
 
 
 def _make_retrieve_study(
-    parts: Parts, find_prior_studies: FindPriorStudies, audit: ConsultationAudit
+    parts: Parts,
+    identity: Identity,
+    find_prior_studies: FindPriorStudies,
+    audit: ConsultationAudit,
 ) -> RetrieveStudy:
     retrieval = parts.settings.peer_retrieval
+    known = KnowProfessional(parts.settings.pro_sante_connect.issuer, identity.provider)
     return RetrieveStudy(
         find_prior_studies=find_prior_studies,
         trusted_space=parts.trusted_space,
@@ -139,7 +146,7 @@ def _make_retrieve_study(
         cache=parts.cache,
         audit=audit,
         accesses=RecentAccesses(parts.clock),
-        peer_tokens=parts.peer_tokens,
+        peer_tokens=TokensOfLiveSignIns(parts.peer_tokens, known),
         rankings=Rankings(
             as_stored=ranking({**LOSSLESS_FIRST, **retrieval.export_q}),
             viewing=ranking({**LOSSY_FIRST, **retrieval.viewing_q}),

@@ -16,6 +16,7 @@ class PeerTokens(Protocol):
         access_token is the professional's own, live.
 
         Raises:
+            NotAuthenticated: the professional's own token is over.
             RejectedByPartner: the box gives none.
             Unavailable: the box does not answer.
             Refused: we are not on the white list ourselves.

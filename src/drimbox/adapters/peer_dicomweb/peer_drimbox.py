@@ -32,7 +32,6 @@ from drimbox.standards.dicomweb.received_instances import received_instances
 from drimbox.standards.dicomweb.target_path import target_path
 
 _ERROR_OF_STATUS: dict[int, type[DrimboxError]] = {
-    401: NotAuthenticated,
     403: Refused,
     404: NotFound,
     406: NotAcceptable,
@@ -87,6 +86,9 @@ def _check_answer(answer: aiohttp.ClientResponse) -> str:
         if content_type.media_type != "multipart/related":
             raise MalformedMessage("not multipart/related", where="answer of the Source")
         return content_type.parameters.get("boundary", "")
+    if answer.status == 401:
+        # Whoever asked us is told so too: its sign-in is over, or another is needed.
+        raise NotAuthenticated("the Source box answered 401", error="invalid_token")
     error = _ERROR_OF_STATUS.get(answer.status)
     if error is not None:
         raise error(f"the Source box answered {answer.status}")

@@ -67,6 +67,28 @@ def test_the_environment_overrides_the_file(
     assert load_settings(write(tmp_path, source_toml)).pacs.port == 11112
 
 
+def test_a_role_that_is_asked_for_is_checked_as_that_of_the_file(
+    tmp_path: Path, source_toml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is whole for a Consommatrice is not for a Source."""
+    path = write(tmp_path, without_section("mllp")(source_toml))
+    assert load_settings(path, role=Role.CONSUMER).role is Role.CONSUMER
+    with pytest.raises(SettingsError, match="a source needs the sections peer, mllp"):
+        load_settings(path, role=Role.BOTH)
+    monkeypatch.setenv("DRIMBOX_ROLE", "consumer")
+    with pytest.raises(SettingsError, match="DRIMBOX_ROLE: consumer, where source is asked for"):
+        load_settings(path, role=Role.SOURCE)
+
+
+def test_a_file_that_is_not_utf8_or_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "box.toml"
+    with pytest.raises(SettingsError, match=r"box\.toml: no such file"):
+        load_settings(path)
+    path.write_bytes(b'environment = "t\xe9st"')
+    with pytest.raises(SettingsError, match=r"box\.toml: .*utf-8"):
+        load_settings(path)
+
+
 @pytest.mark.requirement("CS.05")
 def test_a_pacs_is_asked_by_dimse_or_by_dicomweb_and_there_may_be_several(
     tmp_path: Path, source_toml: str

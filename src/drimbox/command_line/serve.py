@@ -31,9 +31,7 @@ def serve(
     # Files that the box writes hold identities: nobody else's to read (F1).
     os.umask(0o077)
     try:
-        loaded = load_settings(settings)
-        if role is not None:
-            loaded = loaded.model_copy(update={"role": role})
+        loaded = load_settings(settings, role=role)
     except DrimboxError as error:
         fail(str(error))
     number = int(os.environ.get(_WORKER_VARIABLE, "0"))

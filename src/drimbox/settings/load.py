@@ -142,21 +142,28 @@ def _check_production(settings: Settings) -> None:
         raise ValueError(f"publication.retrieve_url_host: a name under *{_NATIONAL_DOMAIN}")
 
 
-def load_settings(path: Path) -> Settings:
-    """Read and check the settings.
+def load_settings(path: Path, *, role: Role | None = None) -> Settings:
+    """Read and check the settings; role, where it is given, stands for the file's.
 
     Raises:
         SettingsError: the file cannot be read, or a value is wrong; the first fault is named.
     """
-    try:
-        values = TomlConfigSettingsSource(Settings, toml_file=path)()
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(str(path), str(error)) from error
     if not path.is_file():
         raise SettingsError(str(path), "no such file")
     try:
-        return Settings(**values)
+        values = TomlConfigSettingsSource(Settings, toml_file=path)()
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), str(error)) from error
+    if role is not None:
+        values["role"] = role
+    try:
+        settings = Settings(**values)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         raise SettingsError(f"{path}: {name}", first["msg"]) from None
+    if role is not None and settings.role is not role:
+        raise SettingsError(
+            "DRIMBOX_ROLE", f"{settings.role.value}, where {role.value} is asked for"
+        )
+    return settings

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import anyio
 
-from drimbox.errors import DrimboxError
+from drimbox.errors import DrimboxError, Unavailable
 from drimbox.model.export import Export, ExportFailure, ExportState
 from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import StudyInstanceUid
@@ -16,8 +16,13 @@ from drimbox.model.uids import StudyInstanceUid
 class FakeExportRegister:
     exports: dict[str, Export] = field(default_factory=dict)
     history: list[Export] = field(default_factory=list)
+    is_away: bool = False
+    refusals: int = 0
 
     async def save(self, export: Export) -> None:
+        if self.is_away:
+            self.refusals += 1
+            raise Unavailable("storage")
         self.exports[export.identifier] = export
         self.history.append(export)
 
@@ -56,12 +61,16 @@ class FakeExportRegister:
 
 @dataclass
 class FakeDestination:
-    """Keeps what it is sent: (instance, its data set); refuses with `failure` after some."""
+    """Keeps what it is sent: (instance, its data set); refuses with `failure` after some.
+
+    opened, where it is there, is waited for before each image.
+    """
 
     received: list[tuple[InstanceStream, bytes]] = field(default_factory=list)
     failure: DrimboxError | None = None
     accepts: int = 1_000_000
     seconds_an_image: float = 0.0
+    opened: anyio.Event | None = None
 
     async def store(
         self, instances: AsyncIterator[InstanceStream], *, on_stored: Callable[[int], None]
@@ -72,6 +81,8 @@ class FakeDestination:
                 raise self.failure
             octets = b"".join([chunk async for chunk in instance.chunks])
             await anyio.sleep(self.seconds_an_image)
+            if self.opened is not None:
+                await self.opened.wait()
             self.received.append((instance, octets))
             stored += 1
             on_stored(stored)

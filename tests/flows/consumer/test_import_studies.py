@@ -1,6 +1,6 @@
 """Exports: queued, counted, under the local IPP, and whoever broke them named."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from drimbox.errors import (
     RejectedByPartner,
     Unavailable,
 )
+from drimbox.flows.consumer import import_studies
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.consent import InformationEtOppositionConsultation as Consent
 from drimbox.model.export import Export, ExportFailure, ExportState
@@ -68,10 +69,14 @@ async def _running(site: ConsultationSite) -> AsyncIterator[None]:
         tasks.cancel_scope.cancel()
 
 
-async def _finished(site: ConsultationSite, export: Export) -> Export:
-    with anyio.fail_after(5):
-        while not site.exports.exports[export.identifier].state.is_over:  # noqa: ASYNC110
+async def _until(is_so: Callable[[], bool]) -> None:
+    with anyio.fail_after(30):
+        while not is_so():  # noqa: ASYNC110
             await anyio.sleep(0.01)
+
+
+async def _finished(site: ConsultationSite, export: Export) -> Export:
+    await _until(lambda: site.exports.exports[export.identifier].state.is_over)
     return site.exports.exports[export.identifier]
 
 
@@ -240,6 +245,28 @@ async def test_a_trail_that_is_away_ends_one_export_only(site: ConsultationSite)
         site.audit.is_away = False
         (second,) = await site.import_studies.request(caller, [STUDY], "PACS")
         assert (await _finished(site, second)).state is ExportState.DONE
+
+
+async def test_a_register_that_is_away_for_a_moment_ends_no_export(
+    site: ConsultationSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An export says every few seconds that it is alive; here it cannot, three times."""
+    monkeypatch.setattr(import_studies, "_SECONDS_BETWEEN_LOOKS", 0.01)
+    _hold(site)
+    site.destination.opened = anyio.Event()
+    caller = made_up_caller(made_up_context())
+    (export,) = await site.import_studies.request(caller, [STUDY], "PACS")
+    async with _running(site):
+        await _until(lambda: site.exports.exports[export.identifier].state is ExportState.RUNNING)
+        site.exports.is_away = True
+        with pytest.raises(Unavailable):
+            await site.import_studies.request(caller, [STUDY], "PACS")
+        site.clock.advance(11)
+        await _until(lambda: site.exports.refusals > 3)
+        site.exports.is_away = False
+        site.destination.opened.set()
+        assert (await _finished(site, export)).state is ExportState.DONE
+    assert await site.import_studies.count_under_way(["a-context"]) == 0
 
 
 @pytest.mark.requirement("CO.76")

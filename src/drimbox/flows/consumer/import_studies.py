@@ -134,8 +134,9 @@ class ImportStudies:
             for study in found
         ]
         for job in jobs:
-            self._under_way[job.export.identifier] = job
             await self._save(job)
+        for job in jobs:
+            self._under_way[job.export.identifier] = job
             await self._queue.put(job)
         return tuple(job.export for job in jobs)
 
@@ -233,7 +234,9 @@ class ImportStudies:
                 seen_at = job.export.seen_at
                 is_due = seen_at is None or seen_at + _SAID_EVERY <= self.clock.now()
                 if is_due or job.stored != job.export.stored:
-                    await self._save(job)
+                    # Said again at the next look: a register that is away ends no export.
+                    with suppress(Unavailable):
+                        await self._save(job)
 
     async def _end(self, job: _Job, failure: ExportFailure | None, description: str) -> None:
         trace = Trace(
@@ -250,13 +253,14 @@ class ImportStudies:
     async def _save(self, job: _Job, *, state: ExportState | None = None) -> None:
         """Save a job as it is now, one after the other: the last state stays."""
         async with self._saving:
-            job.export = replace(
+            saved = replace(
                 job.export,
                 state=state or job.export.state,
                 stored=job.stored,
                 seen_at=self.clock.now(),
             )
-            await self.exports.save(job.export)
+            await self.exports.save(saved)
+            job.export = saved
 
 
 class _DestinationFailed(DrimboxError):

@@ -199,6 +199,22 @@ async def test_the_last_list_survives_a_restart_without_network(world: World) ->
     assert reborn.get_peer(DB2).db_host == DB2
 
 
+async def test_a_folder_that_cannot_be_written_leaves_the_last_list_in_force(world: World) -> None:
+    """A disk may be full on the day of a new list; the box tries again, and serves meanwhile."""
+    box = world.box()
+    await box.refresh()
+    beside = world.directory / "state" / "liste-blanche.new"
+    beside.mkdir()  # what is written beside the list cannot be
+    world.space.publish([peer(DB1)])
+    with pytest.raises(Unavailable, match="folder of the white list"):
+        await box.refresh()
+    assert box.get_peer(DB2).db_host == DB2
+    beside.rmdir()
+    await box.refresh()
+    with pytest.raises(Refused):
+        box.get_peer(DB2)
+
+
 async def test_a_list_signed_by_someone_else_of_the_same_authority_is_refused(
     world: World,
 ) -> None:

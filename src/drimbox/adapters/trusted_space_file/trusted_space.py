@@ -84,18 +84,18 @@ class VerifiedTrustedSpace:
         """Download, verify, keep, put in force.
 
         Raises:
-            Unavailable: a download failed.
+            Unavailable: a download failed, or what came cannot be kept.
             MalformedMessage: the list or a CRL is not what it should be.
             NotAuthenticated: the signature does not hold.
             Refused: the signer is not the one expected, or the list is older than the one in force.
         """
         content, *crls = await self._fetch()
         white_list, revocation = self._verify_newest(content, crls)
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(self._directory / "liste-blanche.xml", content)
-        for number, crl in enumerate(crls):
-            _replace(self._directory / f"{number}.crl", crl)
-        _replace(self._directory / "generation", white_list.generated_at.isoformat().encode())
+        try:
+            self._keep(content, crls, white_list.generated_at)
+        except OSError as error:
+            # Not put in force either: the next start would not know an older one for a rollback.
+            raise Unavailable("folder of the white list", "cannot be written") from error
         self._put_in_force(white_list, revocation)
         _log.info("white_list_in_force", peers=len(white_list.peers))
 
@@ -119,11 +119,12 @@ class VerifiedTrustedSpace:
         kept = self._directory / "liste-blanche.xml"
         if self._state is not None or not kept.is_file():
             return self._state is not None
-        crls = [p.read_bytes() for p in sorted(self._directory.glob("*.crl"))]
         try:
-            revocation = _revocation(crls)
+            revocation = _revocation(
+                [p.read_bytes() for p in sorted(self._directory.glob("*.crl"))]
+            )
             white_list = self.verify(kept.read_bytes(), revocation)
-        except DrimboxError as error:
+        except (DrimboxError, OSError) as error:
             _log.warning("kept_white_list_not_usable", reason=str(error))
             return False
         self._put_in_force(white_list, revocation)
@@ -200,6 +201,13 @@ class VerifiedTrustedSpace:
         if kept is not None and white_list.generated_at < kept:
             raise Refused("the white list is older than the one in force")
         return white_list, revocation
+
+    def _keep(self, content: bytes, crls: Sequence[bytes], generated_at: datetime) -> None:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _replace(self._directory / "liste-blanche.xml", content)
+        for number, crl in enumerate(crls):
+            _replace(self._directory / f"{number}.crl", crl)
+        _replace(self._directory / "generation", generated_at.isoformat().encode())
 
     def _current(self) -> _State:
         state, refreshed_at = self._state, self._refreshed_at

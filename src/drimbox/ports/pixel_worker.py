@@ -60,7 +60,10 @@ class Rendering:
 
 
 class PixelWorker(Protocol):
-    """Every method raises MalformedMessage for pixels that cannot be decoded within the limits."""
+    """Every method raises MalformedMessage for pixels that cannot be decoded within the limits.
+
+    And Unavailable where the system starts no worker.
+    """
 
     async def render(self, path: Path, rendering: Rendering) -> bytes:
         """Return one frame as JPEG or PNG.

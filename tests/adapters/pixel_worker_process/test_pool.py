@@ -3,6 +3,7 @@
 import asyncio
 import io
 import random
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
-from drimbox.errors import MalformedMessage, NotAcceptable, NotFound
+from drimbox.errors import MalformedMessage, NotAcceptable, NotFound, Unavailable
 from drimbox.model.uids import TransferSyntaxUid
 from drimbox.ports.pixel_worker import ImageFormat, Rendering
 
@@ -245,6 +246,28 @@ async def test_a_file_of_many_frames_has_the_deadline_for_each(tmp_path: Path) -
     finally:
         await pool.stop()
     assert dcmread(tmp_path / "b.dcm").PixelData == big.tobytes() * 80
+
+
+async def test_a_file_has_a_deadline_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", [gradient().tobytes()] * 80)
+    pool = PixelWorkerPool(workers=1, file_deadline_seconds=0.0001)
+    await pool.start()
+    try:
+        with pytest.raises(MalformedMessage):
+            await pool.transcode_file(path, tmp_path / "b.dcm", NATIVE)
+    finally:
+        await pool.stop()
+
+
+async def test_a_child_that_the_system_does_not_start_is_told_as_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-such-python"))
+    pool = PixelWorkerPool(workers=1)
+    await pool.start()
+    with pytest.raises(Unavailable):
+        await pool.stored_frame(tmp_path / "a.dcm", 1)
+    await pool.stop()
 
 
 async def test_a_picture_drawn_ahead_is_given_to_who_asks_for_it(tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ _log = structlog.get_logger("pixel_worker")
 _MAX_ANSWER_BYTES = 512 * 1024 * 1024
 _BUFFER_BYTES = 1024 * 1024
 _SECONDS_TO_START = 30.0
-_LONGEST_FILE_SECONDS = 600.0
 READY, PROGRESS = b"R", b"+"
 OK, NO_FRAME, NO_PIXELS, UNREADABLE, NO_SUCH_SYNTAX, NO_SUCH_REGION = (
     str(n).encode() for n in range(6)
@@ -47,9 +46,10 @@ class PixelWorkerPool:
         *,
         workers: int | None = None,
         deadline_seconds: float = 5.0,
+        file_deadline_seconds: float = 600.0,
         temporary_directory: Path | None = None,
     ) -> None:
-        """Bound the number of children, and the seconds that each frame may take.
+        """Bound the number of children, and the seconds that each frame, and a file, may take.
 
         temporary_directory is where files to be transcoded lie; None: TMPDIR.
         """
@@ -58,6 +58,7 @@ class PixelWorkerPool:
         self._idle: list[_Child] = []
         self._slots = asyncio.Semaphore(self._workers)
         self._deadline_seconds = deadline_seconds
+        self._file_deadline_seconds = file_deadline_seconds
         self._pictures = PictureMemory()
         self._ahead = DrawingAhead(self._draw)
 
@@ -108,8 +109,11 @@ class PixelWorkerPool:
     async def transcode_file(self, path: Path, target: Path, syntax: TransferSyntaxUid) -> None:
         """See ports.pixel_worker."""
         request = {"operation": "transcode_file", "path": str(path), "target": str(target)}
-        async with asyncio.timeout(_LONGEST_FILE_SECONDS):
-            await self._ask(request | {"syntax": str(syntax)})
+        try:
+            async with asyncio.timeout(self._file_deadline_seconds):
+                await self._ask(request | {"syntax": str(syntax)})
+        except TimeoutError as error:
+            raise _undecodable(error) from error
 
     async def read_pages(self, pdf: bytes) -> tuple[str, ...]:
         """See ports.document_pages."""
@@ -167,7 +171,7 @@ class PixelWorkerPool:
     async def _start_idle(self) -> None:
         try:
             self._idle.append(await _Child.start())
-        except (Unavailable, OSError) as error:
+        except Unavailable as error:
             _log.warning("pixel_worker_not_started", reason=str(error))
 
 
@@ -186,6 +190,13 @@ class _Child:
 
     @classmethod
     async def start(cls) -> "_Child":
+        try:
+            return await cls._start()
+        except (OSError, EOFError) as error:  # TimeoutError among them
+            raise Unavailable("pixel worker", "could not be started") from error
+
+    @classmethod
+    async def _start(cls) -> "_Child":
         ours, theirs = socket.socketpair()
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         try:
@@ -206,10 +217,8 @@ class _Child:
         try:
             async with asyncio.timeout(_SECONDS_TO_START):
                 await child._reader.readexactly(len(READY))
-        except BaseException as error:
+        except BaseException:
             await child.kill()
-            if isinstance(error, TimeoutError | EOFError):
-                raise Unavailable("pixel worker", "could not be started") from error
             raise
         return child
 

@@ -3,8 +3,7 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +12,15 @@ import uvloop
 
 from drimbox.command_line.failures import fail
 from drimbox.command_line.logging_setup import set_up_logging
+from drimbox.command_line.other_workers import (
+    OtherWorkers,
+    call_when_first_worker_is_gone,
+    worker_number,
+)
 from drimbox.errors import DrimboxError
 from drimbox.gateway.box import Box
 from drimbox.gateway.garbage_collection import settle_memory
 from drimbox.settings.load import Role, Settings, load_settings
-
-_WORKER_VARIABLE = "DRIMBOX_WORKER_NUMBER"
 
 
 def serve(
@@ -34,44 +36,38 @@ def serve(
         loaded = load_settings(settings, role=role)
     except DrimboxError as error:
         fail(str(error))
-    number = int(os.environ.get(_WORKER_VARIABLE, "0"))
-    others = _start_other_workers(settings, role, workers) if number == 0 else []
+    arguments = ["--settings", str(settings), *(["--role", role.value] if role else [])]
     try:
-        uvloop.run(_run(loaded, number=number, is_shared=workers > 1 or number > 0))
+        is_well = uvloop.run(_run(loaded, arguments, workers))
     except (DrimboxError, OSError) as error:
         fail(str(error))
-    finally:
-        _stop(others)
+    if not is_well:
+        fail("a part of the box has stopped, see the log")
 
 
-async def _run(settings: Settings, *, number: int, is_shared: bool) -> None:
-    box = Box(settings, is_first_worker=number == 0, is_shared=is_shared)
+async def _run(settings: Settings, arguments: Sequence[str], workers: int) -> bool:
+    """Run one worker, and the others if it is the first; return whether it ended as it was told."""
+    number = worker_number()
     stopped = asyncio.Event()
+    box = Box(
+        settings,
+        is_first_worker=number == 0,
+        is_shared=workers > 1 or number > 0,
+        on_failure=stopped.set,
+    )
+    others = OtherWorkers(arguments, workers - 1 if number == 0 else 0)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
+    if number > 0:
+        call_when_first_worker_is_gone(stopped.set)
     try:
         await box.start()
         settle_memory()
+        others.start()
         await stopped.wait()
     finally:
+        others.begin_to_end()
         await box.stop()
-
-
-def _start_other_workers(
-    settings: Path, role: Role | None, workers: int
-) -> list[subprocess.Popen[bytes]]:
-    arguments = [sys.executable, "-m", "drimbox", "serve", "--settings", str(settings)]
-    if role is not None:
-        arguments += ["--role", role.value]
-    return [
-        subprocess.Popen(arguments, env={**os.environ, _WORKER_VARIABLE: str(number)})
-        for number in range(1, workers)
-    ]
-
-
-def _stop(children: list[subprocess.Popen[bytes]]) -> None:
-    for child in children:
-        child.terminate()
-    for child in children:
-        child.wait()
+        await others.wait()
+    return not box.has_failed

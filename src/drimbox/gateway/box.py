@@ -1,7 +1,7 @@
 """One box: made from its settings, started, run until it is told to stop, stopped in order."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -39,15 +39,23 @@ class Box:
     """`start` returns once everything listens; `stop` drains and closes in the reverse order."""
 
     def __init__(
-        self, settings: Settings, *, is_first_worker: bool = True, is_shared: bool = False
+        self,
+        settings: Settings,
+        *,
+        on_failure: Callable[[], None],
+        is_first_worker: bool = True,
+        is_shared: bool = False,
     ) -> None:
         """Only the first worker of a host listens for MLLP, DICOM and operators.
 
-        is_shared lets several workers listen on the same HTTP ports.
+        is_shared lets several workers listen on the same HTTP ports. on_failure is called when a
+        part has ended that should not: half a box must not pass for a whole one, so stop it then.
         """
         self._settings = settings
         self._is_shared = is_shared
         self._is_first_worker = is_first_worker
+        self._on_failure = on_failure
+        self.has_failed = False
         self._stack = AsyncExitStack()
         self._pages = Pages()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -166,7 +174,10 @@ class Box:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("background_task_died", error=type(error).__name__)
+            name = getattr(task.get_coro(), "__qualname__", "")
+            _log.error("background_task_died", task=name, error=type(error).__name__)
+            self.has_failed = True
+            self._on_failure()
 
     async def _cancel_tasks(self) -> None:
         for task in list(self._tasks):

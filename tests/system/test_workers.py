@@ -1,0 +1,59 @@
+"""`drimbox serve --workers 2`: a worker that is killed is replaced, none outlives the first one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import psutil
+import pytest
+from tests.fixtures.set_up_box import SetUpBox
+
+from drimbox.sandbox.network.processes import Child, accepts_connections
+from drimbox.settings.load import load_settings
+
+pytestmark = [pytest.mark.anyio, pytest.mark.system]
+SECONDS = 90
+
+
+@pytest.fixture
+async def first(source_box: SetUpBox) -> AsyncIterator[psutil.Process]:
+    """The first worker of two, once it listens."""
+    port = load_settings(source_box.settings_file).operator.port
+    arguments = ("-m", "drimbox", "serve", "--settings", str(source_box.settings_file))
+    child = Child("box", (*arguments, "--workers", "2"), source_box.folder / "box.log")
+    await child.start()
+    await child.wait_until(lambda: accepts_connections("127.0.0.1", port), timeout_seconds=SECONDS)
+    yield psutil.Process(child.pid)
+    await child.stop()
+
+
+def _is_over(process: psutil.Process) -> bool:
+    """Whether it has ended, be it that nobody has taken note yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _others(first: psutil.Process) -> list[psutil.Process]:
+    """Return the living processes of `drimbox serve` that it has started."""
+    return [one for one in first.children() if not _is_over(one) and "serve" in one.cmdline()]
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not is_so():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_a_worker_that_was_killed_is_replaced_and_none_is_left_behind(
+    first: psutil.Process,
+) -> None:
+    await _until(lambda: len(_others(first)) == 1)
+    (killed,) = _others(first)
+    killed.kill()
+    killed.wait(SECONDS)
+    await _until(lambda: len(_others(first)) == 1)
+    (other,) = _others(first)
+    assert other.pid != killed.pid
+    first.kill()
+    await _until(lambda: _is_over(other))

@@ -5,17 +5,17 @@ with DicomwebSite(tmp_path) as site:
     site.get("/studies", accept="application/dicom+json")
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 from dicomweb_client import DICOMwebClient
 from pydicom import Dataset, dcmread
 from starlette.applications import Starlette
@@ -62,6 +62,13 @@ from drimbox.ports.pacs import Pacs
 from drimbox.ports.pixel_worker import Rendering
 
 SYSTEM = "Bearer system"
+Told = TypeVar("Told")
+
+
+class Portal(Protocol):
+    """Where asynchronous work is done for who is not."""
+
+    def call(self, work: Callable[..., Awaitable[Told]], *arguments: object) -> Told: ...
 
 
 async def authenticate(request: Request) -> Caller:
@@ -87,23 +94,28 @@ class CountingPixels(PixelWorkerPool):
 
 @dataclass
 class DicomwebSite:
-    """url is that of /dicom-web, once it is entered; behind is asked in place of the folder."""
+    """url is that of /dicom-web, once it is entered; behind is asked in place of the folder.
+
+    runs_on runs what is asynchronous, None for a thread of its own.
+    """
 
     folder: Path
     behind: Pacs | None = None
     fetch_ahead: FetchAhead | None = None
+    runs_on: Portal | None = None
     url: str = ""
     register: FakeStudyRegister = field(default_factory=FakeStudyRegister)
     audit: FakeAuditRepository = field(default_factory=FakeAuditRepository)
     application: Starlette = field(init=False)
     pacs: FolderPacs = field(init=False)
     pixels: CountingPixels = field(init=False)
-    portal: BlockingPortal = field(init=False)
+    portal: Portal = field(init=False)
     session: requests.Session = field(default_factory=requests.Session)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
-        self.portal = self._stack.enter_context(start_blocking_portal("asyncio"))
+        own_thread = start_blocking_portal("asyncio")
+        self.portal = self.runs_on or self._stack.enter_context(own_thread)
         (self.folder / "pacs").mkdir()
         self.pacs = FolderPacs(self.folder / "pacs", chunk_size=100_000)
         self.portal.call(self._start)

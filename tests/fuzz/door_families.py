@@ -1,26 +1,22 @@
-"""Families that go through a whole HTTP door, in this process: whatever is asked, no 5xx.
-
-An input is a request as one would write it down: `GET /path?query`, headers, an empty line, a body.
-"""
+"""Families that go through a whole HTTP door, in this process: whatever is asked, no 5xx."""
 
 import asyncio
 import tempfile
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
 from tests.fakes.consultation_site import CALL, ConsultationSite
 from tests.fakes.dicom_kinds import KINDS, STUDY_PATH, instance_path, series_path
-from tests.fakes.dicomweb_site import SYSTEM, DicomwebSite
+from tests.fakes.dicomweb_site import SYSTEM, DicomwebSite, Told
 from tests.fakes.fhir_site import FhirSite, exam
 from tests.fakes.oauth_server import OAuthServer
 from tests.fuzz.family import Family
+from tests.fuzz.http_inputs import Scope, scope_of, status_of
 from tests.fuzz.text_families import (
     ACCEPT_WORDS,
     FHIR,
@@ -31,59 +27,7 @@ from tests.fuzz.text_families import (
 DOORS = ExitStack()
 """Closes the doors that have been opened."""
 
-Scope = MutableMapping[str, Any]
 Ask = Callable[[Scope, bytes], int]
-# What a URI may hold as it stands (RFC 3986 2.2, 2.3): the HTTP parser lets nothing else through.
-_URI = "!#$%&'()*+,/:;=?@[]~"
-
-
-def scope_of(octets: bytes) -> tuple[Scope, bytes]:
-    """Read an input as the HTTP parser would hand it over; a body without blank line is none."""
-    head, _, body = octets.partition(b"\n\n")
-    line, *lines = head.split(b"\n")
-    method, _, target = line.decode("latin-1").partition(" ")
-    path, _, query = quote(target or "/", safe=_URI).partition("?")
-    headers = [_header(one) for one in lines if b":" in one]
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method if method in {"GET", "HEAD", "OPTIONS", "POST"} else "GET",
-        "scheme": "https",
-        "path": unquote(path),
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [(b"host", b"box.test"), (b"content-length", b"%d" % len(body)), *headers],
-        "client": ("127.0.0.1", 1),
-        "server": ("box.test", 443),
-        "state": {},
-    }, body
-
-
-def _header(line: bytes) -> tuple[bytes, bytes]:
-    name, _, value = line.partition(b":")
-    return name.strip().lower(), bytes(c for c in value.strip() if c >= 32)
-
-
-async def status_of(app: ASGIApp, scope: Scope, body: bytes) -> int:
-    """Ask, read the whole answer, return its status."""
-    status = 0
-    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def receive() -> MutableMapping[str, Any]:
-        told = next(messages, None)
-        if told is None:
-            await asyncio.Event().wait()
-        assert told is not None
-        return told
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        nonlocal status
-        status = message.get("status", status)
-
-    await app(scope, receive, send)
-    return status
 
 
 def through(door: Callable[[], Ask]) -> Callable[[bytes], None]:
@@ -97,9 +41,19 @@ def through(door: Callable[[], Ask]) -> Callable[[bytes], None]:
     return run
 
 
+class ThisThread:
+    """Runs what a site does on a loop of this thread: between two threads each turn costs more."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+
+    def call(self, work: Callable[..., Awaitable[Told]], *arguments: object) -> Told:
+        return self._loop.run_until_complete(work(*arguments))
+
+
 @cache
 def dicomweb_door() -> Ask:
-    site = DOORS.enter_context(DicomwebSite(_folder()))
+    site = DOORS.enter_context(DicomwebSite(_folder(), runs_on=ThisThread()))
     for image in KINDS.values():
         site.add(image)
 

@@ -241,6 +241,6 @@ OCTET_FAMILIES = (
     Family("multipart", [message(1, 2), part(1)], read_multipart, PART_WORDS, 16_384),
     Family("multipart-instances", [message(1, 2)], read_instances, PART_WORDS, 16_384),
     Family("mllp", [frame(b"MSH|a") * 2, frame(b"") + b"x"], read_mllp, HL7_WORDS, 256),
-    Family("hl7", [REPORT_MESSAGE], read_hl7, HL7_WORDS, 65_536),
-    Family("cda", [DOCUMENT], lambda o: parse_imaging_report(o, local_zone=PARIS), (), 65_536),
+    Family("hl7", [REPORT_MESSAGE], read_hl7, HL7_WORDS, 16_384),
+    Family("cda", [DOCUMENT], lambda o: parse_imaging_report(o, local_zone=PARIS), (), 16_384),
 )

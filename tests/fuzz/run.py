@@ -6,16 +6,20 @@ writes the input beside the corpus. `scripts/fuzz` runs this for every family.
 
 import argparse
 import gc
+import os
 import sys
 import time
 from pathlib import Path
 
 import atheris
 import psutil
+import structlog
 
 with atheris.instrument_imports(include=["drimbox"]):
     from tests.fuzz.families import FAMILIES
     from tests.fuzz.family import Family
+
+    from drimbox.command_line.logging_setup import set_up_logging
 
 LONGEST_SECONDS = 1.0
 MOST_GROWTH_BYTES = 64 * 1024 * 1024
@@ -39,6 +43,7 @@ class Watched:
         self._family = family
         self._executions = 0
         self._warm_bytes = 0
+        self._slowest_seconds = 0.0
 
     def __call__(self, octets: bytes) -> None:
         since = time.process_time()
@@ -46,11 +51,14 @@ class Watched:
         spent = time.process_time() - since
         if spent > LONGEST_SECONDS:
             raise TooSlowError(f"{spent:.1f} s")
+        self._slowest_seconds = max(self._slowest_seconds, spent)
         self._executions += 1
         if self._executions % _LOOK_EVERY == 0:
-            self._look_at_memory()
+            self._look()
 
-    def _look_at_memory(self) -> None:
+    def _look(self) -> None:
+        """Tell what the slowest input took so far, and see that memory does not grow."""
+        sys.stderr.write(f"stat::slowest_input_ms: {self._slowest_seconds * 1000:.0f}\n")
         gc.collect()
         held = psutil.Process().memory_info().rss
         if self._executions == _WARM_AFTER:
@@ -62,6 +70,7 @@ class Watched:
 
 def main() -> None:
     arguments = _arguments()
+    _log_to_nowhere()
     family = FAMILIES[arguments.family]
     corpus = arguments.folder / family.name
     corpus.mkdir(parents=True, exist_ok=True)
@@ -80,6 +89,13 @@ def main() -> None:
     ]
     atheris.Setup([sys.argv[0], *options], Watched(family))
     atheris.Fuzz()
+
+
+def _log_to_nowhere() -> None:
+    """Write each line as a box does, and lose it: a terminal would take most of the time."""
+    set_up_logging()
+    nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(nowhere))
 
 
 def _arguments() -> argparse.Namespace:

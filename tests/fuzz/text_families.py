@@ -212,7 +212,7 @@ ACCEPT_WORDS = (b"transfer-syntax=", b"type=", b"boundary=**", b";q=", b'"', b"\
 
 TEXT_FAMILIES = (
     Family("xml", _soap_answers()[:1], partial(parse_xml, max_bytes=1 << 20), XML_WORDS, 16_384),
-    Family("soap", _soap_answers(), read_soap, (*XML_WORDS, b"--drimbox_b_0", b"cid:"), 32_768),
+    Family("soap", _soap_answers(), read_soap, (*XML_WORDS, b"--drimbox_b_0", b"cid:"), 16_384),
     Family(
         "fhir-call",
         [orjson.dumps(CALL_PARAMETERS), encode_xml(CALL_PARAMETERS)],

@@ -1,5 +1,6 @@
 """The browser side's table of errors."""
 
+import asyncio
 import json
 
 import pytest
@@ -10,6 +11,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 from tests.fakes.error_tree import all_errors
+from tests.fuzz.http_inputs import scope_of
+from tests.fuzz.http_inputs import status_of as answer_status
 
 from drimbox import errors
 from drimbox.entrypoints.http.error_doors import exception_handlers
@@ -99,3 +102,12 @@ def test_the_log_tells_class_and_door_and_no_identifier(
             "door": "somewhere",
         }
     ]
+
+
+@pytest.mark.parametrize("path", ["/261047511490138", "/261047511490138/x", "*", ""])
+def test_the_log_quotes_no_address_that_we_do_not_have(path: str) -> None:
+    app = Starlette(routes=[], exception_handlers=exception_handlers())
+    scope, body = scope_of(b"GET /")
+    with capture_logs() as lines:
+        status = asyncio.run(answer_status(app, {**scope, "path": path}, body))
+    assert (status, [line["door"] for line in lines]) == (404, [None])

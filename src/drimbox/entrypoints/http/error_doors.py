@@ -1,6 +1,7 @@
 """Which door answers an error that no handler has answered: by the path of the request.
 
-The log gets the class and the path's first segment only: deeper segments may hold identifiers.
+The log gets the class and the first segment of a path that a route has: deeper segments, and any
+of an address that we do not know, may hold identifiers.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -40,7 +41,7 @@ def exception_handlers(
         path = request.url.path
         answer = next((answer for prefix, answer in _DOORS if path.startswith(prefix)), elsewhere)
         response = answer(request, error)
-        _note(path, error, response.status_code)
+        _note(request, error, response.status_code)
         return response
 
     async def answer_router(request: Request, error: Exception) -> Response:
@@ -54,9 +55,10 @@ def exception_handlers(
     return {DrimboxError: answer_by_path, HTTPException: answer_router}
 
 
-def _note(path: str, error: DrimboxError, status: int) -> None:
+def _note(request: Request, error: DrimboxError, status: int) -> None:
     write = _log.error if status == HTTPStatus.INTERNAL_SERVER_ERROR else _log.info
-    door = path.split("/", 2)[1][:32]
+    has_route = "endpoint" in request.scope
+    door = request.url.path.split("/", 2)[1] if has_route else None
     write("request_failed", error=type(error).__name__, status=int(status), door=door)
 
 

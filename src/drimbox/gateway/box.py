@@ -122,8 +122,10 @@ class Box:
             return source, make_fhir_routes(parts, identity, None), []
         consumer = make_consumer(parts, identity, self._pages)
         self._run(consumer.import_studies.run())
-        if settings.local_query is not None and self._is_first_worker:
-            listener = make_query_retrieve_scp(parts, settings.local_query)
+        if settings.local_query is not None:
+            listener = make_query_retrieve_scp(
+                parts, settings.local_query, is_shared=self._is_shared
+            )
             await listener.start()
             self._stack.push_async_callback(listener.stop)
         fhir = make_fhir_routes(parts, identity, consumer)

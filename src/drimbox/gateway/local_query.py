@@ -9,7 +9,7 @@ from drimbox.flows.consumer.keep_exams import KeepExams
 from drimbox.flows.consumer.serve_kept_exams import ServeKeptExams
 from drimbox.flows.opened_study import ImageService
 from drimbox.gateway.parts import Parts
-from drimbox.ports.pacs import StorageDestination
+from drimbox.ports.pacs import MoveDestination
 from drimbox.settings.partners import ExportDestination, LocalQuerySettings
 
 
@@ -21,13 +21,15 @@ def keeping(parts: Parts, images: ImageService) -> ImageService:
     return KeepExams(images, parts.stores.kept_exams, parts.clock, lifetime)
 
 
-def make_query_retrieve_scp(parts: Parts, settings: LocalQuerySettings) -> QueryRetrieveScp:
-    """Make the listener; it is started with the box."""
+def make_query_retrieve_scp(
+    parts: Parts, settings: LocalQuerySettings, *, is_shared: bool
+) -> QueryRetrieveScp:
+    """Make the listener; it is started with the box, on each of its workers where it is shared."""
     exams = ServeKeptExams(parts.stores.kept_exams, parts.cache, parts.stores.audit, parts.clock)
     transcoder = FileTranscoder(parts.pixels)
     peers = {peer.ae_title: peer for peer in settings.peers}
 
-    def destination_of(title: str, asked_by: str, message_id: int) -> StorageDestination:
+    def destination_of(title: str, asked_by: str, message_id: int) -> MoveDestination:
         peer = peers[title]
         destination = ExportDestination(
             name=title,
@@ -38,4 +40,5 @@ def make_query_retrieve_scp(parts: Parts, settings: LocalQuerySettings) -> Query
         )
         return DimseStorage(destination, originator=(asked_by, message_id), transcoder=transcoder)
 
-    return QueryRetrieveScp(LocalQueryDoor(settings, exams, destination_of))
+    door = LocalQueryDoor(settings, exams, destination_of)
+    return QueryRetrieveScp(door, is_shared=is_shared)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
 from drimbox.model.study import Study
-from drimbox.model.uids import StudyInstanceUid, TransferSyntaxUid
+from drimbox.model.uids import SopInstanceUid, StudyInstanceUid, TransferSyntaxUid
 
 
 class Pacs(Protocol):
@@ -52,4 +52,22 @@ class StorageDestination(Protocol):
         Raises:
             Unavailable: the destination does not answer.
             RejectedByPartner: it refused an instance (status in code).
+        """
+
+
+class MoveDestination(Protocol):
+    """Where the instances of one C-MOVE go."""
+
+    async def store_each(
+        self,
+        instances: AsyncIterator[InstanceStream],
+        *,
+        on_stored: Callable[[SopInstanceUid], None],
+        on_refused: Callable[[SopInstanceUid], None],
+    ) -> None:
+        """Send every instance; one that is refused is told, and the others are sent all the same.
+
+        Raises:
+            Unavailable: the destination does not answer.
+            RejectedByPartner: it lets us open no association.
         """

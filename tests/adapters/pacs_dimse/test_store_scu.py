@@ -28,6 +28,7 @@ from drimbox.standards.dimse.pdu import AssociateReject
 
 pytestmark = pytest.mark.anyio
 SWAPPED = "1.2.250.1.999.51"
+NOT_TAKEN = "1.2.840.10008.5.1.4.1.1.999"  # no SOP class of the standard
 
 
 def destination(port: int, ae_title: str = "DEST") -> ExportDestination:
@@ -203,3 +204,41 @@ async def test_a_destination_that_fails_is_unavailable(
         storage = DimseStorage(destination(port), idle_seconds=0.3)
         with pytest.raises(error):
             await storage.store(streams([made_up_object(1, side=3000)]), on_stored=print)
+
+
+async def test_each_that_is_refused_is_told_and_the_others_are_sent(tmp_path: Path) -> None:
+    objects = [
+        made_up_object(1),
+        made_up_object(2, sop_class=NOT_TAKEN),
+        made_up_object(3),
+        made_up_object(4, sop_class=NOT_TAKEN),
+    ]
+    stored: list[SopInstanceUid] = []
+    refused: list[SopInstanceUid] = []
+    with PacsProcess("DEST", tmp_path) as pacs:
+        storage = DimseStorage(destination(pacs.dicom_port))
+        await storage.store_each(
+            streams(objects), on_stored=stored.append, on_refused=refused.append
+        )
+    uids = [SopInstanceUid(one.SOPInstanceUID) for one in objects]
+    assert (stored, refused) == ([uids[0], uids[2]], [uids[1], uids[3]])
+    assert set(read_folder(tmp_path)) == set(stored)
+
+
+async def test_a_destination_that_opens_no_association_is_asked_once() -> None:
+    asked = 0
+
+    async def rejects(peer: Peer) -> None:
+        nonlocal asked
+        asked += 1
+        await peer.reject(AssociateReject(1, 1, 3))
+
+    async with scripted_pacs(rejects) as port:
+        storage = DimseStorage(destination(port))
+        with pytest.raises(RejectedByPartner):
+            await storage.store_each(
+                streams([made_up_object(n) for n in (1, 2, 3)]),
+                on_stored=lambda _: pytest.fail("nothing was sent"),
+                on_refused=lambda _: pytest.fail("it was not asked for this one"),
+            )
+    assert asked == 1

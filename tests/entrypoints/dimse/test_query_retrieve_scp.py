@@ -26,7 +26,7 @@ from tests.fakes.manifests import STUDY
 
 from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
 from drimbox.entrypoints.dimse.query_retrieve_scp import LocalQueryDoor, QueryRetrieveScp
-from drimbox.ports.pacs import StorageDestination
+from drimbox.ports.pacs import MoveDestination
 from drimbox.settings.partners import ExportDestination, LocalQueryPeer, LocalQuerySettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("CO.72")]
@@ -41,6 +41,8 @@ class Console:
     originators: list[tuple[str, int]] = field(default_factory=list)
     port: int = 0
     status: int = 0x0000
+    refuses: tuple[int, ...] = (1, 2, 3)
+    """Instance Numbers that are answered with status, the others with success."""
     seconds: float = 0
 
     def store(self, event: evt.Event) -> int:
@@ -51,7 +53,7 @@ class Console:
         self.originators.append(
             (str(request.MoveOriginatorApplicationEntityTitle), request.MoveOriginatorMessageID)
         )
-        return self.status
+        return self.status if event.dataset.InstanceNumber in self.refuses else 0x0000
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ async def scp(here: KeptHere, console: Console) -> AsyncIterator[QueryRetrieveSc
     )
     settings = LocalQuerySettings(port=0, ae_title="KEPT", peers=peers)
 
-    def destination_of(title: str, asked_by: str, message_id: int) -> StorageDestination:
+    def destination_of(title: str, asked_by: str, message_id: int) -> MoveDestination:
         destination = ExportDestination(
             name=title, host="127.0.0.1", port=console.port, ae_title=title, calling_ae_title="KEPT"
         )
@@ -230,7 +232,43 @@ async def test_a_destination_that_refuses_makes_the_move_fail(
     console.status = 0xA700
     answers = await ask(scp, MOVE, keys("STUDY", StudyInstanceUID=STUDY))
     assert answers is not None
+    assert [status for status, _ in answers] == [0xFF00, 0xFF00, 0xFF00, 0xA702]
+    assert failed_list(answers) == {f"{STUDY}.2.{n}" for n in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("refused", [1, 2, 3])
+async def test_what_is_refused_is_told_and_the_rest_is_sent(
+    scp: QueryRetrieveScp, console: Console, refused: int
+) -> None:
+    console.status, console.refuses = 0x0122, (refused,)
+    answers = await ask(scp, MOVE, keys("STUDY", StudyInstanceUID=STUDY))
+    assert answers is not None
+    assert [status for status, _ in answers] == [0xFF00, 0xFF00, 0xFF00, 0xB000]
+    assert failed_list(answers) == {f"{STUDY}.2.{refused}"}
+    assert len(console.received) == 3
+
+
+async def test_a_destination_that_is_away_makes_the_move_fail(
+    here: KeptHere, console: Console
+) -> None:
+    peer = LocalQueryPeer(ae_title="CONSOLE1", host="127.0.0.1", port=console.port)
+    away = ExportDestination(name="away", host="127.0.0.1", port=1, ae_title="CONSOLE1")
+    settings = LocalQuerySettings(port=0, ae_title="KEPT", peers=(peer,))
+    scp = QueryRetrieveScp(LocalQueryDoor(settings, here.exams, lambda *_: DimseStorage(away)))
+    await scp.start()
+    answers = await ask(scp, MOVE, keys("STUDY", StudyInstanceUID=STUDY))
+    await scp.stop()
+    assert answers is not None
     assert [status for status, _ in answers] == [0xA702]
+    assert len(failed_list(answers)) == 3
+
+
+def failed_list(answers: Answers) -> set[str]:
+    """Return what the last response says was not taken."""
+    identifier = answers[-1][1]
+    assert identifier is not None
+    told = identifier.FailedSOPInstanceUIDList
+    return {told} if isinstance(told, str) else set(told)
 
 
 async def test_a_move_that_is_cancelled_ends(scp: QueryRetrieveScp, console: Console) -> None:
@@ -286,7 +324,7 @@ async def test_octets_that_are_no_dicom_end_the_connection(scp: QueryRetrieveScp
 
 async def test_a_silent_caller_is_let_go(here: KeptHere, console: Console) -> None:
     settings = LocalQuerySettings(port=0, peers=())
-    door = LocalQueryDoor(settings, here.exams, lambda *_: pytest.fail("nobody asked"))
+    door = LocalQueryDoor(settings, here.exams, nowhere)
     scp = QueryRetrieveScp(door, idle_seconds=0.2)
     await scp.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", scp.port)
@@ -329,3 +367,20 @@ async def test_dcmtk_finds_and_moves(
     moved = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={STUDY}"]
     await run("movescu", "-aem", "CONSOLE1", *moved, *to_us)
     assert len(console.received) == 3
+
+
+async def test_the_workers_of_a_host_listen_on_one_port(here: KeptHere, console: Console) -> None:
+    peer = LocalQueryPeer(ae_title="CONSOLE1", host="127.0.0.1", port=console.port)
+    first_settings = LocalQuerySettings(port=0, ae_title="KEPT", peers=(peer,))
+    first = QueryRetrieveScp(LocalQueryDoor(first_settings, here.exams, nowhere), is_shared=True)
+    await first.start()
+    settings = LocalQuerySettings(port=first.port, ae_title="KEPT", peers=(peer,))
+    second = QueryRetrieveScp(LocalQueryDoor(settings, here.exams, nowhere), is_shared=True)
+    await second.start()
+    await first.stop()
+    assert await ask(second, FIND, keys("STUDY", PatientID="C001-2026")) is not None
+    await second.stop()
+
+
+def nowhere(title: str, asked_by: str, message_id: int) -> MoveDestination:
+    raise AssertionError(f"{asked_by} has images sent to {title} by {message_id}")

@@ -1,4 +1,4 @@
-"""C-STORE to an export destination (ports.pacs.StorageDestination, PS3.4 B, CO.60).
+"""C-STORE to an export destination, or to that of a C-MOVE (ports.pacs, PS3.4 B, CO.60, CO.72).
 
 Instances come one at a time and tell only then what they are, so contexts are negotiated as needed:
 an instance whose SOP class and syntax were not proposed yet begins a new association that has both.
@@ -6,7 +6,7 @@ What it takes only uncompressed is decompressed on the way, where a transcoder i
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from drimbox.adapters.pacs_dimse.association import Association, associate_request, connect
@@ -14,7 +14,7 @@ from drimbox.adapters.pacs_dimse.find_scu import next_response
 from drimbox.adapters.pacs_dimse.presentation_contexts import number_contexts
 from drimbox.errors import MalformedMessage, NotAcceptable, RejectedByPartner
 from drimbox.model.retrieval import InstanceStream
-from drimbox.model.uids import SopClassUid, TransferSyntaxUid
+from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.ports.pixel_worker import InstanceTranscoder
 from drimbox.settings.partners import ExportDestination
 from drimbox.standards.dicom.outgoing import (
@@ -60,13 +60,32 @@ class DimseStorage:
         self, instances: AsyncIterator[InstanceStream], *, on_stored: Callable[[int], None]
     ) -> None:
         """Send every instance, in the syntax it comes in (ports.pacs.StorageDestination.store)."""
-        sender = _Sender(self._destination, self._options)
         stored = 0
-        try:
+        async with self._sender() as sender:
             async for instance in instances:
-                await sender.send(instance)
+                if (refused := await sender.offer(instance)) is not None:
+                    raise refused
                 stored += 1
                 on_stored(stored)
+
+    async def store_each(
+        self,
+        instances: AsyncIterator[InstanceStream],
+        *,
+        on_stored: Callable[[SopInstanceUid], None],
+        on_refused: Callable[[SopInstanceUid], None],
+    ) -> None:
+        """Send what is taken, tell what is not (ports.pacs.MoveDestination.store_each)."""
+        async with self._sender() as sender:
+            async for instance in instances:
+                refused = await sender.offer(instance)
+                (on_stored if refused is None else on_refused)(instance.sop_instance_uid)
+
+    @asynccontextmanager
+    async def _sender(self) -> AsyncIterator["_Sender"]:
+        sender = _Sender(self._destination, self._options)
+        try:
+            yield sender
         except BaseException:
             sender.abort()
             raise
@@ -90,21 +109,28 @@ class _Sender:
         self._proposed: dict[_Kind, None] = {}
         self._message_id = 0
 
-    async def send(self, instance: InstanceStream) -> None:
-        """Send one instance and wait for the answer.
+    async def offer(self, instance: InstanceStream) -> RejectedByPartner | None:
+        """Send one instance and wait for the answer; return why it is refused, None where taken.
 
         Raises:
             Unavailable: the destination is away.
-            RejectedByPartner: it refused the instance, or its SOP class and syntax.
+            RejectedByPartner: it lets us open no association.
         """
         association = await self._ready(instance)
         async with AsyncExitStack() as kept:
-            context, instance = await self._choose(association, instance, kept)
-            await self._send(association, context, instance)
+            chosen = await self._choose(association, instance, kept)
+            if chosen is None:
+                # The next one comes once this one is read.
+                async for _ in instance.chunks:
+                    pass
+                return RejectedByPartner(
+                    self._destination.name, "0122", "SOP class or transfer syntax not accepted"
+                )
+            await self._send(association, *chosen)
         response = await next_response(association, CommandField.C_STORE_RSP)
         status = response.status or SUCCESS
-        if status != SUCCESS and not is_warning(status):
-            raise refusal(self._destination.name, status)
+        is_taken = status == SUCCESS or is_warning(status)
+        return None if is_taken else refusal(self._destination.name, status)
 
     async def _send(
         self, association: Association, context: ProposedContext, instance: InstanceStream
@@ -174,11 +200,10 @@ class _Sender:
 
     async def _choose(
         self, association: Association, instance: InstanceStream, kept: AsyncExitStack
-    ) -> tuple[ProposedContext, InstanceStream]:
+    ) -> tuple[ProposedContext, InstanceStream] | None:
         """Return the context for an instance, and the instance as it must be sent there.
 
-        Raises:
-            RejectedByPartner: the destination takes it in no syntax that it can be in.
+        None where the destination takes it in no syntax that it can be in.
         """
         accepted = {
             (context.abstract_syntax, context.transfer_syntaxes[0]): context
@@ -197,9 +222,7 @@ class _Sender:
             whole = await kept.enter_async_context(received)
             with suppress(NotAcceptable, MalformedMessage):
                 return context, await whole.transcoded(EXPLICIT_VR_LITTLE_ENDIAN)
-        raise RejectedByPartner(
-            self._destination.name, "0122", "SOP class or transfer syntax not accepted"
-        )
+        return None
 
     async def release(self) -> None:
         if self._association is not None:

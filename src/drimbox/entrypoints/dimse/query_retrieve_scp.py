@@ -3,23 +3,28 @@
     association    AE title and address on the list, called by our title
     C-ECHO         0000
     C-FIND         FF00 with an identifier for each match, then 0000
-    C-MOVE         images to an AE of the list, FF00 with counts, then 0000, B000 or A702
+    C-MOVE         images to an AE of the list, FF00 with counts, then 0000, or B000 or A702 with
+                   the UIDs of those that were not taken
 
 One request at a time; C-CANCEL ends a C-MOVE with FE00, and so does whoever leaves.
 """
 
 import asyncio
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from drimbox.entrypoints.dimse.association import AcceptedAssociation, Request
 from drimbox.errors import DrimboxError, InvalidValue, MalformedMessage, NotFound, Unavailable
 from drimbox.flows.consumer.serve_kept_exams import KeptInstances, LocalCaller, ServeKeptExams
-from drimbox.ports.pacs import StorageDestination
+from drimbox.model.uids import SopInstanceUid
+from drimbox.ports.pacs import MoveDestination
 from drimbox.settings.partners import LocalQuerySettings
+from drimbox.standards.dicom import tags
+from drimbox.standards.dicom.attributes import ascii_element
 from drimbox.standards.dicom.data_set import DataSet
 from drimbox.standards.dicom.query_identifier import parse_query, parse_retrieval
 from drimbox.standards.dimse.messages import (
@@ -53,7 +58,7 @@ _ANSWERED = frozenset(
 )
 _log = structlog.get_logger("local_query")
 
-MakeDestination = Callable[[str, str, int], StorageDestination]
+MakeDestination = Callable[[str, str, int], MoveDestination]
 """AE title of the list, AE title that asked, its Message ID -> where the images go."""
 
 
@@ -67,11 +72,22 @@ class LocalQueryDoor:
 
 
 class QueryRetrieveScp:
-    """The listener; `start` returns once it listens, `stop` ends every association."""
+    """The listener; `start` returns once it listens, `stop` ends every association.
 
-    def __init__(self, door: LocalQueryDoor, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    is_shared lets the other workers of the host listen on the same port: any of them may answer,
+    for exams and images are known to all.
+    """
+
+    def __init__(
+        self,
+        door: LocalQueryDoor,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+        is_shared: bool = False,
+    ) -> None:
         self._door = door
         self._idle_seconds = idle_seconds
+        self._is_shared = is_shared
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -89,7 +105,9 @@ class QueryRetrieveScp:
         """
         settings = self._door.settings
         try:
-            self._server = await asyncio.start_server(self._serve, settings.host, settings.port)
+            self._server = await asyncio.start_server(
+                self._serve, settings.host, settings.port, reuse_port=self._is_shared or None
+            )
         except OSError as error:
             raise Unavailable("local query", "cannot listen on its port") from error
 
@@ -220,27 +238,30 @@ class _Session:
             await self._send(request, title, kept)
 
     async def _send(self, request: Request, title: str, kept: KeptInstances) -> None:
-        stored = 0
+        progress = _Progress(kept.uids)
 
-        def tell(count: int) -> None:
-            nonlocal stored
-            stored = count
-            self._respond(request, _PENDING, counts=SubOperations(kept.count - count, count, 0, 0))
+        def tell(uid: SopInstanceUid, outcomes: set[SopInstanceUid]) -> None:
+            outcomes.add(uid)
+            self._respond(request, _PENDING, counts=progress.counts())
 
         destination = self._door.destination_of(
             title, self._caller.ae_title, request.command.message_id
         )
-        status = SUCCESS
         try:
-            await destination.store(kept.instances, on_stored=tell)
+            await destination.store_each(
+                kept.instances,
+                on_stored=lambda uid: tell(uid, progress.stored),
+                on_refused=lambda uid: tell(uid, progress.failed),
+            )
         except DrimboxError as error:
             _log.warning("local_move_failed", destination=title, reason=str(error))
-            status = SUB_OPERATIONS_INCOMPLETE if stored else SUB_OPERATIONS_NOT_PERFORMED
         except asyncio.CancelledError:
-            self._respond(request, CANCEL, counts=SubOperations(kept.count - stored, stored, 0, 0))
+            counts, failed = progress.counts(), _failed_list(progress.failed)
+            self._respond(request, CANCEL, counts=counts, data_set=failed)
             raise
-        failed = 0 if status == SUCCESS else kept.count - stored
-        self._respond(request, status, counts=SubOperations(None, stored, failed, 0))
+        progress.end()
+        counts, failed = progress.final_counts(), _failed_list(progress.failed)
+        self._respond(request, progress.status, counts=counts, data_set=failed)
         await self._association.drain()
 
     def _respond(
@@ -261,6 +282,47 @@ class _Session:
             sub_operations=counts,
         )
         self._association.send(request.context_id, response, data_set)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Which instances of a C-MOVE were stored, and which were not."""
+
+    wanted: frozenset[SopInstanceUid]
+    stored: set[SopInstanceUid] = field(default_factory=set)
+    failed: set[SopInstanceUid] = field(default_factory=set)
+
+    def end(self) -> None:
+        """Count as failed what was never reached."""
+        self.failed |= self.wanted - self.stored
+
+    @property
+    def status(self) -> int:
+        """The final status (PS3.4 table C.4-2)."""
+        if not self.failed:
+            return SUCCESS
+        return SUB_OPERATIONS_INCOMPLETE if self.stored else SUB_OPERATIONS_NOT_PERFORMED
+
+    def counts(self) -> SubOperations:
+        """What a response on the way, or to a cancel, tells."""
+        remaining = len(self.wanted) - len(self.stored) - len(self.failed)
+        return SubOperations(_us(remaining), _us(len(self.stored)), _us(len(self.failed)), 0)
+
+    def final_counts(self) -> SubOperations:
+        """What the last response tells: nothing remains (PS3.7 9.1.4.1.7)."""
+        return SubOperations(None, _us(len(self.stored)), _us(len(self.failed)), 0)
+
+
+def _us(count: int) -> int:
+    """Return a count as its 16 bits can tell it."""
+    return min(count, 0xFFFF)
+
+
+def _failed_list(failed: AbstractSet[SopInstanceUid]) -> DataSet | None:
+    """Return the identifier of a response where something failed (PS3.4 C.4.2.1.4.2)."""
+    if not failed:
+        return None
+    return {tags.FAILED_SOP_INSTANCE_UID_LIST: ascii_element("UI", "\\".join(sorted(failed)))}
 
 
 def _status_of(error: DrimboxError) -> int:

@@ -33,9 +33,9 @@ class LocalCaller:
 
 @dataclass(frozen=True, slots=True)
 class KeptInstances:
-    """What a retrieval gives: how many, and each as it leaves."""
+    """What a retrieval gives: which, and each as it leaves."""
 
-    count: int
+    uids: frozenset[SopInstanceUid]
     instances: AsyncIterator[InstanceStream]
 
 
@@ -82,7 +82,9 @@ class ServeKeptExams:
                 wanted.append((one, frozenset(_sop_instance_uid(row) for row in rows)))
         if not wanted:
             raise NotFound("no such exam is kept here")
-        return KeptInstances(sum(len(uids) for _, uids in wanted), _instances(wanted))
+        return KeptInstances(
+            frozenset[SopInstanceUid]().union(*(u for _, u in wanted)), _instances(wanted)
+        )
 
     async def _available(self) -> list[_Available]:
         """Return the exams kept here, each with only the series that are."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.testclient import TestClient
 from tests.fakes.fake_audit_repository import FakeAuditRepository
 from tests.fakes.fake_clock import START, FakeClock, FakeIdentifiers
@@ -49,6 +49,10 @@ from drimbox.entrypoints.http.sign_in import SignInDoor, sign_in_routes
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
 from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
+from drimbox.entrypoints.http.viewer_key_images import (
+    ViewerKeyImagesDoor,
+    viewer_key_images_routes,
+)
 from drimbox.entrypoints.http.viewer_links import ViewerLinksDoor, viewer_links_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
@@ -245,18 +249,13 @@ class ConsultationSite:
         )
         document_page = DocumentPage(self.drawing, pages)
         documents = DocumentsDoor(self.confirm_patient, self.read_documents, document_page, pages)
-        view_study = ViewStudy(self.images, self.pixels)
-        viewer = ViewerDoor(self.confirm_patient, view_study, pages)
-        viewer_documents = ViewerDocumentsDoor(self.confirm_patient, view_study, document_page)
         routes = [
             *contextual_call_routes(call_door, path="/drim"),
             *download_routes(DownloadsDoor(self.confirm_patient, self.download_studies), signed_in),
             *export_routes(ExportsDoor(self.confirm_patient, self.import_studies), signed_in),
             *document_routes(documents, signed_in),
             *consultation_routes(consultation, signed_in),
-            *viewer_document_routes(viewer_documents, signed_in),
-            *viewer_links_routes(ViewerLinksDoor(self.viewer_links), signed_in),
-            *viewer_routes(viewer, signed_in),
+            *self._viewer_routes(document_page, pages),
             *sign_in_routes(sign_in_door, callback_path="/sign-in/callback"),
             Mount(STATIC_PATH, static_files()),
             Mount(OPENAPI_PATH, published_interfaces()),
@@ -266,6 +265,16 @@ class ConsultationSite:
             middleware=[Middleware(SecurityHeaders, policy=BrowserPolicy(is_secure=False))],
             exception_handlers=exception_handlers(),
         )
+
+    def _viewer_routes(self, document_page: DocumentPage, pages: Pages) -> list[BaseRoute]:
+        confirm, view_study = self.confirm_patient, ViewStudy(self.images, self.pixels)
+        documents = ViewerDocumentsDoor(confirm, view_study, document_page)
+        return [
+            *viewer_document_routes(documents, self.signed_in),
+            *viewer_key_images_routes(ViewerKeyImagesDoor(confirm, view_study), self.signed_in),
+            *viewer_links_routes(ViewerLinksDoor(self.viewer_links), self.signed_in),
+            *viewer_routes(ViewerDoor(confirm, view_study, pages), self.signed_in),
+        ]
 
     def _sign_in_door(self) -> SignInDoor:
         sign_in = SignIn(

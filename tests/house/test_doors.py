@@ -6,7 +6,7 @@ from tests.fakes.error_tree import all_errors
 from drimbox.entrypoints.http.fhir.errors import FHIR_ANSWER_TO
 from drimbox.entrypoints.http.oauth import OAUTH_ANSWER_TO
 from drimbox.entrypoints.http.problems import STATUS_OF, TITLES
-from drimbox.entrypoints.http.viewer import VIEW_FAILURES
+from drimbox.entrypoints.http.shown_failures import SHOWN_FAILURES
 from drimbox.entrypoints.mllp.report_messages import ANSWER_OF
 from drimbox.errors import DrimboxError
 
@@ -28,6 +28,7 @@ def test_every_status_has_its_words_in_french() -> None:
     assert set(TITLES) == set(STATUS_OF.values())
 
 
-def test_what_fails_in_the_viewer_has_a_word_for_every_error() -> None:
-    """The viewer names what a person can understand; the rest is the root's word."""
-    assert DrimboxError in VIEW_FAILURES
+def test_what_cannot_be_shown_has_a_word_and_a_sentence_for_every_error() -> None:
+    """They name what a person can understand; the rest is the root's."""
+    assert DrimboxError in SHOWN_FAILURES
+    assert all(row.word and row.sentence.endswith(".") for row in SHOWN_FAILURES.values())

@@ -8,6 +8,7 @@ import pytest
 from tests.system.demo_session import DemoSession
 from tests.system.ports import free_addresses
 
+from drimbox.sandbox.chromium import Chromium, running_chromium
 from drimbox.sandbox.network.network import DemoOptions, demo_network
 
 IMAGE_CACHE = Path("~/.cache/drimbox/images").expanduser()
@@ -36,3 +37,10 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DemoSe
         ) as http,
     ):
         yield DemoSession(running, http)
+
+
+@pytest.fixture(scope="module")
+async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromium]:
+    """A browser that nobody has signed in with yet."""
+    async with running_chromium(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser

@@ -1,13 +1,12 @@
 """OHIF as npm publishes it, behind the session of a call: every kind of object, one origin."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.system.browsing import call_from_dpi, confirm, sign_in
 from tests.system.demo_session import DemoSession
-from tests.system.test_pages import call_from_dpi, confirm, sign_in
 
-from drimbox.sandbox.chromium import Chromium, Tab, find_chromium, running_chromium
+from drimbox.sandbox.chromium import Chromium, Tab, find_chromium
 from drimbox.sandbox.patients.scenario import ScenarioStudy
 from drimbox.sandbox.patients.studies import (
     CT_OF_LUCIE,
@@ -38,12 +37,6 @@ _SHOWS_AN_IMAGE = """[...document.querySelectorAll(".cornerstone-canvas")].some(
   for (let i = 0; i < data.length; i += 4) greys.add(data[i]);
   return greys.size > 16;
 })"""
-
-
-@pytest.fixture(scope="module")
-async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromium]:
-    async with running_chromium(tmp_path_factory.mktemp("chromium-ohif")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

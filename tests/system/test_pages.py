@@ -1,18 +1,25 @@
 """What a professional does, in a real browser: DPI, sign-in, patient, exams, images, export."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.entrypoints.http.test_consultation import XSS
+from tests.system.browsing import (
+    FIRST_IMAGE,
+    IS_COMPLETE,
+    SHOWS_AN_IMAGE,
+    call_from_dpi,
+    complaints_of,
+    confirm,
+    sign_in,
+)
 from tests.system.demo_session import DemoSession
 
-from drimbox.sandbox.chromium import Chromium, Tab, find_chromium, running_chromium
+from drimbox.sandbox.chromium import Chromium, Tab, find_chromium
 from drimbox.sandbox.network.report_deposit import deposit
-from drimbox.sandbox.patients.identities import LUCIE, PATIENTS
-from drimbox.sandbox.patients.professionals import REFERRING_PHYSICIAN
+from drimbox.sandbox.patients.identities import LUCIE
 from drimbox.sandbox.patients.scenario import ScenarioStudy
 from drimbox.sandbox.patients.studies import CT_OF_LUCIE, RADIOGRAPH_OF_NOE, STUDIES
 from drimbox.sandbox.ris.scenario_reports import report_of
@@ -25,59 +32,12 @@ pytestmark = [
 ]
 
 _PUBLISHED = [pytest.param(study, id=study.key) for study in STUDIES if study.is_published]
-_FIRST_IMAGE = "performance.getEntriesByName('first-image')[0]?.startTime"
-_IS_COMPLETE = "document.getElementById('loaded-text').textContent === 'Série complète'"
-# Tells whether the viewport shows a picture: its pixels are of many greys.
-_SHOWS_AN_IMAGE = """(() => {
-  const canvas = document.getElementById("canvas");
-  if (!canvas || !canvas.width) return false;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const greys = new Set();
-  for (let i = 0; i < data.length; i += 4) greys.add(data[i]);
-  return greys.size > 16;
-})()"""
-
-
-@pytest.fixture(scope="module")
-async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromium]:
-    async with running_chromium(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the screenshots go, for people to look at."""
     return tmp_path_factory.mktemp("pages")
-
-
-async def call_from_dpi(
-    demo: DemoSession, chromium: Chromium, study: ScenarioStudy, *, names_study: bool
-) -> Tab:
-    """Open the DPI, choose the patient (and the exam), press its button; return the tab opened."""
-    dpi = await chromium.open(f"http://localhost:{demo.running.addresses.dpi}/")
-    number = PATIENTS.index(study.patient) + 1
-    await dpi.click(f"#patients li:nth-child({number}) button")
-    if names_study:
-        day = f"{study.started_at:%d/%m/%Y}"
-        await dpi.evaluate(
-            "(s => { s.value = [...s.options].find("
-            f"o => o.text.includes('{day}')).value; s.dispatchEvent(new Event('change')) }})"
-            "(document.getElementById('study'))"
-        )
-    await dpi.click("#call button.primary")
-    return await chromium.next_tab()
-
-
-async def sign_in(tab: Tab) -> None:
-    await tab.click(f"button[name=subject][value='{REFERRING_PHYSICIAN.rpps}']")
-
-
-async def confirm(tab: Tab) -> None:
-    await tab.click(".confirm-actions button")
-
-
-def complaints_of(chromium: Chromium) -> list[str]:
-    return [complaint for tab in chromium.tabs for complaint in tab.complaints]
 
 
 async def test_a_professional_goes_from_the_dpi_to_the_export(
@@ -99,7 +59,7 @@ async def test_a_professional_goes_from_the_dpi_to_the_export(
 
     await tab.click(f"{exam} .exam-actions a")
     viewer = await chromium.next_tab()
-    await viewer.wait_for(_SHOWS_AN_IMAGE)
+    await viewer.wait_for(SHOWS_AN_IMAGE)
     await viewer.screenshot(pictures / "5-viewer.png")
 
     await tab.click(f"{exam} [data-pick]")
@@ -119,19 +79,17 @@ async def test_the_first_image_is_there_within_a_second_with_cold_caches(
     """The best of three: what is measured is the way there, not what else the machine does."""
     tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=True)
     await confirm(tab)
-    await tab.wait_for(_SHOWS_AN_IMAGE)
+    await tab.wait_for(SHOWS_AN_IMAGE)
     address = str(await tab.evaluate("location.href"))
     times = []
     for _ in range(3):
-        await tab.wait_for(
-            "document.getElementById('loaded-text').textContent === 'Série complète'"
-        )
+        await tab.wait_for(IS_COMPLETE)
         await tab.goto("about:blank")
         await asyncio.to_thread(demo.forget_images)
         await tab.forget_files()
         await tab.goto(address)
-        await tab.wait_for(f"{_FIRST_IMAGE} !== undefined")
-        times.append(float(await tab.evaluate(_FIRST_IMAGE)))
+        await tab.wait_for(f"{FIRST_IMAGE} !== undefined")
+        times.append(float(await tab.evaluate(FIRST_IMAGE)))
     print(f"first image after {times} ms")  # noqa: T201
     assert min(times) < 1000
 
@@ -143,11 +101,11 @@ async def test_a_report_is_read_beside_the_images_and_the_exams_own_documents_in
 ) -> None:
     tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=True)
     await confirm(tab)
-    await tab.wait_for(_SHOWS_AN_IMAGE)
+    await tab.wait_for(SHOWS_AN_IMAGE)
     await tab.wait_for("!document.querySelector('[data-action=reports]').hidden")
     await tab.click("[data-action=reports]")
     await tab.wait_for(f"{_framed('report-page')}.innerText.includes('Nodule plein')")
-    assert await tab.evaluate(_SHOWS_AN_IMAGE)
+    assert await tab.evaluate(SHOWS_AN_IMAGE)
     await tab.screenshot(pictures / "C-report.png")
     await tab.click("#series li:nth-child(2) button")
     await tab.wait_for(f"{_framed('object-document')}.innerText.includes('Injection bien')")
@@ -194,7 +152,7 @@ async def test_the_viewer_scrolls_windows_and_zooms(
 ) -> None:
     tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=True)
     await confirm(tab)
-    await tab.wait_for(_SHOWS_AN_IMAGE)
+    await tab.wait_for(SHOWS_AN_IMAGE)
     # The list of reports comes after the first image and may make room for one.
     await tab.wait_for("!document.querySelector('[data-action=reports]').hidden")
     for action in ("[data-action=next]", "[data-action=invert]", "[data-action=reset]"):
@@ -227,7 +185,7 @@ async def test_the_viewer_shows_each_kind_of_exam(
 ) -> None:
     tab = await call_from_dpi(demo, chromium, study, names_study=True)
     await confirm(tab)
-    seconds = await tab.wait_for(_SHOWS_AN_IMAGE)
+    seconds = await tab.wait_for(SHOWS_AN_IMAGE)
     print(f"\n{study.key}: first image after {seconds:.2f} s")  # noqa: T201
     shown = await tab.evaluate("document.body.innerText")
     assert study.patient.traits.family_name in shown

@@ -12,6 +12,10 @@ from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
 from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
 from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
+from drimbox.entrypoints.http.viewer_key_images import (
+    ViewerKeyImagesDoor,
+    viewer_key_images_routes,
+)
 from drimbox.entrypoints.http.viewer_links import ViewerLinksDoor, viewer_links_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.read_documents import ReadDocuments
@@ -40,12 +44,20 @@ class Viewing:
         """Return the routes of our own image page, and of the links to it."""
         view_study = ViewStudy(self.images, self.parts.pixels)
         has_ohif = self.parts.settings.browser.ohif_directory is not None
+        key_images = ViewerKeyImagesDoor(self.confirm, view_study)
         documents = ViewerDocumentsDoor(self.confirm, view_study, self._document_page())
-        door = ViewerDoor(self.confirm, view_study, self.pages, has_ohif=has_ohif)
+        door = ViewerDoor(
+            self.confirm,
+            view_study,
+            self.pages,
+            has_ohif=has_ohif,
+            frame_ancestors=self._frame_ancestors,
+        )
         return [
             # Before /viewer/{context}/{study}: links is not a context.
             *viewer_links_routes(ViewerLinksDoor(links), self.signed_in),
             *viewer_document_routes(documents, self.signed_in),
+            *viewer_key_images_routes(key_images, self.signed_in),
             *viewer_routes(door, self.signed_in),
         ]
 

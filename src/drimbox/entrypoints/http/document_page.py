@@ -15,43 +15,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.pages import Pages
-from drimbox.entrypoints.http.problems import status_of
+from drimbox.entrypoints.http.shown_failures import shown_failure_of
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
-from drimbox.errors import (
-    ConsentMissing,
-    DrimboxError,
-    InvalidValue,
-    MalformedMessage,
-    Mismatch,
-    NotFound,
-    Refused,
-    TooLarge,
-    Unavailable,
-    UnsupportedMessage,
-)
+from drimbox.errors import DrimboxError, InvalidValue, NotFound
 from drimbox.model.access import ConsultationContext
 from drimbox.model.clinical_document import ClinicalDocument
 from drimbox.model.patient import PatientTraits
 from drimbox.model.session import Session
-from drimbox.ports.dmp import DocumentAbsent, DocumentAltered
 from drimbox.ports.document_pages import DocumentPages
 
 _PAGE_WIDTH_PIXELS = 1240  # A4 at 150 dots an inch
 _LAST_PAGE = 9999
-
-DOCUMENT_FAILURES: dict[type[DrimboxError], str] = {
-    ConsentMissing: "Le patient n'a pas donné son accord à la consultation.",
-    Refused: "Vous n'êtes pas autorisé à lire ce document.",
-    NotFound: "Ce document n'est pas, ou n'est plus, disponible.",
-    DocumentAbsent: "Le DMP annonce ce document, mais ne le détient plus ou ne vous le montre pas.",
-    DocumentAltered: "Le DMP donne autre chose que le document annoncé : il n'est pas affiché.",
-    Mismatch: "Ce document porte l'identité d'un autre patient : il n'est pas affiché.",
-    UnsupportedMessage: "Ce type de document ne peut pas être affiché ici.",
-    MalformedMessage: "Ce document n'est pas lisible.",
-    TooLarge: "Ce document est trop volumineux pour être affiché.",
-    Unavailable: "Le service qui détient ce document ne répond pas. Réessayez dans un instant.",
-    DrimboxError: "Ce document n'a pas pu être affiché.",
-}
 
 FindDocument = Callable[[Request, Session], Awaitable[tuple[ConsultationContext, ClinicalDocument]]]
 
@@ -106,7 +80,8 @@ class DocumentPage:
     def refuse(self, error: DrimboxError) -> Response:
         """Say in the page itself why a document is not shown: it may stand in a frame."""
         _log.info("document_refused", error=type(error).__name__)
-        return self._render(status_of(error), failure=_failure_text(error))
+        failure = shown_failure_of(error)
+        return self._render(failure.status, failure=failure.sentence)
 
     def _render(
         self,
@@ -164,7 +139,3 @@ def document_page_routes(
         Route(root + "/pages/{page}", signed_in.script(picture), methods=["GET"]),
         Route(root + "/file", signed_in.script(file), methods=["GET"]),
     ]
-
-
-def _failure_text(error: DrimboxError) -> str:
-    return next(DOCUMENT_FAILURES[c] for c in type(error).__mro__ if c in DOCUMENT_FAILURES)

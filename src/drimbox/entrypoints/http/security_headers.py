@@ -62,6 +62,15 @@ class BrowserPolicy:
             yield "Strict-Transport-Security", "max-age=31536000"
 
 
+def framed_by_our_pages(frame_ancestors: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the headers of a page of ours that our own pages may frame too."""
+    policy = BrowserPolicy(is_secure=False, frame_ancestors=("'self'", *frame_ancestors))
+    return {
+        "Content-Security-Policy": policy.content_security_policy,
+        "X-Frame-Options": "SAMEORIGIN",
+    }
+
+
 class SecurityHeaders:
     """ASGI middleware."""
 

@@ -1,21 +1,20 @@
 """The image page of a consultation, and what its script asks for (VI-CS.17 to VI-CS.29, VI-CO.27).
 
-    GET /viewer/{context}/{study}[?series=UID]                                    the page
+    GET /viewer/{context}/{study}[?series=UID][&beside=1]                         the page
     GET /viewer/{context}/{study}/series/{series}/instances/{instance}            facts, JSON
     GET   .../frames/{frame}[?window=CENTER,WIDTH][&size=PIXELS]                  JPEG
 
-Images are drawn here, so that nothing but a browser is needed and no token leaves the box. A
-failure has a word that the page turns into a sentence.
+Images are drawn here, so that nothing but a browser is needed and no token leaves the box. What
+goes wrong is told in the words of shown_failures.py.
 """
 
 import mmap
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 
 import anyio
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -23,23 +22,12 @@ from starlette.routing import BaseRoute, Route
 from drimbox.entrypoints.http.exports import caller_of
 from drimbox.entrypoints.http.ohif import ohif_address
 from drimbox.entrypoints.http.pages import Pages
-from drimbox.entrypoints.http.signed_in_pages import SessionEndpoint, SignedInPages
-from drimbox.errors import (
-    ConsentMissing,
-    DrimboxError,
-    InvalidValue,
-    MalformedMessage,
-    Mismatch,
-    NotAcceptable,
-    NotAuthenticated,
-    NotFound,
-    Refused,
-    RejectedByPartner,
-    TooLarge,
-    Unavailable,
-)
+from drimbox.entrypoints.http.security_headers import framed_by_our_pages
+from drimbox.entrypoints.http.shown_failures import failing_in_words
+from drimbox.entrypoints.http.signed_in_pages import SignedInPages
+from drimbox.errors import InvalidValue, NotAcceptable
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
-from drimbox.flows.consumer.view_study import ImageAddress, NoCommonSyntax, ViewStudy
+from drimbox.flows.consumer.view_study import ImageAddress, ViewStudy
 from drimbox.model.access import Caller
 from drimbox.model.image_facts import ImageFacts
 from drimbox.model.manifest import Manifest, ReferencedInstance, ReferencedSeries
@@ -49,7 +37,7 @@ from drimbox.ports.image_cache import CachedInstance
 from drimbox.ports.pixel_worker import ImageFormat, Rendering
 from drimbox.standards.dicom.data_set import PIXEL_DATA_TAGS, DataSetReader
 from drimbox.standards.dicom.image_facts import parse_image_facts
-from drimbox.standards.dicom.sop_classes import value_type_of
+from drimbox.standards.dicom.sop_classes import KEY_OBJECT_SELECTION, value_type_of
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 
 MIN_SIZE, MAX_SIZE = 32, 4096
@@ -57,33 +45,19 @@ _MAX_WINDOW = 1e6
 _MAX_FRAME = 1e6
 _QUALITY = 90
 
-VIEW_FAILURES: dict[type[DrimboxError], tuple[HTTPStatus, str]] = {
-    ConsentMissing: (HTTPStatus.FORBIDDEN, "consent"),
-    Refused: (HTTPStatus.FORBIDDEN, "not-authorised"),
-    NotAuthenticated: (HTTPStatus.BAD_GATEWAY, "token-refused"),
-    NotFound: (HTTPStatus.NOT_FOUND, "not-found"),
-    NoCommonSyntax: (HTTPStatus.NOT_ACCEPTABLE, "no-common-syntax"),
-    NotAcceptable: (HTTPStatus.NOT_ACCEPTABLE, "not-an-image"),
-    Mismatch: (HTTPStatus.CONFLICT, "other-patient"),
-    MalformedMessage: (HTTPStatus.BAD_GATEWAY, "unreadable"),
-    TooLarge: (HTTPStatus.BAD_GATEWAY, "unreadable"),
-    InvalidValue: (HTTPStatus.BAD_REQUEST, "bad-request"),
-    RejectedByPartner: (HTTPStatus.BAD_GATEWAY, "source-refused"),
-    Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "source-unavailable"),
-    DrimboxError: (HTTPStatus.INTERNAL_SERVER_ERROR, "error"),
-}
-
-_log = structlog.get_logger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class ViewerDoor:
-    """has_ohif is whether OHIF is installed beside this page."""
+    """has_ohif is whether OHIF is installed beside this page.
+
+    frame_ancestors are the origins that may frame our pages, and so what these frame.
+    """
 
     confirm_patient: ConfirmPatient
     view_study: ViewStudy
     pages: Pages
     has_ohif: bool = False
+    frame_ancestors: tuple[str, ...] = ()
 
     async def page(self, request: Request, session: Session) -> Response:
         identifier = request.path_params["context"]
@@ -97,7 +71,8 @@ class ViewerDoor:
         if series is not None:
             await self.view_study.begin(caller, study, SeriesInstanceUid(series))
         context = await self.confirm_patient.get_confirmed(session, identifier)
-        return self.pages.render(
+        is_beside = "beside" in request.query_params
+        page = self.pages.render(
             "viewer.html",
             professional=session.professional,
             patient=context.patient,
@@ -106,7 +81,11 @@ class ViewerDoor:
             manifest=manifest,
             study=shown,
             ohif_address=ohif_address(identifier, study) if self.has_ohif else "",
+            is_beside=is_beside,
         )
+        if is_beside:
+            page.headers.update(framed_by_our_pages(self.frame_ancestors))
+        return page
 
     async def facts(self, request: Request, session: Session) -> Response:
         caller = await self._caller(request, session)
@@ -122,23 +101,6 @@ class ViewerDoor:
         drawn = await self.view_study.render(caller, image_address(request), rendering)
         return Response(drawn, media_type=ImageFormat.JPEG.value)
 
-    def failing_in_words(
-        self, handler: Callable[[Request, Session], Awaitable[Response]]
-    ) -> SessionEndpoint:
-        """Answer what went wrong with the images by a word of VIEW_FAILURES."""
-
-        async def answer(request: Request, session: Session) -> Response:
-            try:
-                return await handler(request, session)
-            except DrimboxError as error:
-                status, word = next(
-                    VIEW_FAILURES[c] for c in type(error).__mro__ if c in VIEW_FAILURES
-                )
-                _log.info("image_refused", error=type(error).__name__, failure=word)
-                return JSONResponse({"failure": word}, status)
-
-        return answer
-
     async def _caller(self, request: Request, session: Session) -> Caller:
         context = await self.confirm_patient.get_confirmed(session, request.path_params["context"])
         return caller_of(session, context)
@@ -148,8 +110,8 @@ def viewer_routes(door: ViewerDoor, signed_in: SignedInPages) -> list[BaseRoute]
     """Return the routes of the image page."""
     root = "/viewer/{context}/{study}"
     instance = root + "/series/{series}/instances/{instance}"
-    facts = signed_in.script(door.failing_in_words(door.facts))
-    frame = signed_in.script(door.failing_in_words(door.frame))
+    facts = signed_in.script(failing_in_words(door.facts))
+    frame = signed_in.script(failing_in_words(door.frame))
     return [
         Route(root, signed_in.page(door.page), methods=["GET"]),
         Route(instance, facts, methods=["GET"]),
@@ -232,6 +194,7 @@ def _encode_series(series: ReferencedSeries) -> dict[str, object]:
         "modality": series.modality,
         "number": series.series_number,
         "description": series.series_description,
+        "is_key_images": all(i.sop_class_uid == KEY_OBJECT_SELECTION for i in series.instances),
         "is_pictured": any(value_type_of(i.sop_class_uid) == "IMAGE" for i in series.instances),
         "instances": [i.sop_instance_uid for i in sorted(series.instances, key=order)],
     }

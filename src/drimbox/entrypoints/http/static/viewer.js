@@ -2,8 +2,18 @@
 
 import { FrameStore } from "/static/viewer_frames.js";
 import { presetsFor } from "/static/viewer_presets.js";
-import { failureText } from "/static/viewer_failures.js";
+import { ViewFailure } from "/static/viewer_failures.js";
 import { loadReports, toggleReports } from "/static/viewer_reports.js";
+import {
+  fillTree,
+  isPictured,
+  loadKeyImages,
+  loadThumbnails,
+  markCurrent,
+  offerOtherExams,
+  stackOf,
+  tellCount,
+} from "/static/viewer_series.js";
 
 const study = JSON.parse(document.getElementById("study").textContent);
 const frames = new FrameStore(document.body.dataset.root);
@@ -12,50 +22,33 @@ const viewport = byId("viewport");
 const canvas = byId("canvas");
 const brush = canvas.getContext("2d");
 
+const SLOW_MS = 250;
 const ORIGINAL_VIEW = { zoom: 1, x: 0, y: 0, isInverted: false };
 
-let series = null; // the one shown
-let stack = []; // its images: {instance, frame}
+let series = null; // the one opened in the tree
+let stack = []; // its images: {series, instance, frame}
 let position = 0;
 let tool = "window";
 let window_ = null; // [center, width] asked for; null: the image's own
 let view = { ...ORIGINAL_VIEW };
 let shown = null; // {image, facts, window}
 let cine = null;
+const marked = new Set(); // key images, as "instance/frame"
 
 start();
 
 function start() {
-  const list = byId("series");
-  for (const one of study.series) list.append(seriesItem(one));
+  fillTree(study, open);
   const asked = new URLSearchParams(location.search).get("series");
   const first = study.series.find((one) => one.uid === asked) ?? study.series.find(isPictured);
   new ResizeObserver(fit).observe(viewport);
   listen();
+  offerOtherExams(compare);
   if (first ?? study.series[0]) open(first ?? study.series[0]);
   else tell("Cet examen ne contient aucune image à afficher.");
 }
 
 /* Series */
-
-function isPictured(one) {
-  return one.is_pictured;
-}
-
-function seriesItem(one) {
-  const item = byId("series-item").content.firstElementChild.cloneNode(true);
-  const button = item.querySelector("button");
-  const count = one.instances.length;
-  button.dataset.series = one.uid;
-  item.querySelector(".series-modality").textContent = one.modality || "?";
-  item.querySelector("strong").textContent = one.description || `Série ${one.number ?? ""}`;
-  item.querySelector("small").textContent = isPictured(one)
-    ? `${count} image${count > 1 ? "s" : ""}`
-    : `${count} document${count > 1 ? "s" : ""}`;
-  button.classList.toggle("series-document", !isPictured(one));
-  button.addEventListener("click", () => open(one));
-  return item;
-}
 
 async function open(one) {
   stopCine();
@@ -63,37 +56,29 @@ async function open(one) {
   window_ = null;
   shown = null;
   view = { ...ORIGINAL_VIEW };
-  stack = one.instances.map((instance) => ({ instance, frame: 1 }));
   position = 0;
-  for (const button of document.querySelectorAll("[data-series]")) {
-    button.setAttribute("aria-current", String(button.dataset.series === one.uid));
-  }
+  markCurrent(one);
+  tell("Réception des images…");
+  await loadKeyImages(one, frames);
+  if (series !== one) return;
+  stack = stackOf(one);
   showPosition();
   byId("object-document").hidden = isPictured(one);
   byId("stage").classList.toggle("is-document", !isPictured(one));
   if (!isPictured(one)) {
-    frames.open(one.uid, [], { size: 0, onLoaded: () => {} });
+    frames.open([], { size: 0, onLoaded: () => {} });
     clear();
     tell(null);
     loadRest();
     return showDocument();
   }
-  tell("Réception des images…");
-  frames.open(one.uid, stack, { size: wantedSize(), onLoaded: showArrival });
+  frames.open(stack, { size: wantedSize(), onLoaded: showArrival });
   // On its way while the facts are; `draw` finds it, or says what went wrong.
-  frames.get(one.uid, stack[0], null).catch(() => {});
+  frames.get(stack[0], null).catch(() => {});
   try {
-    const facts = await frames.facts(one.uid, stack[0].instance);
+    const facts = await frames.facts(stack[0]);
     if (series !== one) return;
-    if (facts.number_of_frames > 1 && one.instances.length === 1) {
-      stack = Array.from({ length: facts.number_of_frames }, (_, n) => ({
-        instance: one.instances[0],
-        frame: n + 1,
-      }));
-      frames.restack(stack);
-      const item = document.querySelector(`[data-series="${CSS.escape(one.uid)}"] small`);
-      item.textContent = `${stack.length} images`;
-    }
+    unfold(facts);
     fillPresets(facts);
     if (facts.frame_time_ms > 0) setSpeed(Math.round(1000 / facts.frame_time_ms));
   } catch (error) {
@@ -104,34 +89,43 @@ async function open(one) {
   loadRest();
 }
 
+/** A series of one object of many frames is a stack of these. */
+function unfold(facts) {
+  if (facts.number_of_frames < 2 || series.instances.length !== 1 || series.marked) return;
+  stack = Array.from({ length: facts.number_of_frames }, (_, n) => ({ ...stack[0], frame: n + 1 }));
+  frames.restack(stack);
+  tellCount(series, stack.length);
+}
+
 /** A report or a PDF of the exam takes the place of the image. */
 function showDocument() {
-  const address = `${frames.address(series.uid, stack[position].instance)}/document`;
+  const address = `${frames.address(stack[position])}/document`;
   byId("object-document").contentWindow.location.replace(address);
 }
 
 let hasLoadedRest = false;
 
 /** What can wait until the first image is there. */
-function loadRest() {
+async function loadRest() {
   if (hasLoadedRest) return;
   hasLoadedRest = true;
-  loadThumbnails();
   loadReports();
+  for (const one of study.series) await loadKeyImages(one, frames);
+  for (const one of study.series.flatMap((note) => note.marked ?? [])) marked.add(`${one.instance}/${one.frame}`);
+  if (shown) paint();
+  loadThumbnails(study, frames);
 }
 
-async function loadThumbnails() {
-  for (const one of study.series.filter(isPictured)) {
-    const image = document.querySelector(`[data-series="${CSS.escape(one.uid)}"] img`);
-    if (!image.hidden) continue;
-    try {
-      const middle = one.instances[one.instances.length >> 1];
-      image.src = URL.createObjectURL(await frames.thumbnail(one.uid, middle));
-      image.hidden = false;
-    } catch {
-      // The series has its name and modality; opening it tells what is wrong.
-    }
-  }
+/** Show another exam of the patient beside this one, as a viewer of its own (VI-CS.35). */
+function compare(address, title) {
+  byId("compared-title").textContent = title;
+  byId("compared-page").src = `${address}?beside=1`;
+  byId("compared").hidden = false;
+}
+
+function closeCompared() {
+  byId("compared").hidden = true;
+  byId("compared-page").src = "about:blank";
 }
 
 /* Drawing */
@@ -140,11 +134,9 @@ async function draw({ isMoving = false } = {}) {
   if (!isPictured(series)) return showDocument();
   const asked = { series, position };
   const one = stack[position];
+  const slow = setTimeout(() => tellAwaited(`Réception de l'image ${position + 1}…`), SLOW_MS);
   try {
-    const [image, facts] = await Promise.all([
-      frames.get(series.uid, one, window_),
-      frames.facts(series.uid, one.instance),
-    ]);
+    const [image, facts] = await Promise.all([frames.get(one, window_), frames.facts(one)]);
     if (asked.series !== series || asked.position !== position) return;
     shown = { image, facts, window: window_ ?? facts.window };
     tell(null);
@@ -154,7 +146,15 @@ async function draw({ isMoving = false } = {}) {
   } catch (error) {
     if (error.name === "AbortError") return;
     if (asked.series === series && asked.position === position) tellFailure(error);
+  } finally {
+    clearTimeout(slow);
+    if (asked.series === series && asked.position === position) tellAwaited("");
   }
+}
+
+/** Say that the image shown is not yet the one wanted. */
+function tellAwaited(text) {
+  byId("awaited").textContent = text;
 }
 
 /** What a user waits for, as a mark that measures of the page can read (User Timing). */
@@ -240,14 +240,17 @@ function wantedSize() {
 
 function showTexts(pixelsPerColumn) {
   const { facts } = shown;
+  const { instance, frame, ...own } = stack[position];
+  const { description, modality, number: seriesNumber } = study.series.find((one) => one.uid === own.series);
   const wish = window_ ?? facts.window;
   const number = (value, unit, digits = 1) =>
     value === null || value === undefined ? "" : `${value.toLocaleString("fr-FR", { maximumFractionDigits: digits })} ${unit}`;
   const lines = (...texts) => texts.filter(Boolean).join("\n");
   byId("text-top-left").textContent = lines(
-    series.description || series.modality,
-    series.number === null ? "" : `Série ${series.number}`,
+    description || modality,
+    seriesNumber === null ? "" : `Série ${seriesNumber}`,
     `Image ${position + 1} / ${stack.length}`,
+    marked.has(`${instance}/${frame}`) ? "★ Image clé" : "",
     [facts.laterality, facts.view_position].filter(Boolean).join(" "),
   );
   byId("text-top-right").textContent = lines(
@@ -264,7 +267,7 @@ function showTexts(pixelsPerColumn) {
     `Zoom ${Math.round((pixelsPerColumn / devicePixelRatio) * 100)} %`,
   );
   for (const side of ["left", "right", "top", "bottom"]) byId(`edge-${side}`).textContent = facts.edges[side];
-  viewport.setAttribute("aria-label", `${series.description || series.modality}, image ${position + 1} sur ${stack.length}`);
+  viewport.setAttribute("aria-label", `${description || modality}, image ${position + 1} sur ${stack.length}`);
 }
 
 function tell(text, retry = null) {
@@ -278,7 +281,8 @@ function tell(text, retry = null) {
 
 function tellFailure(error) {
   clear();
-  tell(failureText(error.failure), () => open(series));
+  const { sentence } = error instanceof ViewFailure ? error : new ViewFailure("error");
+  tell(sentence, () => open(series));
 }
 
 function showPosition() {
@@ -292,8 +296,13 @@ function showPosition() {
 function showArrival({ loaded, total, secondsLeft }) {
   byId("loaded").max = total;
   byId("loaded").value = loaded;
-  const left = secondsLeft > 1 ? `, ${Math.ceil(secondsLeft)} s` : "";
-  byId("loaded-text").textContent = loaded < total ? `${loaded} / ${total}${left}` : "Série complète";
+  const images = `${loaded} / ${total} images`;
+  byId("loaded-text").textContent = loaded < total ? [images, timeLeft(secondsLeft)].filter(Boolean).join(", ") : "Série complète";
+}
+
+function timeLeft(seconds) {
+  if (seconds < 1) return "";
+  return seconds < 90 ? `encore ${Math.ceil(seconds)} s` : `encore ${Math.round(seconds / 60)} min`;
 }
 
 /* Moving */
@@ -375,7 +384,7 @@ function toggleCine() {
     const next = (position + 1) % stack.length;
     if (now - last < 1000 / Number(byId("speed").value)) return;
     // Waits for an image that has not come yet, rather than skip it.
-    if (!frames.has(series.uid, stack[next], window_)) return;
+    if (!frames.has(stack[next], window_)) return;
     last = now;
     position = next;
     showPosition();
@@ -403,6 +412,7 @@ function listen() {
   viewport.addEventListener("pointerdown", onPointerDown);
   viewport.addEventListener("contextmenu", (event) => event.preventDefault());
   viewport.addEventListener("dblclick", reset);
+  byId("compared-close").addEventListener("click", closeCompared);
   document.addEventListener("keydown", onKey);
   byId("position").addEventListener("input", (event) => goTo(Number(event.target.value) - 1));
   byId("speed").addEventListener("input", (event) => setSpeed(event.target.value));

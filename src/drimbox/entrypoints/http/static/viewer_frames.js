@@ -1,4 +1,7 @@
-// Frames of the open series: fetched near first, a few at a time, kept while there is room.
+// Frames of what is shown: fetched near first, a few at a time, kept while there is room. A frame is
+// {series, instance, frame}: a stack of key images comes from several series.
+
+import { ViewFailure } from "/static/viewer_failures.js";
 
 const PARALLEL = 4;
 const MAX_KEPT = 1200; // compressed
@@ -6,14 +9,6 @@ const MAX_DECODED = 48; // a decoded frame may take 16 MB
 const THUMBNAIL = 192;
 const RETRY_MS = 400;
 const ENOUGH_TO_ESTIMATE = 10; // frames; the first wait for the Source and tell nothing of its pace
-
-/** What the server said is wrong, as one of its words. */
-export class ViewFailure extends Error {
-  constructor(failure) {
-    super(failure);
-    this.failure = failure;
-  }
-}
 
 export class FrameStore {
   #root;
@@ -23,7 +18,6 @@ export class FrameStore {
   #pending = new Map();
   #queue = [];
   #running = 0;
-  #series = null;
   #stack = [];
   #size = 1024;
   #loaded = new Set();
@@ -35,27 +29,26 @@ export class FrameStore {
     this.#root = root;
   }
 
-  /** Make this the open series; what was on its way for another is given up. */
-  open(series, stack, { size, onLoaded }) {
+  /** Make this the stack shown; what was on its way for another is given up. */
+  open(stack, { size, onLoaded }) {
     this.#stop.abort();
     this.#stop = new AbortController();
     this.#pending.clear();
     this.#queue = [];
     this.#loaded.clear();
-    this.#series = series;
     this.#stack = stack;
     this.#size = size;
     this.#onLoaded = onLoaded;
     this.#firstArrival = null;
     for (const one of stack) {
-      const key = this.#key(series, one, null);
+      const key = this.#key(one, null);
       if (this.#kept.has(key)) this.#loaded.add(key.replace(/\?.*/, ""));
     }
     if (this.#loaded.size > 0) this.#tellArrival();
   }
 
-  async facts(series, instance) {
-    const url = this.address(series, instance);
+  async facts(one) {
+    const url = this.address(one);
     if (!this.#facts.has(url)) {
       const facts = fetchOrFail(url).then((answer) => answer.json());
       facts.catch(() => this.#facts.delete(url));
@@ -65,16 +58,16 @@ export class FrameStore {
   }
 
   /** The picture of one frame, fetched before all others where it is not here. */
-  async get(series, one, window) {
-    const key = this.#key(series, one, window);
+  async get(one, window) {
+    const key = this.#key(one, window);
     const decoded = this.#decoded.get(key);
     if (decoded) return decoded;
     const image = await createImageBitmap(await this.#fetch(key, true));
     return remember(this.#decoded, key, image, MAX_DECODED);
   }
 
-  has(series, one, window) {
-    return this.#kept.has(this.#key(series, one, window));
+  has(one, window) {
+    return this.#kept.has(this.#key(one, window));
   }
 
   /** Fetch what lies around a position, then the rest of the series. */
@@ -82,7 +75,7 @@ export class FrameStore {
     const order = [];
     for (let step = 1; step < this.#stack.length; step++) {
       for (const next of [position + step, position - step]) {
-        if (this.#stack[next]) order.push(this.#key(this.#series, this.#stack[next], window));
+        if (this.#stack[next]) order.push(this.#key(this.#stack[next], window));
       }
     }
     this.#queue = order.filter((key) => !this.#kept.has(key)).slice(0, MAX_KEPT >> 1);
@@ -97,24 +90,29 @@ export class FrameStore {
     redraw();
   }
 
-  async thumbnail(series, instance) {
-    const url = `${this.address(series, instance)}/frames/1?size=${THUMBNAIL}`;
+  async thumbnail(one) {
+    const url = `${this.address(one)}/frames/${one.frame}?size=${THUMBNAIL}`;
     return (await fetchOrFail(url)).blob();
   }
 
-  /** The open series turned out to be one object of many frames; what is on its way stays so. */
+  /** The stack turned out to be one object of many frames; what is on its way stays so. */
   restack(stack) {
     this.#stack = stack;
   }
 
-  /** Where one image of the exam stands. */
-  address(series, instance) {
+  /** What a Key Image Note marks: {title, description, unavailable, images}. */
+  async keyImages(one) {
+    return (await fetchOrFail(`${this.address(one)}/key-images`)).json();
+  }
+
+  /** Where one object of the exam stands. */
+  address({ series, instance }) {
     return `${this.#root}/series/${series}/instances/${instance}`;
   }
 
-  #key(series, one, window) {
+  #key(one, window) {
     const wish = window ? `&window=${window.map((part) => part.toFixed(1)).join(",")}` : "";
-    return `${this.address(series, one.instance)}/frames/${one.frame}?size=${this.#size}${wish}`;
+    return `${this.address(one)}/frames/${one.frame}?size=${this.#size}${wish}`;
   }
 
   #work() {
@@ -180,7 +178,7 @@ async function fetchOrFail(url, options = {}) {
   if (answer.ok) return answer;
   if (answer.status === 401) throw new ViewFailure("session-over");
   const body = await answer.json().catch(() => ({}));
-  throw new ViewFailure(body.failure ?? "error");
+  throw new ViewFailure(body.failure ?? "error", body.sentence);
 }
 
 /** A workstation that changes network loses what is on its way: once more, then it is an error. */

@@ -169,7 +169,7 @@ def put_series(item: Dataset, facts: StudyFacts, series: SeriesFacts, index: int
     item.SeriesDate, item.SeriesTime = began.strftime("%Y%m%d"), began.strftime("%H%M%S")
     taken = began + timedelta(milliseconds=400 * index)
     item.ContentDate, item.ContentTime = taken.strftime("%Y%m%d"), taken.strftime("%H%M%S.%f")
-    if series.modality not in {"SR", "DOC"}:
+    if series.modality not in {"SR", "DOC", "KO"}:
         item.AcquisitionDate, item.AcquisitionTime = item.ContentDate, item.ContentTime
 
 

@@ -8,6 +8,7 @@ from drimbox.sandbox.patients.images.documents import (
 )
 from drimbox.sandbox.patients.images.enhanced_mr_objects import enhanced_series
 from drimbox.sandbox.patients.images.header import SeriesFacts, StudyFacts
+from drimbox.sandbox.patients.images.key_images import Marked, key_images_series
 from drimbox.sandbox.patients.images.nuclear_objects import (
     PET_SLICES,
     bone_scan_series,
@@ -44,6 +45,8 @@ def _radiograph(facts: StudyFacts) -> SeriesPlan:
     return radiograph_series(series, what)
 
 
+_FLAIR = mr_objects.brain_series(mr_objects.FLAIR, SeriesFacts(4, "MR", "Ax T2 FLAIR", 15, _MR))
+_MANY_FRAMES = enhanced_series(mr_objects.T2, SeriesFacts(5, "MR", "Ax T2 multi-images", 20, _MR))
 _PLANS: dict[ImageKind, tuple[SeriesPlan, ...]] = {
     ImageKind.CT_CHEST_ABDOMEN: (
         ct_objects.ct_series(
@@ -64,8 +67,13 @@ _PLANS: dict[ImageKind, tuple[SeriesPlan, ...]] = {
     ImageKind.MR_BRAIN: (
         mr_objects.brain_series(mr_objects.T1, SeriesFacts(2, "MR", "Ax T1 SE", 4, _MR)),
         mr_objects.brain_series(mr_objects.T2, SeriesFacts(3, "MR", "Ax T2 TSE", 9, _MR)),
-        mr_objects.brain_series(mr_objects.FLAIR, SeriesFacts(4, "MR", "Ax T2 FLAIR", 15, _MR)),
-        enhanced_series(mr_objects.T2, SeriesFacts(5, "MR", "Ax T2 multi-images", 20, _MR)),
+        _FLAIR,
+        _MANY_FRAMES,
+        key_images_series(
+            SeriesFacts(92, "KO", "Images clés", 24, _MR),
+            (Marked(_FLAIR, 12), Marked(_FLAIR, 13), Marked(_MANY_FRAMES, 12)),
+            "Hypersignaux de la substance blanche.",
+        ),
     ),
     ImageKind.MAMMOGRAPHY: (
         mammography_series(SeriesFacts(1, "MG", "Face et oblique", 3, "SANDBOX MG")),

@@ -1,6 +1,7 @@
 """A received report becomes one KOS a study, or an alert: the journey up to the outbox."""
 
 from dataclasses import replace
+from datetime import date, time, timedelta
 
 import pytest
 from tests.fakes.fake_clock import START
@@ -71,6 +72,27 @@ async def test_each_series_says_where_it_is_retrieved(house: PublishingHouse) ->
         f"https://db1.test.mesimagesmedicales.fr/dicom-web/studies/{study}/series/{study}.{n}"
         for n in (1, 2)
     ]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("day", "offset_hours"),
+    [
+        pytest.param(date(2026, 7, 13), 2, id="an exam of the summer"),
+        pytest.param(date(2026, 1, 13), 1, id="an exam of the winter"),
+    ],
+)
+async def test_a_kos_has_the_offset_of_its_exam_whenever_it_is_made(
+    house: PublishingHouse, day: date, offset_hours: int
+) -> None:
+    """One offset holds for all times of an object (PS3.3 C.12.1.1.8), Study Time among them."""
+    house.pacs.hold(replace(study_in_pacs(), study_date=day, study_time=time(10, 15)))
+    await house.publish(message_of())
+    (publication,) = house.register.publications
+    manifest = parse_kos(publication.kos)
+    assert (manifest.study_date, manifest.study_time) == (day, time(10, 15))
+    assert manifest.created_at == START
+    assert manifest.created_at.utcoffset() == timedelta(hours=offset_hours)
 
 
 @pytest.mark.anyio

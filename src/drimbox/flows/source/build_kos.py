@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from drimbox.errors import Mismatch, NotFound
-from drimbox.flows.source.kos_manifest import reference_series
+from drimbox.flows.source.kos_manifest import as_of_the_exam, reference_series
 from drimbox.flows.source.publication_rules import PublicationRules
 from drimbox.flows.source.same_patient import find_disagreement
 from drimbox.model.manifest import Manifest
@@ -46,7 +46,7 @@ class BuildKos:
             publication.manifest,
             sop_instance_uid=SopInstanceUid(self.identifiers.new_uid()),
             series_instance_uid=SeriesInstanceUid(self.identifiers.new_uid()),
-            created_at=self.clock.now().astimezone(self.rules.local_zone),
+            created_at=as_of_the_exam(self.clock.now(), study, self.rules.local_zone),
             series=tuple(
                 reference_series(one, study, self.rules) for one in study.series if one.instances
             ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta, timezone, tzinfo
 
 from drimbox.flows.source.publication_rules import PublicationRules
 from drimbox.model.manifest import ImagingOrder, Manifest, ReferencedInstance, ReferencedSeries
@@ -31,7 +31,7 @@ def build_manifest(
     series_instance_uid: SeriesInstanceUid,
     created_at: datetime,
 ) -> Manifest:
-    """Build the manifest of one study; created_at is written in the site's own offset."""
+    """Build the manifest of one study."""
     study = subject.study
     structure = _imaging_structure(subject)
     return Manifest(
@@ -41,7 +41,7 @@ def build_manifest(
         patient=subject.message.report.patient,
         order=subject.order,
         series=tuple(reference_series(one, study, rules) for one in study.series if one.instances),
-        created_at=created_at.astimezone(rules.local_zone),
+        created_at=as_of_the_exam(created_at, study, rules.local_zone),
         study_date=study.study_date,
         study_time=study.study_time,
         study_description=study.study_description,
@@ -52,6 +52,18 @@ def build_manifest(
         act_display=_displays(subject.acts),
         pacs_patient=study.patient,
     )
+
+
+def as_of_the_exam(moment: datetime, study: Study, zone: tzinfo) -> datetime:
+    """Return the moment in the offset that the site had at the exam, the one offset of its KOS.
+
+    Timezone Offset From UTC (0008,0201) holds for every time of an object (PS3.3 C.12.1.1.8), and
+    Study Time among them is the site's own: a KOS made in winter moves no exam of the summer.
+    """
+    if study.study_date is None:
+        return moment.astimezone(zone)
+    exam = datetime.combine(study.study_date, study.study_time or time(12), zone)
+    return moment.astimezone(timezone(exam.utcoffset() or timedelta()))
 
 
 def retrieve_url(host: str, study_instance_uid: str, series_instance_uid: str) -> str:

@@ -7,6 +7,7 @@ from drimbox.command_line.backup import backup
 from drimbox.command_line.demo import demo
 from drimbox.command_line.doctor import doctor
 from drimbox.command_line.pacs_speed import pacs_speed
+from drimbox.command_line.root import root
 from drimbox.command_line.serve import serve
 from drimbox.command_line.statistics import statistics
 from drimbox.command_line.submission_set import submission_set
@@ -15,8 +16,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Gateway between an imaging site, the DMP and the DRIM-M network.",
+    rich_markup_mode="markdown",
 )
+app.callback()(root)
 app.command()(demo)
 app.command()(serve)
 app.command()(doctor)

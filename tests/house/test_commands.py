@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import pytest
 from tests.fixtures.set_up_box import Run
@@ -36,13 +37,22 @@ COMMANDS = sorted(_commands(_root()))
 def test_a_command_says_what_it_does(drimbox: Run, command: tuple[str, ...]) -> None:
     result = drimbox(*command, "--help")
     assert result.exit_code == 0
-    assert "Usage:" in result.stdout
+    usage = next(line for line in result.stdout.splitlines() if "Usage:" in line)
+    # Arguments are printed as the manual has them, not as the code names them.
+    rest = usage.partition(" ".join(command))[2]
+    assert rest
+    assert rest == rest.upper()
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_command_that_is_misused_ends_with_two(drimbox: Run, command: tuple[str, ...]) -> None:
     result = drimbox(*command, "--no-such-option")
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_the_version_is_that_of_the_package(drimbox: Run) -> None:
+    result = drimbox("--version")
+    assert (result.exit_code, result.stdout) == (0, f"drimbox {version('drimbox')}\n")
 
 
 def test_what_prints_a_table_prints_json_too() -> None:

@@ -13,7 +13,7 @@ from drimbox.settings.load import Settings
 
 def backup(
     settings: SettingsFile,
-    copy: Annotated[Path, typer.Argument(dir_okay=False, help="File to make.")],
+    copy: Annotated[Path, typer.Argument(dir_okay=False, metavar="FILE", help="File to make.")],
 ) -> None:
     """Copy an SQLite database to a new file, whole, beside a box at work.
 

@@ -25,7 +25,9 @@ ShowsPatient = Annotated[
 
 @app.command()
 def show(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="KOS (DICOM file).")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="KOS (DICOM file).")
+    ],
     with_patient: ShowsPatient = False,
     as_json: AsJson = False,
 ) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ import uvloop
 
 from drimbox.command_line.failures import fail
 from drimbox.command_line.logging_setup import set_up_logging
+from drimbox.command_line.options import SettingsFile
 from drimbox.command_line.other_workers import (
     OtherWorkers,
     call_when_first_worker_is_gone,
@@ -24,7 +24,7 @@ from drimbox.settings.load import Role, Settings, load_settings
 
 
 def serve(
-    settings: Annotated[Path, typer.Option(help="Settings file (TOML).")],
+    settings: SettingsFile,
     role: Annotated[Role | None, typer.Option(help="Overrides the file's role.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
 ) -> None:

@@ -18,7 +18,10 @@ from drimbox.standards.xds.xdm import encode_xdm
 
 def submission_set(
     report: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="CDA imaging report (XML).")
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, metavar="REPORT", help="CDA imaging report (XML)."
+        ),
     ],
     settings: Annotated[
         Path | None,

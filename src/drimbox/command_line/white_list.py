@@ -35,7 +35,10 @@ def white_list() -> None:
 @app.command()
 def verify(
     file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="White list (signed XML).")
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, metavar="FILE", help="White list (signed XML)."
+        ),
     ],
     anchors: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Trusted authorities (PEM).")

@@ -127,3 +127,14 @@ class SettingsError(DrimboxError):
         super().__init__(f"{path}: {why}")
         self.path = path
         self.why = why
+
+
+def raised_at(error: BaseException) -> str:
+    """Return file and line where it was raised: all that a log may tell of a defect but its class.
+
+    The text of an exception that is none of ours may quote what was received.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""

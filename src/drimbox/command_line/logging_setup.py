@@ -7,9 +7,11 @@ from typing import Any
 
 import structlog
 
+from drimbox.errors import raised_at
+
 _MAX_TEXT = 512
 # Names under which an identity or a secret might be logged by mistake: their values never leave.
-_NEVER = frozenset(
+NEVER_TOLD = frozenset(
     {"ins", "patient", "patient_id", "token", "access_token", "authorization", "body", "name"}
 )
 
@@ -59,7 +61,7 @@ def _redact(
 ) -> MutableMapping[str, Any]:
     del logger, method
     for key, value in event.items():
-        if key in _NEVER:
+        if key in NEVER_TOLD:
             event[key] = "[redacted]"
         elif isinstance(value, str) and len(value) > _MAX_TEXT:
             event[key] = value[:_MAX_TEXT] + "…"
@@ -69,14 +71,10 @@ def _redact(
 def _exception_type(
     logger: object, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Keep the type and the place of an exception: its text may quote what was received."""
+    """Keep the class and the place of an exception, as `raised_at` has it."""
     del logger, method
     info = event.pop("exc_info", None)
     if isinstance(info, tuple) and info[1] is not None:
-        trace = info[2]
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-        event["exception"] = type(info[1]).__name__
-        event["where"] = where
+        event["error"] = type(info[1]).__name__
+        event["where"] = raised_at(info[1])
     return event

@@ -16,7 +16,7 @@ from drimbox.entrypoints.http.listener import (
     peer_tls_context,
 )
 from drimbox.entrypoints.http.pages import Pages
-from drimbox.errors import DrimboxError
+from drimbox.errors import DrimboxError, raised_at
 from drimbox.flows.opened_study import ImageService
 from drimbox.gateway.applications import (
     browser_application,
@@ -177,7 +177,12 @@ class Box:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             name = getattr(task.get_coro(), "__qualname__", "")
-            _log.error("background_task_died", task=name, error=type(error).__name__)
+            _log.error(
+                "background_task_died",
+                task=name,
+                error=type(error).__name__,
+                where=raised_at(error),
+            )
             self.has_failed = True
             self._on_failure()
 

@@ -279,7 +279,7 @@ class IncomingAssociation(Association):
     def _answer_request(self, request: AssociateRequest) -> bytes:
         answer = self._scp.answer(request)
         if isinstance(answer, AssociateReject):
-            _log.warning("association refused", reason=answer.reason)
+            _log.warning("association_refused", reason=answer.reason)
             octets = self.layer.reject(answer)
             super().deliver(answer)
             return octets
@@ -335,11 +335,11 @@ class IncomingAssociation(Association):
             return
         store.status = store.fault()
         if store.status is not None:
-            _log.warning("instance refused", status=f"{store.status:04X}")
+            _log.warning("instance_refused", status=f"{store.status:04X}")
             return
         expectation = self._scp.match(store.request.command, store.header)
         if expectation is None:
-            _log.warning("instance refused: nobody asked for it")
+            _log.warning("instance_not_asked_for")
             store.status = NOT_AUTHORIZED
             return
         store.status = SUCCESS

@@ -66,7 +66,8 @@ class LastGood(Generic[T]):
                 self._document = await self._fetch()
                 self._fetched_at = self._monotonic()
             except DrimboxError as error:
-                _log.warning("provider_document_kept", name=self._name, error=type(error).__name__)
+                kind = type(error).__name__
+                _log.warning("provider_document_kept", provider=self._name, error=kind)
                 if document is None:
                     raise
         if self._document is None:

@@ -16,7 +16,7 @@ from drimbox.entrypoints.http.dicomweb.answers import error_response
 from drimbox.entrypoints.http.fhir.errors import fhir_error, method_not_allowed
 from drimbox.entrypoints.http.oauth import oauth_error
 from drimbox.entrypoints.http.problems import problem_response
-from drimbox.errors import DrimboxError, NotFound
+from drimbox.errors import DrimboxError, NotFound, raised_at
 
 Answer = Callable[[Request, DrimboxError], Response]
 ExceptionHandler = Callable[[Request, Exception], Awaitable[Response]]
@@ -56,10 +56,14 @@ def exception_handlers(
 
 
 def _note(request: Request, error: DrimboxError, status: int) -> None:
-    write = _log.error if status == HTTPStatus.INTERNAL_SERVER_ERROR else _log.info
+    kind = type(error).__name__
     has_route = "endpoint" in request.scope
     door = request.url.path.split("/", 2)[1] if has_route else None
-    write("request_failed", error=type(error).__name__, status=int(status), door=door)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        where = raised_at(error)
+        _log.error("request_failed", error=kind, status=int(status), door=door, where=where)
+    else:
+        _log.info("request_failed", error=kind, status=int(status), door=door)
 
 
 def _refused_by_router(request: Request, error: HTTPException) -> Response:

@@ -27,6 +27,7 @@ from drimbox.errors import (
     TooLarge,
     Unavailable,
     UnsupportedMessage,
+    raised_at,
 )
 from drimbox.flows.source.receive_report import ReceiveReport
 from drimbox.ports.clock import Clock
@@ -114,9 +115,10 @@ class ReportMessages:
         except DrimboxError as error:
             return self.refuse(content, error)
         except Exception as error:  # noqa: BLE001 - a defect must not cost the RIS its answer
-            _log.error("defect", door="mllp", error=type(error).__name__)
+            where = raised_at(error)
+            _log.error("defect", door="mllp", error=type(error).__name__, where=where)
             return self.refuse(content, DrimboxError("internal error"))
-        _log.info("report accepted", octets=len(content), is_new=receipt.is_new)
+        _log.info("report_accepted", octets=len(content), is_new=receipt.is_new)
         return self._encode(content, Acknowledgement(AckCode.ACCEPTED))
 
     def refuse(self, content: bytes, error: DrimboxError) -> bytes:
@@ -128,7 +130,7 @@ class ReportMessages:
         if not read_request_header(content).is_readable:
             answer = Acknowledgement(AckCode.REJECTED, answer.error)
         reason = type(error).__name__
-        _log.warning("report refused", octets=len(content), ack=answer.code.value, error=reason)
+        _log.warning("report_refused", octets=len(content), ack=answer.code.value, error=reason)
         return self._encode(content, answer)
 
     def _encode(self, content: bytes, answer: Acknowledgement) -> bytes:

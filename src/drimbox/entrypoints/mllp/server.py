@@ -67,7 +67,7 @@ class MllpServer:
         self._server = await asyncio.start_server(
             self._serve, self.settings.host, self.settings.port, limit=_READ_BYTES
         )
-        _log.info("mllp listening", port=self.port)
+        _log.info("mllp_listening", port=self.port)
 
     async def stop(self, *, grace_seconds: float = 30) -> None:
         """Stop listening, finish the messages in hand, and close every connection.
@@ -99,7 +99,7 @@ class MllpServer:
         try:
             await self._converse(connection, reader, writer, address)
         except (TimeoutError, ConnectionError):
-            _log.info("mllp connection ended", reason="silent or lost")
+            _log.info("mllp_connection_ended", reason="silent or lost")
         except asyncio.CancelledError:
             # stop() ends idle connections this way; asyncio.Server expects tasks that end quietly.
             if not self._is_stopping:
@@ -114,10 +114,10 @@ class MllpServer:
         host = ip_address(address.partition("%")[0])
         host = getattr(host, "ipv4_mapped", None) or host
         if self._allowed and not any(host in network for network in self._allowed):
-            _log.warning("mllp connection refused", reason="address not allowed")
+            _log.warning("mllp_connection_refused", reason="address not allowed")
             return False
         if len(self._connections) >= self.settings.max_connections:
-            _log.warning("mllp connection refused", reason="too many connections")
+            _log.warning("mllp_connection_refused", reason="too many connections")
             return False
         return True
 

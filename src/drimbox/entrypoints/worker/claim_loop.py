@@ -76,7 +76,7 @@ class ClaimLoop(Generic[Job]):
             with CancelScope(shield=True):
                 job = await self.claim()
         except Unavailable as error:
-            _log.warning("storage away", worker=self.name, reason=error.partner)
+            _log.warning("storage_away", worker=self.name, reason=error.partner)
             await sleep(_STORAGE_PAUSE_SECONDS)
         return job
 
@@ -87,7 +87,7 @@ class ClaimLoop(Generic[Job]):
             is_finished = True
         except Unavailable as error:
             is_finished = True  # the lease brings it back
-            _log.warning("storage away", worker=self.name, reason=error.partner)
+            _log.warning("storage_away", worker=self.name, reason=error.partner)
             await sleep(_STORAGE_PAUSE_SECONDS)
         finally:
             slots.release()
@@ -101,4 +101,4 @@ class ClaimLoop(Generic[Job]):
             try:
                 await self.release(job)
             except Unavailable as error:
-                _log.warning("storage away", worker=self.name, reason=error.partner)
+                _log.warning("storage_away", worker=self.name, reason=error.partner)

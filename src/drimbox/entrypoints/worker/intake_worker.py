@@ -9,7 +9,7 @@ import structlog
 from drimbox.entrypoints.worker.claim_loop import ClaimLoop, Wake
 from drimbox.entrypoints.worker.failpoints import Failpoint, Failpoints
 from drimbox.entrypoints.worker.retry_delay import RetryDelay
-from drimbox.errors import Conflict, DrimboxError, Unavailable
+from drimbox.errors import Conflict, DrimboxError, Unavailable, raised_at
 from drimbox.model.publication import Alert, AlertKind, ReceivedMessage
 from drimbox.ports.clock import Clock
 from drimbox.ports.study_register import Alerts, Intake, StudyRegister
@@ -76,15 +76,21 @@ class IntakeWorker:
         try:
             await self.register.conclude(message.message_id, (), (alert,), self.clock.now())
         except Conflict:
-            _log.info("message was concluded meanwhile", message_id=message.message_id)
+            _log.info("message_concluded_meanwhile", message_id=message.message_id)
 
     async def _report_defect(self, message: ReceivedMessage, error: Exception) -> None:
         """Keep the message for a corrected version of this program, and tell an operator.
 
-        Only the kind of the exception is told: its text may quote the message.
+        Only class and place of the exception are told: its text may quote the message.
         """
         kind = type(error).__name__
-        _log.error("defect", worker="intake", message_id=message.message_id, error=kind)
+        _log.error(
+            "defect",
+            worker="intake",
+            message_id=message.message_id,
+            error=kind,
+            where=raised_at(error),
+        )
         text = f"message {message.message_id} could not be read: {kind}"
         await self._raise_alert(AlertKind.EVENT_NOT_HANDLED, text, message.message_id)
         await self._postpone(message, self.delay.seconds(message.attempts), kind)

@@ -22,6 +22,7 @@ from drimbox.errors import (
     RejectedByPartner,
     TimedOut,
     Unavailable,
+    raised_at,
 )
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.model.publication import Alert, AlertKind, PublicationJob
@@ -77,7 +78,8 @@ class OutboxWorker:
             await self._wait(job, error)
         except Exception as error:  # noqa: BLE001 - a defect here must not stop the other jobs
             kind = type(error).__name__
-            _log.error("defect", worker="outbox", job_id=job.job_id, error=kind)
+            where = raised_at(error)
+            _log.error("defect", worker="outbox", job_id=job.job_id, error=kind, where=where)
             await self._wait(job, Unavailable("DMP", f"could not be fed: {kind}"))
         else:
             await self._finish(job, description)
@@ -140,7 +142,7 @@ class OutboxWorker:
     async def _finish(self, job: PublicationJob, description: str) -> None:
         await self._record(job, AuditOutcome.SUCCESS, description)
         await self.outbox.mark_done(job.job_id, self.clock.now())
-        _log.info("published", job_id=job.job_id, attempts=job.attempts)
+        _log.info("kos_published", job_id=job.job_id, attempts=job.attempts)
 
     async def _wait(self, job: PublicationJob, error: DrimboxError) -> None:
         """Try again later; alarm after a while, give up after days."""
@@ -155,13 +157,13 @@ class OutboxWorker:
             await self._record(job, AuditOutcome.MINOR_FAILURE, reason)
         until = self.clock.now() + timedelta(seconds=self.delay.seconds(job.attempts))
         await self.outbox.mark_retry(job.job_id, until, reason)
-        _log.warning("publication waits", job_id=job.job_id, attempts=job.attempts)
+        _log.warning("publication_waits", job_id=job.job_id, attempts=job.attempts)
 
     async def _give_up(self, job: PublicationJob, kind: AlertKind, reason: str) -> None:
         await self._record(job, AuditOutcome.SERIOUS_FAILURE, reason)
         await self._raise_alert(kind, reason, job.study_instance_uid)
         await self.outbox.mark_dead(job.job_id, reason, self.clock.now())
-        _log.error("publication given up", job_id=job.job_id, attempts=job.attempts)
+        _log.error("publication_given_up", job_id=job.job_id, attempts=job.attempts)
 
     async def _raise_alert(
         self, kind: AlertKind, text: str, study: StudyInstanceUid | None

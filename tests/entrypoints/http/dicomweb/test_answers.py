@@ -117,6 +117,10 @@ MULTIPART = 'multipart/related; type="application/dicom"'
         pytest.param(
             f"{instance_path('video')}/frames/1/rendered", "*/*", id="a frame of it drawn"
         ),
+        pytest.param(f"{instance_path('PDF')}/frames/1/rendered", "*/*", id="a frame of a PDF"),
+        pytest.param(
+            f"{instance_path('SR')}/frames/1/rendered", "*/*", id="a drawn frame of a report"
+        ),
     ],
 )
 def test_what_cannot_be_given_is_406(kinds_site: DicomwebSite, path: str, accept: str) -> None:

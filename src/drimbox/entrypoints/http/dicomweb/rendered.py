@@ -10,7 +10,7 @@ it is the one in the middle of its first series of images, as for thumbnails. Wh
 image it is the first document or report.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 
 import anyio
@@ -66,15 +66,12 @@ async def rendered_response(asked: ImageRequest) -> Response:
     if not asked.is_of_one_instance:
         return await _many(asked)
     instance = await asked.instance()
-    if instance.transfer_syntax_uid in VIDEO_MEDIA_TYPE_OF:
-        if asked.frames is not None:
-            raise NotAcceptable("a video is drawn as a whole")
-        return await _video(asked, instance)
-    if is_document(instance.sop_class_uid):
-        return await document_response(asked, instance)
-    if is_report(instance.sop_class_uid):
-        return await _report(asked, instance)
-    return await _frames(asked, instance)
+    as_a_whole = _response_as_a_whole(instance)
+    if as_a_whole is None:
+        return await _frames(asked, instance)
+    if asked.frames is not None:
+        raise NotAcceptable("it has no frames: videos, documents and reports are read as a whole")
+    return await as_a_whole(asked, instance)
 
 
 async def thumbnail_response(asked: ImageRequest) -> Response:
@@ -94,6 +91,17 @@ async def thumbnail_response(asked: ImageRequest) -> Response:
     if len(numbers) != 1:
         raise InvalidValue("frames", "one frame")
     return await _picture(asked, instance, replace(rendering, frame=numbers[0]))
+
+
+def _response_as_a_whole(
+    instance: CachedInstance,
+) -> Callable[[ImageRequest, CachedInstance], Awaitable[Response]] | None:
+    """Return who answers for what is no picture; None for what is."""
+    if instance.transfer_syntax_uid in VIDEO_MEDIA_TYPE_OF:
+        return _video
+    if is_document(instance.sop_class_uid):
+        return document_response
+    return _report if is_report(instance.sop_class_uid) else None
 
 
 async def _frames(asked: ImageRequest, instance: CachedInstance) -> Response:

@@ -50,7 +50,18 @@ def theirs(content: bytes) -> DicomJson:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         converted: DicomJson = pydicom.dcmread(io.BytesIO(content)).to_json_dict()
-    return converted
+    return without_empty_values(converted)
+
+
+def without_empty_values(row: DicomJson) -> DicomJson:
+    """Tell an empty sequence by no Value at all, as PS3.18 F.2.5 wants it, unlike pydicom."""
+    kept: dict[str, dict[str, object]] = {}
+    for tag, attribute in row.items():
+        told = {name: value for name, value in attribute.items() if value != []}
+        if told["vr"] == "SQ" and isinstance(items := told.get("Value"), list):
+            told["Value"] = [without_empty_values(item) for item in items]
+        kept[tag] = told
+    return kept
 
 
 def as_text(converted: DicomJson) -> str:

@@ -68,7 +68,8 @@ class _Converter:
         values = [
             self.convert(item, decode, f"{path}/{index}/") for index, item in enumerate(items)
         ]
-        return {"vr": "SQ", "Value": values}
+        # Without items it is empty, which no Value tells (PS3.18 F.2.5).
+        return {"vr": "SQ", "Value": values} if values else {"vr": "SQ"}
 
     def _known(self, vr: str, value: bytes, decode: _Decode, path: str) -> dict[str, object]:
         """Read a value whose VR was lost on its way here (PS3.5 6.2.2 note 2)."""

@@ -139,7 +139,8 @@ class ReadFhir:
             subjects = await self.service.find_subjects(caller, keys) if keys else ()
             if keys and not subjects:
                 await self._check_domains(caller, keys)
-            return Answer(select(search, subjects, position))
+            notices = () if keys else (Notice.PATIENT_NOT_NAMED,)
+            return Answer(select(search, subjects, position), notices)
 
         return await self.trail.traced(caller, request, work, lambda answer: answer.page.matches)
 

@@ -15,9 +15,10 @@ from drimbox.errors import Refused
 
 # SMART v2 orders the letters: c, r, u, d, s. Search parameters behind "?" are not supported.
 _SMART = re.compile(
-    r"(patient|user|system)/([A-Za-z]+|\*)\.(\*|read|write|(?=[cruds])c?r?u?d?s?)\Z"
+    r"(patient|user|system)/([A-Za-z]+|\*)\.(\*|read|search|write|(?=[cruds])c?r?u?d?s?)\Z"
 )
-_PERMISSIONS_OF_V1 = {"*": "cruds", "read": "rs", "write": "cud"}
+# The EU Health Data API writes `.search` beside `.read`; SMART v1 has `.read` for both.
+_PERMISSIONS_OF_V1 = {"*": "cruds", "read": "rs", "search": "s", "write": "cud"}
 _EVERY_RESOURCE = "*"
 
 # What SMART calls launch context rather than access (2.0.8).
@@ -28,7 +29,7 @@ LAUNCH_WORDS = frozenset({LAUNCH, LAUNCH_PATIENT})
 OF_TRANSACTION = {
     "ITI-66": ("List", "rs"),
     "ITI-67": ("DocumentReference", "rs"),
-    "ITI-68": ("Binary", "rs"),
+    "ITI-68": ("Binary", "r"),
     "ITI-78": ("Patient", "rs"),
     "RAD-107": ("ImagingStudy", "rs"),
     "RAD-129": ("ImagingStudy", "rs"),

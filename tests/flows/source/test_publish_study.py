@@ -80,6 +80,7 @@ async def test_each_series_says_where_it_is_retrieved(house: PublishingHouse) ->
     [
         pytest.param(date(2026, 7, 13), 2, id="an exam of the summer"),
         pytest.param(date(2026, 1, 13), 1, id="an exam of the winter"),
+        pytest.param(date(1900, 1, 1), 1, id="one of a day before there were zones"),
     ],
 )
 async def test_a_kos_has_the_offset_of_its_exam_whenever_it_is_made(

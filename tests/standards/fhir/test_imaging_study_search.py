@@ -140,7 +140,7 @@ def test_a_search_finds_what_fhir_says(query: str, numbers: str) -> None:
         ("_sort=-_id", "4321"),
         ("_sort=modality,-started", "3124"),
         ("_sort=-_lastUpdated", "4321"),
-        ("_sort=colour", "1234"),
+        ("_sort=colour", "3214"),
     ],
 )
 def test_the_order_is_the_one_asked_for_and_what_has_no_value_comes_last(

@@ -63,7 +63,11 @@ def as_of_the_exam(moment: datetime, study: Study, zone: tzinfo) -> datetime:
     if study.study_date is None:
         return moment.astimezone(zone)
     exam = datetime.combine(study.study_date, study.study_time or time(12), zone)
-    return moment.astimezone(timezone(exam.utcoffset() or timedelta()))
+    offset = exam.utcoffset() or timedelta()
+    if offset % timedelta(minutes=1):
+        # Before there were zones local time was off by seconds, which (0008,0201) cannot say.
+        return moment.astimezone(zone)
+    return moment.astimezone(timezone(offset))
 
 
 def retrieve_url(host: str, study_instance_uid: str, series_instance_uid: str) -> str:

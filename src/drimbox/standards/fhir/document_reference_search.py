@@ -287,6 +287,8 @@ DOCUMENT_REFERENCE: SearchableResource[ImagingRecord] = SearchableResource(
         "DocumentReference:relatesto": "DocumentReference",
     },
     revincludes=frozenset({"Provenance:target", "DocumentReference:relatesto"}),
+    # PDSm makes status mandatory, MHD does not (D14).
+    default_filter=("status", "current"),
 )
 
 

@@ -34,6 +34,11 @@ def _encoded(value: object) -> bytes:
     return content
 
 
+def indented_json(content: bytes) -> bytes:
+    """Write JSON anew, to be read by people (`_pretty`, R4 3.1.0.1.12)."""
+    return orjson.dumps(orjson.loads(content), option=orjson.OPT_INDENT_2)
+
+
 def cleaned(resource: Json) -> Json:
     """Return the resource without the characters that no FHIR string has."""
     return {name: _cleaned(value) for name, value in resource.items()}

@@ -10,6 +10,7 @@ from enum import Enum
 from drimbox.model.imaging_search import Notice
 from drimbox.standards.fhir.canonical import ISSUE_SYSTEM
 from drimbox.standards.fhir.code_systems import Json
+from drimbox.standards.fhir.search import RESULT_PARAMETERS
 
 
 class Severity(Enum):
@@ -63,6 +64,12 @@ _NOTICES: dict[Notice, Issue] = {
         Notice.DMP_CLOSED.value,
         "Le DMP de ce patient est fermé.",
     ),
+    Notice.PATIENT_NOT_NAMED: Issue(
+        Severity.WARNING,
+        "required",
+        Notice.PATIENT_NOT_NAMED.value,
+        "Un patient se cherche par identifier ou _id : ce n'est pas un annuaire.",
+    ),
     Notice.TOO_MANY: Issue(
         Severity.WARNING,
         "incomplete",
@@ -79,11 +86,23 @@ def notice_issue(notice: Notice) -> Issue:
 def ignored_issue(name: str) -> Issue:
     """Tell that a parameter was not honoured; in the searchset, not as an error (ITI-67)."""
     text = f"Le paramètre {name} n'est pas connu et a été ignoré."
+    if name in RESULT_PARAMETERS:
+        text = f"Une valeur de {name} n'est pas prise en charge et a été ignorée."
     return Issue(Severity.WARNING, "not-supported", "parameter-ignored", text, name)
 
 
+def assumed_issue(name: str, value: str) -> Issue:
+    """Tell what was looked for because a parameter was not given (D14)."""
+    text = f"Sans le paramètre {name}, la recherche se limite à {name}={value}."
+    return Issue(Severity.INFORMATION, "informational", "parameter-assumed", text, name)
+
+
 def encode_outcome(issues: Iterable[Issue]) -> Json:
-    return {"resourceType": "OperationOutcome", "issue": [_encode(issue) for issue in issues]}
+    return {
+        "resourceType": "OperationOutcome",
+        "language": "fr",
+        "issue": [_encode(issue) for issue in issues],
+    }
 
 
 def _encode(issue: Issue) -> Json:

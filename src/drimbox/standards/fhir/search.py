@@ -4,7 +4,8 @@ unknown name       lenient: told in the answer; strict: 400 (Prefer: handling, R
 unknown modifier   400 always, and so is a value that its kind does not allow
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
@@ -22,10 +23,15 @@ MAX_COUNT = 200
 FORMAT_PARAMETERS = frozenset({"_format", "_pretty"})
 
 _SINGLE = frozenset({"_sort", "_count", "_total", "_summary", "_elements"})
-_RESULT_PARAMETERS = _SINGLE | {"_include", "_revinclude"}
+# In the order of a self link, behind the filters.
+RESULT_PARAMETERS = (
+    "_sort", "_count", "_total", "_summary", "_elements", "_include", "_revinclude",
+)  # fmt: skip
 
 Pairs = Sequence[tuple[str, str]]
 _Word = TypeVar("_Word", bound=Enum)
+# Before a modifier or a chain.
+_BARE = re.compile("[:.]")
 
 
 class Total(Enum):
@@ -74,13 +80,18 @@ class SortKey(Generic[Record]):
     parameter: SearchParameter[Record]
     is_descending: bool
 
+    @property
+    def text(self) -> str:
+        return f"-{self.parameter.name}" if self.is_descending else self.parameter.name
+
 
 @dataclass(frozen=True, slots=True)
 class SearchableResource(Generic[Record]):
     """What one resource type can be searched by.
 
     includes maps `_include` names to the type they bring; revincludes those of `_revinclude`.
-    default_sort is the `_sort` of a search that names none.
+    default_sort is the `_sort` of a search that names none, default_filter a parameter and the
+    value that it has in a search without it.
     """
 
     name: str
@@ -89,11 +100,16 @@ class SearchableResource(Generic[Record]):
     default_sort: str
     includes: Mapping[str, str]
     revincludes: frozenset[str] = frozenset()
+    default_filter: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Search(Generic[Record]):
-    """A search as it will be made; honoured are the pairs of the self link, in order."""
+    """A search as it will be made; honoured are the pairs of the self link, in their own order.
+
+    That order is of the resource's parameters, then RESULT_PARAMETERS: one search, one link.
+    assumed is the default filter, where it was applied.
+    """
 
     resource: SearchableResource[Record]
     filters: tuple[Filter[Record], ...] = ()
@@ -106,6 +122,7 @@ class Search(Generic[Record]):
     revincludes: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()
     honoured: tuple[tuple[str, str], ...] = ()
+    assumed: tuple[str, str] | None = None
 
     @property
     def names_patient(self) -> bool:
@@ -139,6 +156,25 @@ def parse_search(
     return reading.search()
 
 
+def parse_parts(pairs: Pairs) -> tuple[Summary, tuple[str, ...]]:
+    """Read `_summary` and `_elements` of a read (R4 3.1.0.1.12); its other parameters say nothing.
+
+    Raises:
+        InvalidSearch: a value that is none, `count`, or both together.
+    """
+    values = dict(pairs)
+    elements = _element_names([values.get("_elements", "")])
+    try:
+        summary = Summary(values.get("_summary", Summary.FALSE.value))
+    except ValueError:
+        summary = Summary.COUNT
+    if summary is Summary.COUNT:
+        raise InvalidSearch((SearchFault("_summary", "true, text, data, false"),))
+    if elements and summary is not Summary.FALSE:
+        raise InvalidSearch((SearchFault("_elements", "pas avec _summary"),))
+    return summary, elements
+
+
 class _Reading(Generic[Record]):
     """The parameters read so far, and the faults."""
 
@@ -160,13 +196,13 @@ class _Reading(Generic[Record]):
         bare, _, modifier = name.partition(":")
         if len(value) > MAX_VALUE_LENGTH:
             self._fault(bare, f"{MAX_VALUE_LENGTH} caractères au plus")
-        elif bare in _RESULT_PARAMETERS:
+        elif bare in RESULT_PARAMETERS:
             self._take_result(bare, value)
-            self._honoured.append((name, value))
         else:
             self._take_filter(name, modifier, value)
 
     def search(self) -> Search[Record]:
+        assumed = self._assume()
         results = self._results
         sort = self._sort(results.get("_sort", []))
         count = self._count(results.get("_count", []))
@@ -174,9 +210,7 @@ class _Reading(Generic[Record]):
         summary = self._word(Summary, "_summary", Summary.FALSE)
         includes = self._included("_include", frozenset(self._resource.includes))
         revincludes = self._included("_revinclude", self._resource.revincludes)
-        elements = tuple(
-            name for value in results.get("_elements", []) for name in value.split(",") if name
-        )
+        elements = _element_names(results.get("_elements", []))
         if elements and summary is not Summary.FALSE:
             self._fault("_elements", "pas avec _summary")
         if self._faults:
@@ -192,8 +226,35 @@ class _Reading(Generic[Record]):
             includes=includes,
             revincludes=revincludes,
             ignored=tuple(dict.fromkeys(self._ignored)),
-            honoured=tuple(self._honoured),
+            honoured=(*self._honoured_filters(), *self._honoured_results(sort, count, results)),
+            assumed=assumed,
         )
+
+    def _assume(self) -> tuple[str, str] | None:
+        """Apply the default filter where nothing is said of its parameter."""
+        default = self._resource.default_filter
+        if default is None or any(one.parameter.name == default[0] for one in self._filters):
+            return None
+        self._take_filter(default[0], "", default[1])
+        return default
+
+    def _honoured_filters(self) -> list[tuple[str, str]]:
+        order = {name: place for place, name in enumerate(self._resource.parameters)}
+        return sorted(self._honoured, key=lambda pair: order[_BARE.split(pair[0], maxsplit=1)[0]])
+
+    def _honoured_results(
+        self, sort: tuple[SortKey[Record], ...], count: int, results: Mapping[str, Sequence[str]]
+    ) -> Iterator[tuple[str, str]]:
+        """Return the result parameters as they were understood, without what was ignored."""
+        known = {
+            "_include": {*self._resource.includes, "*"},
+            "_revinclude": {*self._resource.revincludes, "*"},
+        }
+        read = {"_sort": ",".join(key.text for key in sort), "_count": str(count)}
+        for name in RESULT_PARAMETERS:
+            for value in results.get(name, ()):
+                if name not in known or _edge(value) in known[name]:
+                    yield name, read.get(name, value)
 
     def _take_filter(self, name: str, modifier: str, value: str) -> None:
         parameter, modifier = self._parameter(name, modifier)
@@ -232,8 +293,12 @@ class _Reading(Generic[Record]):
 
     def _sort(self, values: Iterable[str]) -> tuple[SortKey[Record], ...]:
         texts = [text for value in values for text in value.split(",")]
+        asked = self._sort_keys(texts)
+        return asked or self._sort_keys(self._resource.default_sort.split(","))
+
+    def _sort_keys(self, texts: Iterable[str]) -> tuple[SortKey[Record], ...]:
         keys = []
-        for text in texts or self._resource.default_sort.split(","):
+        for text in texts:
             name = text.removeprefix("-")
             if name not in self._resource.sorts:
                 self._ignore("_sort")
@@ -260,8 +325,7 @@ class _Reading(Generic[Record]):
     def _included(self, name: str, known: frozenset[str]) -> frozenset[str]:
         found: set[str] = set()
         for value in self._results.get(name, []):
-            # `ImagingStudy:endpoint` or `ImagingStudy:endpoint:Endpoint`; `*` is all we know.
-            asked = ":".join(value.split(":")[:2])
+            asked = _edge(value)
             if asked == "*":
                 found |= known
             elif asked in known:
@@ -279,6 +343,18 @@ class _Reading(Generic[Record]):
 
     def _fault(self, name: str, rule: str) -> None:
         self._faults.append(SearchFault(name, rule))
+
+
+def _element_names(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for value in values for name in value.split(",") if name)
+
+
+def _edge(value: str) -> str:
+    """Return what an _include names.
+
+    `ImagingStudy:endpoint` or `ImagingStudy:endpoint:Endpoint`; `*` is all we know.
+    """
+    return ":".join(value.split(":")[:2])
 
 
 def _printable(name: str) -> str:

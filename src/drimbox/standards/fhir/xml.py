@@ -28,6 +28,13 @@ def encode_xml(resource: Json) -> bytes:
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
+def indented_xml(content: bytes) -> bytes:
+    """Write XML of ours anew, to be read by people (`_pretty`, R4 3.1.0.1.12)."""
+    root = parse_xml(content, max_bytes=len(content))
+    etree.indent(root)
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
 def _resource(resource: Json) -> etree._Element:
     # None is the default namespace; the stubs of lxml know no such key.
     namespaces: dict[str, str] = {None: _NAMESPACE}  # type: ignore[dict-item]

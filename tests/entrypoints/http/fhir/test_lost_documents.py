@@ -70,7 +70,8 @@ async def test_what_the_repository_has_lost_is_not_found_and_hides_nothing_else(
             "attachment"
         ]["url"].removeprefix("https://box.test/fhir/")
         for entry in listed["entry"]
-        if entry["resource"]["content"][0]["attachment"]["contentType"] == "application/dicom"
+        if entry["search"]["mode"] == "match"
+        and entry["resource"]["content"][0]["attachment"]["contentType"] == "application/dicom"
     }
     lost = await _get(site, address[f"urn:oid:{LOST}"])
     assert (lost.status_code, code_of(lost.json())) == (404, "document-absent")

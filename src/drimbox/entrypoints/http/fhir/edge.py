@@ -1,13 +1,14 @@
-"""What every answer of /fhir gets: its request id, and gzip for who takes it (spec 4.5).
+"""What every answer of /fhir gets: its request id, `_pretty`, gzip for who takes it (spec 4.5).
 
 The id is the caller's X-Request-Id where it is a plain word, else ours; it is in the audit trail.
 """
 
 import re
+from collections.abc import Callable
 from uuid import uuid4
 
 import anyio.to_thread
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,13 +17,15 @@ from drimbox.standards.dicomweb.content_coding import (
     compress,
     is_worth_compressing,
 )
+from drimbox.standards.fhir.json import indented_json
+from drimbox.standards.fhir.xml import indented_xml
 
 REQUEST_ID = "X-Request-Id"
 _PREFIX = "/fhir/"
 _STATE_KEY = "request_id"
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}\Z", re.ASCII)
 _COMPRESSED = ("application/fhir+json", "application/fhir+xml")
-# Below this the event loop compresses faster than a thread is had.
+# Below this the event loop is done before a thread is had.
 _IN_A_THREAD = 64 * 1024
 
 
@@ -41,7 +44,12 @@ class FhirEdge:
         if not _PLAIN.match(identifier):
             identifier = str(uuid4())
         scope.setdefault("state", {})[_STATE_KEY] = identifier
-        answer = _Answer(send, identifier, takes_gzip=accepts_gzip(headers.get("accept-encoding")))
+        answer = _Answer(
+            send,
+            identifier,
+            takes_gzip=accepts_gzip(headers.get("accept-encoding")),
+            is_pretty=QueryParams(scope["query_string"]).get("_pretty") == "true",
+        )
         await self._app(scope, receive, answer.send)
 
 
@@ -54,10 +62,11 @@ def request_id_of(request: Request) -> str:
 class _Answer:
     """One answer on its way out. Ours are one message each; a stream would go as it is."""
 
-    def __init__(self, send: Send, identifier: str, *, takes_gzip: bool) -> None:
+    def __init__(self, send: Send, identifier: str, *, takes_gzip: bool, is_pretty: bool) -> None:
         self._send = send
         self._identifier = identifier
         self._takes_gzip = takes_gzip
+        self._is_pretty = is_pretty
         self._start: Message | None = None
 
     async def send(self, message: Message) -> None:
@@ -66,24 +75,32 @@ class _Answer:
             headers[REQUEST_ID] = self._identifier
             if headers.get("content-type", "").startswith(_COMPRESSED):
                 headers.add_vary_header("Accept-Encoding")
-                if self._takes_gzip:
+                if self._takes_gzip or self._is_pretty:
                     self._start = message
                     return
         if self._start is not None:
-            message = await self._compressed(message, self._start)
+            message = await self._changed(message, self._start)
             await self._send(self._start)
             self._start = None
         await self._send(message)
 
-    async def _compressed(self, message: Message, start: Message) -> Message:
+    async def _changed(self, message: Message, start: Message) -> Message:
         body: bytes = message.get("body", b"")
-        if message.get("more_body") or not is_worth_compressing(body):
+        if message.get("more_body") or not body:
             return message
-        if len(body) > _IN_A_THREAD:
-            body = await anyio.to_thread.run_sync(compress, body)
-        else:
-            body = compress(body)
         headers = MutableHeaders(scope=start)
-        headers["Content-Encoding"] = "gzip"
+        if self._is_pretty:
+            is_json = "json" in headers["content-type"]
+            body = await _quickly(indented_json if is_json else indented_xml, body)
+        if self._takes_gzip and is_worth_compressing(body):
+            body = await _quickly(compress, body)
+            headers["Content-Encoding"] = "gzip"
         headers["Content-Length"] = str(len(body))
         return {**message, "body": body}
+
+
+async def _quickly(work: Callable[[bytes], bytes], body: bytes) -> bytes:
+    """Work here, or in a thread where that would hold the event loop."""
+    if len(body) > _IN_A_THREAD:
+        return await anyio.to_thread.run_sync(work, body)
+    return work(body)

@@ -85,7 +85,7 @@ FHIR_ANSWER_TO: Mapping[type[DrimboxError], FhirAnswer] = MappingProxyType(
             HTTPStatus.NOT_ACCEPTABLE,
             "not-supported",
             "not-acceptable",
-            "Aucun des formats acceptés ne peut être fourni : application/fhir+json ou +xml.",
+            "Aucun des formats acceptés (Accept, _format) ne peut être fourni.",
         ),
         NotFound: FhirAnswer(
             HTTPStatus.NOT_FOUND,
@@ -215,6 +215,15 @@ FHIR_ANSWER_TO: Mapping[type[DrimboxError], FhirAnswer] = MappingProxyType(
         ),
     }
 )
+# Rules of Tableau 1 whose words are not those of a Patient resource.
+_RULES_OF_FHIR: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "Patient.gender": {"M ou F": "male ou female"},
+        "Patient.birthDate": {
+            "AAAAMMJJ, mois ou jour 00 si inconnu": "AAAA-MM-JJ, AAAA-MM ou AAAA",
+        },
+    }
+)
 METHOD_NOT_ALLOWED = FhirAnswer(
     HTTPStatus.METHOD_NOT_ALLOWED,
     "not-supported",
@@ -280,7 +289,7 @@ def _issues(error: DrimboxError, answer: FhirAnswer) -> tuple[Issue, ...]:
                 Severity.ERROR,
                 "required" if fault.rule == "obligatoire" else "value",
                 "E200",
-                fault.rule,
+                _RULES_OF_FHIR.get(fault.parameter or "", {}).get(fault.rule, fault.rule),
                 fault.parameter,
             )
             for fault in error.faults

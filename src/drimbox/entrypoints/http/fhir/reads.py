@@ -28,6 +28,7 @@ from drimbox.errors import InvalidValue, NotAcceptable, NotFound
 from drimbox.flows.fhir_trail import Request as Asked
 from drimbox.flows.read_fhir import ReadFhir
 from drimbox.model.access import Caller
+from drimbox.model.document_entry import DocumentEntry
 from drimbox.model.imaging_record import ImageSource, ImagingRecord
 from drimbox.model.imaging_search import RecordQuery
 from drimbox.model.scopes import Permission
@@ -37,7 +38,7 @@ from drimbox.standards.fhir.code_systems import Json
 from drimbox.standards.fhir.document_list import encode_document_list
 from drimbox.standards.fhir.document_reference import encode_document_reference
 from drimbox.standards.fhir.endpoint import encode_endpoint
-from drimbox.standards.fhir.imaging_study import SeriesForm, encode_imaging_study
+from drimbox.standards.fhir.imaging_study import encode_imaging_study
 from drimbox.standards.fhir.manifest_bundle import encode_manifest_bundle
 from drimbox.standards.fhir.organization import (
     DEVICE_ID,
@@ -50,8 +51,17 @@ from drimbox.standards.fhir.organization import (
 from drimbox.standards.fhir.patient import encode_patient
 from drimbox.standards.fhir.people import document_of, people_of
 from drimbox.standards.fhir.provenance import encode_provenance
+from drimbox.standards.fhir.search import Summary, parse_parts
+from drimbox.standards.fhir.subset import series_form, subset
 from drimbox.standards.fhir.surface import ServiceFacts
 from drimbox.standards.fhir.version import version_of
+
+_EXTENSION_OF = {
+    "application/dicom": "dcm",
+    "application/pdf": "pdf",
+    "application/xml": "xml",
+    "text/xml": "xml",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +79,7 @@ class FhirReads:
         except InvalidValue:
             raise NotFound("no such study") from None
         record = await self.reading.get_record(caller, _asked(request, "ImagingStudy"), query)
-        is_json = format_of(request) is Format.JSON
-        form = SeriesForm.AS_JSON if is_json else SeriesForm.WHOLE
+        form = series_form(*_parts(request), is_json=format_of(request) is Format.JSON)
         resource = encode_imaging_study(record, self.facts.dicomweb_url, form)
         return _versioned(request, resource, record)
 
@@ -175,11 +184,13 @@ class FhirReads:
             raise NotAcceptable(f"the document is {mime_type}")
         headers = {
             "Cache-Control": PRIVATE,
-            "Content-Disposition": f'attachment; filename="{_file_name(record)}"',
+            "Content-Disposition": f'attachment; filename="{_file_name(record.document)}"',
+            # As it is: a text says itself what its characters are.
+            "Content-Type": mime_type,
             "Vary": "Accept, Authorization",
             "X-Content-Type-Options": "nosniff",
         }
-        return _conditional(request, Response(content, 200, headers, mime_type), record)
+        return _conditional(request, Response(content, 200, headers), record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,16 +224,25 @@ def _asked(request: Request, resource: str) -> Asked:
     return Asked(resource, Permission.READ, identifier, request_id_of(request))
 
 
+def _parts(request: Request) -> tuple[Summary, tuple[str, ...]]:
+    return parse_parts(request.query_params.multi_items())
+
+
+def _written(request: Request, resource: Json) -> Response:
+    """Write a resource, or the part of it that is asked for."""
+    return resource_response(subset(resource, *_parts(request)), format_of(request))
+
+
 def _versioned(request: Request, resource: Json, record: ImagingRecord) -> Response:
     version = request.path_params.get("version")
     if version is not None and version != version_of(record):
         raise NotFound("no such version: only the current one is kept")
-    return _conditional(request, resource_response(resource, format_of(request)), record)
+    return _conditional(request, _written(request, resource), record)
 
 
 def _unversioned(request: Request, resource: Json) -> Response:
     """Write what has no version of its own: its octets tell whether it has changed."""
-    return _unless_known(request, resource_response(resource, format_of(request)))
+    return _unless_known(request, _written(request, resource))
 
 
 def _conditional(request: Request, response: Response, record: ImagingRecord) -> Response:
@@ -243,8 +263,10 @@ def _unless_known(request: Request, response: Response, version: str | None = No
     return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
 
 
-def _file_name(record: ImagingRecord) -> str:
-    return "kos.dcm" if record.document.is_kos else "report.xml"
+def _file_name(document: DocumentEntry) -> str:
+    """Return a name that tells what a document is and says nothing of whose."""
+    extension = _EXTENSION_OF.get(document.mime_type.lower(), "bin")
+    return f"{'kos' if document.is_kos else 'report'}.{extension}"
 
 
 def _http_date(moment: datetime) -> str:

@@ -4,6 +4,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from drimbox.entrypoints.http.fhir.formats import note_format
 from drimbox.errors import MalformedMessage, TooLarge, UnsupportedMessage
 from drimbox.standards.fhir.search import MAX_PARAMETERS
 
@@ -25,6 +26,7 @@ async def search_pairs(request: Request) -> list[tuple[str, str]]:
         if body and media_type(request) != _FORM:
             raise UnsupportedMessage(_FORM, where="Content-Type")
         pairs += _parse(_ascii(body), "the form")
+        note_format(request, dict(pairs).get("_format"))
     return pairs
 
 

@@ -18,7 +18,13 @@ from starlette.responses import Response
 
 from drimbox.entrypoints.http.fhir.edge import request_id_of
 from drimbox.entrypoints.http.fhir.endpoints import Endpoints
-from drimbox.entrypoints.http.fhir.formats import Format, format_of, resource_response
+from drimbox.entrypoints.http.fhir.formats import (
+    Format,
+    asked_format,
+    format_of,
+    resource_response,
+    with_format,
+)
 from drimbox.entrypoints.http.fhir.includes import Includes
 from drimbox.entrypoints.http.fhir.requests import is_strict, search_pairs
 from drimbox.errors import NotFound
@@ -41,7 +47,7 @@ from drimbox.standards.fhir.endpoint import WadoEndpoint, encode_endpoint
 from drimbox.standards.fhir.endpoint_search import ENDPOINT
 from drimbox.standards.fhir.imaging_study import encode_imaging_study
 from drimbox.standards.fhir.imaging_study_search import IMAGING_STUDY, imaging_study_query
-from drimbox.standards.fhir.operation_outcome import ignored_issue, notice_issue
+from drimbox.standards.fhir.operation_outcome import assumed_issue, ignored_issue, notice_issue
 from drimbox.standards.fhir.patient import encode_patient
 from drimbox.standards.fhir.patient_search import PATIENT
 from drimbox.standards.fhir.search import (
@@ -208,9 +214,12 @@ class FhirSearch:
         search = asked.search
         is_count = search.summary is Summary.COUNT
         following = answer.page.next
+        written_as = asked_format(request)
         found = SearchSet(
-            self_url=self._self_url(asked),
-            next_url=self._page_url(asked, following) if following and not is_count else None,
+            self_url=with_format(self._self_url(asked), written_as),
+            next_url=with_format(self._page_url(asked, following), written_as)
+            if following and not is_count
+            else None,
             total=None if search.total is Total.NONE and not is_count else answer.page.total,
             matches=[]
             if is_count
@@ -224,6 +233,7 @@ class FhirSearch:
             issues=[
                 *(notice_issue(notice) for notice in answer.notices),
                 *(ignored_issue(name) for name in search.ignored),
+                *([assumed_issue(*search.assumed)] if search.assumed else ()),
             ],
         )
         bundle = encode_searchset(found, self.facts.fhir_url, self.clock.now())

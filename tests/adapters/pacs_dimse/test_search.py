@@ -10,7 +10,7 @@ from drimbox.adapters.pacs_dimse import search
 from drimbox.adapters.pacs_dimse.find_scu import FindSession
 from drimbox.errors import NotFound, TooLarge
 from drimbox.model.retrieval import DicomQuery, QueryLevel
-from drimbox.model.uids import StudyInstanceUid
+from drimbox.model.uids import SopClassUid, SopInstanceUid, StudyInstanceUid
 from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attributes import Attributes
 from drimbox.standards.dicom.data_set import PIXEL_DATA_TAGS, DataSet, DataSetReader
@@ -73,9 +73,8 @@ def as_session(fake: StrictSession) -> FindSession:
 @pytest.mark.requirement("SO.14")
 async def test_a_study_is_found_level_by_level() -> None:
     fake = StrictSession()
-    study = await search.find_study(
-        as_session(fake), StudyInstanceUid(STUDY), default_issuer="1.2.250.1.5"
-    )
+    found = await search.find_study(as_session(fake), StudyInstanceUid(STUDY))
+    study = found.study(default_issuer="1.2.250.1.5")
     assert fake.asked == ["STUDY", "SERIES", "IMAGE", "IMAGE", "IMAGE"]
     assert [len(series.instances) for series in study.series] == [5, 2, 1]
     assert study.referring_physician_name == "MÉDECIN^JEAN"
@@ -93,9 +92,8 @@ async def test_a_pacs_that_leaves_keys_out_is_understood() -> None:
         }
     )
     fake = StrictSession(silent_on=silent)
-    study = await search.find_study(
-        as_session(fake), StudyInstanceUid(STUDY), default_issuer="1.2.250.1.5"
-    )
+    found = await search.find_study(as_session(fake), StudyInstanceUid(STUDY))
+    study = found.study(default_issuer="1.2.250.1.5")
     assert study.study_instance_uid == STUDY
     assert (study.accession_number, study.study_date) == (None, None)
     assert study.patient.patient_id is not None
@@ -103,11 +101,26 @@ async def test_a_pacs_that_leaves_keys_out_is_understood() -> None:
     assert study.patient.patient_id.issuer.universal_id == "1.2.250.1.5"
 
 
+async def test_what_images_are_is_filled_in_where_the_pacs_leaves_it_out() -> None:
+    fake = StrictSession(silent_on=frozenset({tags.SOP_CLASS_UID}))
+    found = await search.find_study(as_session(fake), StudyInstanceUid(STUDY))
+    assert found.study(default_issuer=None).instance_count == 0
+    objects = MadeUpStudy().objects
+    assert set(found.series_without_classes()) == {ds.SeriesInstanceUID for ds in objects}
+    classes = {SopInstanceUid(ds.SOPInstanceUID): SopClassUid(ds.SOPClassUID) for ds in objects}
+    study = found.study(default_issuer=None, classes=classes)
+    told = {i.sop_instance_uid: i.sop_class_uid for s in study.series for i in s.instances}
+    assert told == classes
+
+
+async def test_nothing_is_asked_again_of_a_pacs_that_tells_what_images_are() -> None:
+    found = await search.find_study(as_session(StrictSession()), StudyInstanceUid(STUDY))
+    assert found.series_without_classes() == ()
+
+
 async def test_an_unknown_study_is_not_found() -> None:
     with pytest.raises(NotFound):
-        await search.find_study(
-            as_session(StrictSession()), StudyInstanceUid("1.2.3"), default_issuer=None
-        )
+        await search.find_study(as_session(StrictSession()), StudyInstanceUid("1.2.3"))
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,17 @@ from drimbox.adapters.pacs_dimse.study_memory import StudyMemory
 from drimbox.errors import NotFound, RejectedByPartner, Unavailable
 from drimbox.model.retrieval import DicomJson, DicomQuery, InstanceStream, TargetResource
 from drimbox.model.study import Study
-from drimbox.model.uids import SopClassUid, StudyInstanceUid, TransferSyntaxUid
+from drimbox.model.uids import (
+    SeriesInstanceUid,
+    SopClassUid,
+    SopInstanceUid,
+    StudyInstanceUid,
+    TransferSyntaxUid,
+)
 from drimbox.ports.circuit_breaker import CircuitBreaker
 from drimbox.ports.pacs_features import PacsFeature, PacsFeatures
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
-from drimbox.standards.dicom.sop_classes import STORAGE_SOP_CLASSES
+from drimbox.standards.dicom.sop_classes import STORAGE_SOP_CLASSES, likely_sop_classes
 
 _log = structlog.get_logger(__name__)
 
@@ -84,9 +90,25 @@ class DimsePacs:
         issuer = self._settings.issuer_of_patient_id
         with self._breaker.guard():
             async with self._find_scu.session() as session:
-                study = await search.find_study(session, study_instance_uid, default_issuer=issuer)
+                found = await search.find_study(session, study_instance_uid)
+        classes: dict[SopInstanceUid, SopClassUid] = {}
+        for series in found.series_without_classes():
+            classes |= await self._classes_by_retrieval(study_instance_uid, series)
+        study = found.study(default_issuer=issuer, classes=classes)
         self._memory.remember_study(study)
         return study
+
+    async def _classes_by_retrieval(
+        self, study: StudyInstanceUid, series: SeriesInstanceUid
+    ) -> dict[SopInstanceUid, SopClassUid]:
+        """Have a series sent to learn what its images are, which some PACS tell in no other way."""
+        _log.info("sop_classes_by_retrieval")
+        classes: dict[SopInstanceUid, SopClassUid] = {}
+        async for instance in self.retrieve(TargetResource(study, series)):
+            classes[instance.sop_instance_uid] = instance.sop_class_uid
+            async for _ in instance.chunks:
+                pass
+        return classes
 
     async def retrieve(
         self, target: TargetResource, transfer_syntaxes: Sequence[TransferSyntaxUid] = ()
@@ -212,6 +234,9 @@ class DimsePacs:
             classes = outline.sop_classes or self._memory.sop_classes(study, series)
             if not classes:
                 classes = await search.find_sop_classes(session, study, series)
+        if not classes:
+            # It tells of no image what it is: the kinds that its modalities are made of, then.
+            classes = likely_sop_classes(one.modality for one in outline.series)
         self._memory.remember(study, classes, series)
         return search.StudyOutline(outline.series, classes)
 

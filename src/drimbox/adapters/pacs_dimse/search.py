@@ -5,12 +5,13 @@ A PACS that agreed to relational queries is asked at the last level at once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from drimbox.adapters.pacs_dimse.find_scu import FindSession
 from drimbox.errors import InvalidValue, NotFound, TooLarge
 from drimbox.model.retrieval import DicomJson, DicomQuery, QueryLevel
 from drimbox.model.study import Series, Study
-from drimbox.model.uids import SeriesInstanceUid, SopClassUid, StudyInstanceUid
+from drimbox.model.uids import SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid
 from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attributes import Attributes
 from drimbox.standards.dicom.data_set import DataSet
@@ -41,6 +42,7 @@ class SeriesOutline:
 
     series_instance_uid: SeriesInstanceUid
     instances: int | None
+    modality: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,62 @@ class StudyOutline:
     sop_classes: tuple[SopClassUid, ...]
 
 
-async def find_study(
-    session: FindSession, study: StudyInstanceUid, *, default_issuer: str | None
-) -> Study:
-    """Return the study with its series and instances.
+@dataclass(frozen=True, slots=True)
+class FoundSeries:
+    """One series as the PACS answered."""
+
+    answer: DataSet
+    images: tuple[DataSet, ...]
+
+    def lacks_classes(self) -> bool:
+        """Tell whether it left out of what SOP class an image is: the key is optional."""
+        return any(not Attributes(image).text(tags.SOP_CLASS_UID) for image in self.images)
+
+    def series(self, classes: Mapping[SopInstanceUid, SopClassUid]) -> Series | None:
+        """Read it, None where it has no UID; classes are those that the answers left out."""
+        told = [Attributes(_with_class(image, classes)) for image in self.images]
+        instances = [one for one in map(parse_instance, told) if one is not None]
+        try:
+            return parse_series(Attributes(self.answer), instances)
+        except InvalidValue:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStudy:
+    """A study as the PACS answered."""
+
+    answer: DataSet
+    series: tuple[FoundSeries, ...]
+
+    def series_without_classes(self) -> tuple[SeriesInstanceUid, ...]:
+        """Name the series of whose images the PACS did not tell every SOP class."""
+        lacking = [one for one in self.series if one.lacks_classes()]
+        found = [_outline(Attributes(one.answer)) for one in lacking]
+        return tuple(one.series_instance_uid for one in found if one is not None)
+
+    def study(
+        self,
+        *,
+        default_issuer: str | None,
+        classes: Mapping[SopInstanceUid, SopClassUid] = MappingProxyType({}),
+    ) -> Study:
+        """Read it; classes are those of images that the answers left out."""
+        series = [one.series(classes) for one in self.series]
+        found = [one for one in series if one is not None]
+        return parse_study(Attributes(self.answer), found, default_issuer=default_issuer)
+
+
+def _with_class(image: DataSet, classes: Mapping[SopInstanceUid, SopClassUid]) -> DataSet:
+    attributes = Attributes(image)
+    known = classes.get(SopInstanceUid(attributes.text(tags.SOP_INSTANCE_UID))) if classes else None
+    if known is None or attributes.text(tags.SOP_CLASS_UID):
+        return image
+    return {**image, tags.SOP_CLASS_UID: ("UI", known.encode("ascii"))}
+
+
+async def find_study(session: FindSession, study: StudyInstanceUid) -> FoundStudy:
+    """Return what the PACS says of a study, its series and instances.
 
     Raises:
         NotFound: no such study.
@@ -65,25 +119,20 @@ async def find_study(
     if not answers:
         raise NotFound("the PACS holds no such study")
     keys = encode_identifier(QueryLevel.SERIES, study_uid, SERIES_KEYS)
-    series = [
-        await _series(session, study_uid, Attributes(answer)) for answer in await session.find(keys)
-    ]
-    found = [one for one in series if one is not None]
+    series = [await _series(session, study_uid, answer) for answer in await session.find(keys)]
     # Some answer without the UID that was asked for.
     answer = {**answers[0], tags.STUDY_INSTANCE_UID: ("UI", study.encode("ascii"))}
-    return parse_study(Attributes(answer), found, default_issuer=default_issuer)
+    return FoundStudy(answer, tuple(series))
 
 
 async def _series(
-    session: FindSession, study_uid: Mapping[int, str], answer: Attributes
-) -> Series | None:
-    matching = {**study_uid, tags.SERIES_INSTANCE_UID: answer.text(tags.SERIES_INSTANCE_UID)}
-    keys = encode_identifier(QueryLevel.IMAGE, matching, IMAGE_KEYS)
-    instances = [parse_instance(Attributes(image)) for image in await session.find(keys)]
-    try:
-        return parse_series(answer, [one for one in instances if one is not None])
-    except InvalidValue:
-        return None
+    session: FindSession, study_uid: Mapping[int, str], answer: DataSet
+) -> FoundSeries:
+    uid = Attributes(answer).text(tags.SERIES_INSTANCE_UID)
+    keys = encode_identifier(
+        QueryLevel.IMAGE, {**study_uid, tags.SERIES_INSTANCE_UID: uid}, IMAGE_KEYS
+    )
+    return FoundSeries(answer, tuple(await session.find(keys)))
 
 
 async def find_outline(session: FindSession, study: StudyInstanceUid) -> StudyOutline:
@@ -98,7 +147,11 @@ async def find_outline(session: FindSession, study: StudyInstanceUid) -> StudyOu
     if not answers:
         raise NotFound("the PACS holds no such study")
     classes = Attributes(answers[0]).texts(tags.SOP_CLASSES_IN_STUDY)
-    returned = [tags.NUMBER_OF_SERIES_RELATED_INSTANCES, tags.SERIES_INSTANCE_UID]
+    returned = [
+        tags.NUMBER_OF_SERIES_RELATED_INSTANCES,
+        tags.SERIES_INSTANCE_UID,
+        tags.MODALITY,
+    ]
     keys = encode_identifier(QueryLevel.SERIES, study_uid, returned)
     series = [_outline(Attributes(answer)) for answer in await session.find(keys)]
     return StudyOutline(tuple(one for one in series if one is not None), _sop_classes(classes))
@@ -109,7 +162,8 @@ def _outline(answer: Attributes) -> SeriesOutline | None:
         uid = SeriesInstanceUid(answer.text(tags.SERIES_INSTANCE_UID))
     except InvalidValue:
         return None
-    return SeriesOutline(uid, answer.integer(tags.NUMBER_OF_SERIES_RELATED_INSTANCES))
+    count = answer.integer(tags.NUMBER_OF_SERIES_RELATED_INSTANCES)
+    return SeriesOutline(uid, count, answer.text(tags.MODALITY))
 
 
 def _sop_classes(texts: Sequence[str]) -> tuple[SopClassUid, ...]:

@@ -4,6 +4,8 @@ National list: "Volet Accès aux documents de santé en Imagerie", annex 1 (CS.8
 a study of the S-domains also holds (PET, reports, key objects, PDF) are added behind it.
 """
 
+from collections.abc import Iterable
+
 from drimbox.model.uids import SopClassUid
 
 KEY_OBJECT_SELECTION = SopClassUid("1.2.840.10008.5.1.4.1.1.88.59")
@@ -49,8 +51,11 @@ _MODALITIES = {
     "2": "CT", "2.1": "CT", "2.2": "CT", "3.1": "US", "4": "MR", "4.1": "MR", "4.2": "MR",
     "4.3": "MR", "4.4": "MR", "6.1": "US", "6.2": "US", "12.1": "XA", "12.1.1": "XA", "12.2": "RF",
     "12.2.1": "RF", "13.1.1": "XA", "13.1.3": "MG", "20": "NM", "128": "PT", "130": "PT",
-    "88.59": "KO", "104.1": "DOC",
+    "88.59": "KO", "104.1": "DOC", **dict.fromkeys(
+        ("11.1", "11.2", "11.3", "11.4", "11.5", "11.6", "11.8"), "PR"
+    ),
 }  # fmt: skip
+_CAPTURES = tuple(SopClassUid(_ROOT + suffix) for suffix in ("7", "7.1", "7.2", "7.3", "7.4"))
 
 
 def value_type_of(sop_class_uid: SopClassUid) -> str:
@@ -68,6 +73,18 @@ def modality_of(sop_class_uid: SopClassUid) -> str:
     """Return the modality that such objects nearly always have; "" where there is none."""
     suffix = sop_class_uid.removeprefix(_ROOT)
     return "SR" if suffix.startswith("88.") and suffix != "88.59" else _MODALITIES.get(suffix, "")
+
+
+def likely_sop_classes(modalities: Iterable[str]) -> tuple[SopClassUid, ...]:
+    """Return what a study of these modalities may hold, where nothing else tells it.
+
+    The few classes of each modality, and captures; those of an unknown one are all we know of.
+    """
+    found: dict[SopClassUid, None] = {}
+    for modality in dict.fromkeys(modalities):
+        named = [one for one in STORAGE_SOP_CLASSES if modality_of(one) == modality]
+        found |= dict.fromkeys(named or STORAGE_SOP_CLASSES)
+    return tuple(found | dict.fromkeys(_CAPTURES))
 
 
 def is_report(sop_class_uid: SopClassUid) -> bool:

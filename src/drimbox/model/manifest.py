@@ -96,6 +96,11 @@ class Manifest:
     def modalities(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(s.modality for s in self.series if s.modality))
 
+    def series_uids(self, asked: SeriesInstanceUid | None) -> list[SeriesInstanceUid]:
+        """List its series, or only the one that is asked for, where it has that."""
+        uids = [series.series_instance_uid for series in self.series]
+        return uids if asked is None else [uid for uid in uids if uid == asked]
+
     @property
     def instance_count(self) -> int:
         return sum(len(s.instances) for s in self.series)

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from drimbox.flows.image_streams import in_turn
+from drimbox.flows.whole_copies import find_in_whole_copies
 from drimbox.model.manifest import Manifest
 from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream, TargetResource
@@ -34,11 +35,7 @@ class StudyCopies:
     ) -> AsyncIterator[InstanceStream]:
         """Yield series after series as stored, while the next ones are on their way already."""
         del syntaxes
-        wanted = [
-            series.series_instance_uid
-            for series in self.manifest.series
-            if target.series_instance_uid in {None, series.series_instance_uid}
-        ]
+        wanted = self.manifest.series_uids(target.series_instance_uid)
         copies = (await self._open_stored(uid) for uid in wanted)
         instances = in_turn(copies, self.series_at_once, target.sop_instance_uid)
         async with aclosing(instances):
@@ -52,17 +49,9 @@ class StudyCopies:
 
     async def find_instances(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
         """Return the copies as stored of all that is asked for, None unless all are whole."""
-        found: list[CachedInstance] = []
-        for series in self.manifest.series:
-            if target.series_instance_uid not in {None, series.series_instance_uid}:
-                continue
-            copy = self._find(Fidelity.AS_STORED, series.series_instance_uid)
-            if copy is None or copy.version is None:
-                return None
-            if target.sop_instance_uid is not None:
-                return (await copy.get_instance(target.sop_instance_uid),)
-            found += [instance async for instance in copy.instances()]
-        return tuple(found)
+        wanted = self.manifest.series_uids(target.series_instance_uid)
+        copies = (self._find(Fidelity.AS_STORED, uid) for uid in wanted)
+        return await find_in_whole_copies(copies, target.sop_instance_uid)
 
     async def find_kept(self, uid: SeriesInstanceUid) -> SeriesCopy | None:
         """Return the whole copy of a series from which nothing was lost; none is fetched."""

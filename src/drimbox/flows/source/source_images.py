@@ -15,6 +15,7 @@ from enum import Enum
 
 from drimbox.flows.image_streams import as_they_come, in_turn, outgoing
 from drimbox.flows.opened_study import OpenedStudy
+from drimbox.flows.whole_copies import find_in_whole_copies
 from drimbox.model.manifest import Manifest
 from drimbox.model.publication import Publication
 from drimbox.model.retrieval import InstanceStream, TargetResource
@@ -80,7 +81,7 @@ class _StudyImages:
     def _instances(
         self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
     ) -> AsyncGenerator[InstanceStream, None]:
-        wanted = self._series(target)
+        wanted = self.manifest.series_uids(target.series_instance_uid)
         is_whole = target.sop_instance_uid is None
         if syntaxes or (self.images.keeping is Keeping.NEVER and not self._are_expected(wanted)):
             return self._from_pacs(target, syntaxes)
@@ -108,15 +109,9 @@ class _StudyImages:
         return self.images.cache.pass_series(self._key(uid), lambda: self._series_from_pacs(uid))
 
     async def find_instances(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
-        found: list[CachedInstance] = []
-        for uid in self._series(target):
-            copy = self.images.cache.find_series(self._key(uid))
-            if copy is None or copy.version is None:
-                return None
-            if target.sop_instance_uid is not None:
-                return (await copy.get_instance(target.sop_instance_uid),)
-            found += [instance async for instance in copy.instances()]
-        return tuple(found)
+        wanted = self.manifest.series_uids(target.series_instance_uid)
+        copies = (self.images.cache.find_series(self._key(uid)) for uid in wanted)
+        return await find_in_whole_copies(copies, target.sop_instance_uid)
 
     def _series_from_pacs(self, uid: SeriesInstanceUid) -> AsyncGenerator[InstanceStream, None]:
         return self._from_pacs(TargetResource(self.manifest.study_instance_uid, uid), ())
@@ -125,11 +120,6 @@ class _StudyImages:
         self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
     ) -> AsyncGenerator[InstanceStream, None]:
         return outgoing(self.images.pacs.retrieve(target, syntaxes), self.identity)
-
-    def _series(self, target: TargetResource) -> list[SeriesInstanceUid]:
-        uids = [series.series_instance_uid for series in self.manifest.series]
-        wanted = target.series_instance_uid
-        return uids if wanted is None else [uid for uid in uids if uid == wanted]
 
     def _key(self, uid: SeriesInstanceUid) -> SeriesKey:
         return SeriesKey(self.manifest.study_instance_uid, uid, self.identity.ins)

@@ -66,7 +66,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-PRODUCTION_AUTHORITIES = frozenset({InsAuthority.NIR, InsAuthority.NIA})
+PRODUCTION_AUTHORITIES = frozenset(a for a in InsAuthority if not a.is_for_test)
 TEST_AUTHORITIES = frozenset(InsAuthority)
 
 # PS3.5 6.2: an accession number is an SH of 16 characters; a CDA's may be longer (root.extension).

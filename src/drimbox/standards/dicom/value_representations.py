@@ -4,8 +4,6 @@ from drimbox.standards.dicom.dictionary import find_private_vr, find_vr
 
 # VRs whose length field has four octets (PS3.5 table 7.1-1).
 LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
-TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
-"""VRs that Specific Character Set governs (PS3.5 6.1.2.3)."""
 
 # Octets of one number, for those VRs whose order of octets depends on the transfer syntax.
 WORD_SIZES = {

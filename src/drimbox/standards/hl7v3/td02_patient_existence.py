@@ -14,7 +14,6 @@ from drimbox.model.patient import Ins
 
 HL7_V3 = "urn:hl7-org:v3"
 REQUEST_ACTION = f"{HL7_V3}:PRPA_IN201307UV02"
-ANSWER_ACTION = f"{HL7_V3}:PRPA_IN201308UV02"
 
 _INTERACTIONS = "2.16.840.1.113883.1.6"
 _DMP_DEVICE = "1.2.250.1.213.4.1.1.1"

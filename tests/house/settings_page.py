@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -59,11 +59,10 @@ def _rows_of(
 
 
 def _present(annotation: Any) -> Any:
-    """Return the type of a setting that is there."""
+    """Return the type of a setting that is there, less what else must hold of its value."""
     if get_origin(annotation) in {Union, UnionType}:
-        (present,) = [one for one in get_args(annotation) if one is not NoneType]
-        return present
-    return annotation
+        (annotation,) = [one for one in get_args(annotation) if one is not NoneType]
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -67,6 +67,42 @@ def test_the_environment_overrides_the_file(
     assert load_settings(write(tmp_path, source_toml)).pacs.port == 11112
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("browser.base_url", "https://db1.test/", "without a final /"),
+        ("browser.base_url", "db1.test", "begins with https://"),
+        ("browser.port", "70000", "less than or equal to 65535"),
+        ("dmp.registry_url", "https:///registry", "and a host"),
+        ("dmp.registry_url", "ftp://dmp.test/registry", "begins with https://"),
+        ("dmp.registry_url", "https://[dmp.test/registry", "begins with https://"),
+        ("dmp.source_id", "1.2.a", "an OID"),
+        ("dmp.read_timeout_seconds", "0", "greater than 0"),
+        ("dmp.read_timeout_seconds", "inf", "finite"),
+        ("dmp.max_response_bytes", "-1", "greater than 0"),
+        ("dmp.establishments", "[]", "at least 1"),
+        ("publication.time_zone", "Europe/Pari", "a time zone of the IANA database"),
+        ("publication.time_zone", "../../etc", "a time zone of the IANA database"),
+        ("publication.uid_root", "drimbox", "an OID"),
+        ("contextual_call.path", "drim", "a path of this box"),
+        ("contextual_call.allowed_origins", '["https://dpi.test/"]', "an origin"),
+        ("fhir.allowed_origins", '["*"]', "an origin"),
+    ],
+)
+def test_a_value_that_could_not_work_is_refused_with_what_is_allowed(
+    tmp_path: Path,
+    source_toml: str,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    value: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv("DRIMBOX_" + setting.upper().replace(".", "__"), value)
+    with pytest.raises(SettingsError, match=re.escape(setting)) as error:
+        load_settings(write(tmp_path, source_toml))
+    assert said in error.value.why
+
+
 def test_a_role_that_is_asked_for_is_checked_as_that_of_the_file(
     tmp_path: Path, source_toml: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +179,7 @@ def without_section(name: str) -> Callable[[str], str]:
         ),
         pytest.param(
             lambda t: re.sub(r'\[pacs\]\nhost = "[^"]*"', "[pacs]", t),
-            "pacs: Value error, host and ae_title, or the section dicomweb",
+            "pacs: host and ae_title, or the section dicomweb",
             id="a PACS that is nowhere",
         ),
         pytest.param(

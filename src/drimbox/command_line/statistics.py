@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -18,7 +17,6 @@ from drimbox.model.audit import AuditOutcome
 from drimbox.ports.audit_repository import RecordedOutcome
 from drimbox.settings.load import Settings
 
-_SITE_ZONE = "Europe/Paris"
 _COLUMNS = ("day", "event", "count", "succeeded", "failed")
 _MODEL_STAT = ("Date_Appel", "Nombre_Appel", "Statut_Appel")
 
@@ -45,7 +43,7 @@ def statistics(
     contextual call received, and Statut_Appel, succes or erreur.
     """
     loaded = read_settings(settings)
-    zone = _zone(loaded)
+    zone = loaded.time_zone
     last_day = last.date() if last else datetime.now(UTC).astimezone(zone).date()
     first_day = first.date() if first else last_day - timedelta(days=30)
     if first_day > last_day:
@@ -80,8 +78,3 @@ def _write_model_stat(path: Path, calls: Sequence[RecordedOutcome], zone: tzinfo
             status = "succes" if call.outcome is AuditOutcome.SUCCESS else "erreur"
             at = call.occurred_at.astimezone(zone)
             writer.writerow((at.strftime("%d/%m/%Y %H:%M:%S"), 1, status))
-
-
-def _zone(settings: Settings) -> tzinfo:
-    publication = settings.publication
-    return ZoneInfo(publication.time_zone if publication is not None else _SITE_ZONE)

@@ -1,7 +1,6 @@
 """The Consommatrice: contextual call, exams of the DMP, images of the Sources, exports."""
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from starlette.routing import BaseRoute
 
@@ -38,9 +37,10 @@ from drimbox.gateway.identity import Identity
 from drimbox.gateway.local_query import keeping
 from drimbox.gateway.parts import Parts
 from drimbox.gateway.viewing import Viewing
+from drimbox.model.contextual_call import PRODUCTION_AUTHORITIES, TEST_AUTHORITIES
 from drimbox.model.patient import InsAuthority
 from drimbox.settings.load import Settings
-from drimbox.settings.partners import Environment, PublicationSettings
+from drimbox.settings.partners import Environment
 from drimbox.standards.dicomweb.exchange_syntaxes import LOSSLESS_FIRST, LOSSY_FIRST, ranking
 from drimbox.standards.fhir.patient_reference import patient_reference
 from drimbox.standards.fhir.viewer_link import LINK_KEY_LENGTH, LinkSeal
@@ -89,7 +89,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     consultation = ConsultationDoor(confirm, find_prior_studies, import_studies, situations, pages)
     viewing = Viewing(parts, pages, confirm, signed_in, images)
     memory = parts.memory
-    read_documents = ReadDocuments(dmp, memory.studies, memory.documents, _local_zone(settings))
+    read_documents = ReadDocuments(dmp, memory.studies, memory.documents, settings.time_zone)
     routes = [
         *contextual_call_routes(
             _contextual_call_door(settings, open_call, identity, pages),
@@ -171,12 +171,6 @@ def _contextual_call_door(
     )
 
 
-def _local_zone(settings: Settings) -> ZoneInfo:
-    """Return the site's time zone: the one setting of it is the Source's."""
-    publication = settings.publication or PublicationSettings(retrieve_url_host="")
-    return ZoneInfo(publication.time_zone)
-
-
 def _authorities(settings: Settings) -> frozenset[InsAuthority]:
     is_test = settings.environment is Environment.TEST
-    return frozenset(a for a in InsAuthority if is_test or not a.is_for_test)
+    return TEST_AUTHORITIES if is_test else PRODUCTION_AUTHORITIES

@@ -22,6 +22,7 @@ from drimbox.model.publication import EncodedDocument
 from drimbox.model.report import ImagingReport
 from drimbox.settings.load import Settings
 from drimbox.settings.partners import DmpSettings, PublicationSettings
+from drimbox.settings.values import TIME_ZONE_OF_FRANCE
 from drimbox.standards.cda.imaging_report import parse_imaging_report
 from drimbox.standards.cda.report_facts import read_report_facts
 from drimbox.standards.saml.signing_key import SignatureAlgorithm
@@ -50,8 +51,8 @@ def make_report_lot(content: bytes, settings: Settings | None, now: datetime) ->
         SettingsError: no certificate for the structure of the report.
     """
     publication = settings.publication if settings else None
-    zone = publication.time_zone if publication else _default(PublicationSettings, "time_zone")
-    report = parse_imaging_report(content, local_zone=ZoneInfo(zone))
+    zone = settings.time_zone if settings else ZoneInfo(TIME_ZONE_OF_FRANCE)
+    report = parse_imaging_report(content, local_zone=zone)
     facts = read_report_facts(content)
     document = ReportDocument(
         report=report,

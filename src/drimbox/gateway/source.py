@@ -3,7 +3,6 @@
 import os
 import secrets
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from drimbox.adapters.dmp_soap.dmp import SoapDmpFeeding
 from drimbox.adapters.dmp_soap.lot_signer import CertificateLotSigner
@@ -65,7 +64,7 @@ def make_source(parts: Parts) -> SourceSide:
         alerts=stores.alerts,
         audit=stores.audit,
         clock=clock,
-        local_zone=ZoneInfo(publication.time_zone),
+        local_zone=settings.time_zone,
         is_test=settings.environment is Environment.TEST,
     )
     publish_report = PublishReport(
@@ -119,7 +118,7 @@ def publication_rules(settings: Settings, publication: PublicationSettings) -> P
     location = publication.retrieve_location_uid
     return PublicationRules(
         retrieve_url_host=publication.retrieve_url_host,
-        local_zone=ZoneInfo(publication.time_zone),
+        local_zone=settings.time_zone,
         device=Practitioner(dmp.source_id, dmp.software_name.upper(), dmp.software_version),
         source_id=dmp.source_id,
         establishments=tuple(Structure(e.identifier, e.name) for e in dmp.establishments),

@@ -4,6 +4,7 @@ import tomllib
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError, model_validator
 from pydantic_settings import (
@@ -35,6 +36,7 @@ from drimbox.settings.partners import (
     TlsFiles,
     TrustedSpaceSettings,
 )
+from drimbox.settings.values import TIME_ZONE_OF_FRANCE
 
 # Names are given by the national register of DRIMboxes.
 _NATIONAL_DOMAIN = ".mesimagesmedicales.fr"
@@ -102,6 +104,12 @@ class Settings(BaseSettings):
     def is_consumer(self) -> bool:
         return self.role in {Role.CONSUMER, Role.BOTH}
 
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """The site's, named in the section of the Source; that of France without one."""
+        publication = self.publication
+        return ZoneInfo(publication.time_zone if publication else TIME_ZONE_OF_FRANCE)
+
     @model_validator(mode="after")
     def _check_whole(self) -> "Settings":
         if self.is_source and None in {self.peer, self.mllp, self.publication}:
@@ -161,7 +169,7 @@ def load_settings(path: Path, *, role: Role | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SettingsError(f"{path}: {name}", first["msg"]) from None
+        raise SettingsError(f"{path}: {name}", first["msg"].removeprefix("Value error, ")) from None
     if role is not None and settings.role is not role:
         raise SettingsError(
             "DRIMBOX_ROLE", f"{settings.role.value}, where {role.value} is asked for"

@@ -11,6 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from drimbox.errors import InvalidValue
 from drimbox.model.export_syntax import ExportSyntax
+from drimbox.settings.values import (
+    TIME_ZONE_OF_FRANCE,
+    BaseUrl,
+    Octets,
+    OidText,
+    Origin,
+    OwnPath,
+    Port,
+    Seconds,
+    TimeZone,
+    Url,
+)
 from drimbox.standards.dicomweb.exchange_syntaxes import LOSSLESS_FIRST, ranking
 
 
@@ -48,9 +60,9 @@ class DicomwebServiceSettings(Section):
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
-    connect_timeout_seconds: float = 10
-    idle_timeout_seconds: float = 30
-    max_search_bytes: int = 64 * 1024 * 1024
+    connect_timeout_seconds: Seconds = 10
+    idle_timeout_seconds: Seconds = 30
+    max_search_bytes: Octets = 64 * 1024 * 1024
 
 
 class DicomPartner(Section):
@@ -60,7 +72,7 @@ class DicomPartner(Section):
     """
 
     host: str = ""
-    port: int = 104
+    port: Port = 104
     ae_title: str = ""
     calling_ae_title: str = "DRIMBOX"
     dicomweb: DicomwebServiceSettings | None = None
@@ -81,9 +93,9 @@ class PacsSettings(DicomPartner):
 
     retrieve_mode: Literal["auto", "c-get", "c-move"] = "auto"
     associations: int = Field(default=2, ge=1, le=8)
-    connect_timeout_seconds: float = 10
-    idle_timeout_seconds: float = 30
-    maximum_pdu: int = 131072
+    connect_timeout_seconds: Seconds = 10
+    idle_timeout_seconds: Seconds = 30
+    maximum_pdu: Octets = 131072
     issuer_of_patient_id: str | None = None
 
 
@@ -91,7 +103,7 @@ class DicomListenerSettings(Section):
     """Our own Storage SCP: arrivals of our C-MOVE."""
 
     host: str = "127.0.0.1"
-    port: int
+    port: Port
     ae_title: str = "DRIMBOX"
     allowed_calling_ae_titles: tuple[str, ...] = ()
 
@@ -113,14 +125,14 @@ class LocalQueryPeer(Section):
 
     ae_title: str
     host: str = Field(pattern=r"^[0-9A-Fa-f.:]+$")
-    port: int
+    port: Port
 
 
 class LocalQuerySettings(Section):
     """C-FIND and C-MOVE for local systems, of exams kept in the image cache (CO.72)."""
 
     host: str = "127.0.0.1"
-    port: int
+    port: Port
     ae_title: str = "DRIMBOX"
     peers: tuple[LocalQueryPeer, ...]
 
@@ -129,10 +141,10 @@ class MllpSettings(Section):
     """The listener of the RIS."""
 
     host: str = "127.0.0.1"
-    port: int
-    max_message_bytes: int = 64 * 1024 * 1024
-    max_connections: int = 50
-    idle_timeout_seconds: float = 60
+    port: Port
+    max_message_bytes: Octets = 64 * 1024 * 1024
+    max_connections: int = Field(default=50, ge=1)
+    idle_timeout_seconds: Seconds = 60
     allowed_addresses: tuple[str, ...] = ()
 
 
@@ -155,11 +167,11 @@ class DmpSettings(Section):
     UTC, and samples of the ANS are in local time.
     """
 
-    registry_url: str
-    repository_url: str
-    patients_url: str
-    repository_unique_id: str | None = None
-    establishments: tuple[Establishment, ...]
+    registry_url: Url
+    repository_url: Url
+    patients_url: Url
+    repository_unique_id: OidText | None = None
+    establishments: tuple[Establishment, ...] = Field(min_length=1)
     vihf_version: str = "4.0"
     issuer_format: Literal["rfc4514", "rfc4514-spaced", "reversed"] = "rfc4514"
     signature_algorithm: Literal["rsa-sha256", "rsa-sha1"] = "rsa-sha256"
@@ -170,14 +182,14 @@ class DmpSettings(Section):
     software_name: str = "drimbox"
     software_version: str = "0.1"
     homologation_id: SecretStr = SecretStr("")
-    source_id: str = "1.2.250.1.999.1"
+    source_id: OidText = "1.2.250.1.999.1"
     sector: str = "SA07"
     registry_time: Literal["utc", "europe-paris"] = "utc"
     modality_code_system: str = "1.2.840.10008.2.16.4"
     region_code_system: str = "2.16.840.1.113883.6.96"
-    connect_timeout_seconds: float = 10
-    read_timeout_seconds: float = 60
-    max_response_bytes: int = 64 * 1024 * 1024
+    connect_timeout_seconds: Seconds = 10
+    read_timeout_seconds: Seconds = 60
+    max_response_bytes: Octets = 64 * 1024 * 1024
 
 
 class PublicationSettings(Section):
@@ -188,17 +200,17 @@ class PublicationSettings(Section):
     """
 
     retrieve_url_host: str
-    uid_root: str | None = None
-    retrieve_location_uid: str | None = None
+    uid_root: OidText | None = None
+    retrieve_location_uid: OidText | None = None
     institution_name: str = ""
-    time_zone: str = "Europe/Paris"
+    time_zone: TimeZone = TIME_ZONE_OF_FRANCE
     practice_setting: str = "AMBULATOIRE"
     is_local_patient_id_required: bool = False
-    first_retry_seconds: float = 30
-    last_retry_seconds: float = 900
-    give_up_after_seconds: float = 7 * 24 * 3600
-    alarm_after_seconds: float = 900
-    lease_seconds: float = 120
+    first_retry_seconds: Seconds = 30
+    last_retry_seconds: Seconds = 900
+    give_up_after_seconds: Seconds = 7 * 24 * 3600
+    alarm_after_seconds: Seconds = 900
+    lease_seconds: Seconds = 120
 
 
 class OpenIdProviderSettings(Section):
@@ -208,14 +220,14 @@ class OpenIdProviderSettings(Section):
     (RFC 8705).
     """
 
-    issuer: str
-    discovery_url: str
+    issuer: Url
+    discovery_url: Url
     client_id: str
     client_secret_file: Path | None = None
     tls: TlsFiles | None = None
     scope: str = "openid scope_all"
     acr_values: str = "eidas1"
-    redirect_path: str = "/sign-in/callback"
+    redirect_path: OwnPath = "/sign-in/callback"
     allowed_professions: tuple[str, ...] = ("10", "21", "40", "50", "60", "86")
 
 
@@ -230,15 +242,15 @@ class TrustedSpaceSettings(Section):
     their db FQDN.
     """
 
-    white_list_url: str
-    crl_urls: tuple[str, ...]
+    white_list_url: Url
+    crl_urls: tuple[Url, ...]
     anchors_file: Path
     peer_anchors_file: Path
     state_directory: Path
     signer_common_name: str = "Liste Blanche DRIM-M"
     signer_organizational_unit: str = "318751275100020"
-    refresh_seconds: float = 24 * 3600
-    maximum_age_seconds: float = 7 * 24 * 3600
+    refresh_seconds: Seconds = 24 * 3600
+    maximum_age_seconds: Seconds = 7 * 24 * 3600
     addresses: dict[str, str] = {}
     peer_token_kind: PeerTokenKind = "pro-sante-connect"  # noqa: S105  # a kind of token
     peer_token_kinds: dict[str, PeerTokenKind] = {}
@@ -281,8 +293,8 @@ class StorageSettings(Section):
     cache_must_be_in_memory: bool = False
     cache_from: Literal["first-request", "second-request", "never"] = "second-request"
     fetch_ahead: bool = False
-    cache_max_bytes: int = 4 * 1024**3
-    cache_max_age_seconds: float = 3600
+    cache_max_bytes: Octets = 4 * 1024**3
+    cache_max_age_seconds: Seconds = 3600
 
 
 class BrowserListenerSettings(Section):
@@ -293,9 +305,9 @@ class BrowserListenerSettings(Section):
     images are shown by the box's own page alone.
     """
 
-    base_url: str
+    base_url: BaseUrl
     host: str = "127.0.0.1"
-    port: int
+    port: Port
     certificate_file: Path | None = None
     key_file: Path | None = None
     ohif_directory: Path | None = None
@@ -304,9 +316,9 @@ class BrowserListenerSettings(Section):
 class PeerListenerSettings(Section):
     """What other boxes use; the client certificate is required."""
 
-    base_url: str
+    base_url: BaseUrl
     host: str = "127.0.0.1"
-    port: int
+    port: Port
     tls: TlsFiles
 
 
@@ -317,18 +329,18 @@ class OperatorListenerSettings(Section):
     """
 
     host: str = "127.0.0.1"
-    port: int
+    port: Port
     allowed_hosts: tuple[str, ...] = ()
 
 
 class ContextualCallSettings(Section):
     """TRA.04: where it is, who may call it from a browser, how long a context lives."""
 
-    path: str = "/drim"
-    allowed_origins: tuple[str, ...] = ()
+    path: OwnPath = "/drim"
+    allowed_origins: tuple[Origin, ...] = ()
     allow_null_origin: bool = False
-    context_lifetime_seconds: float = 1200
-    session_idle_seconds: float = 1200
+    context_lifetime_seconds: Seconds = 1200
+    session_idle_seconds: Seconds = 1200
     frame_ancestors: tuple[str, ...] = ()
 
 
@@ -341,7 +353,7 @@ class FhirSettings(Section):
     how long an answer of the DMP serves the same program.
     """
 
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     iua_strict_401: bool = False
     serve_superseded: bool = False
     requests_a_minute: int = Field(default=12_000, ge=1)
@@ -374,5 +386,5 @@ class OAuthSettings(Section):
     signing_key_file: Path
     other_key_files: tuple[Path, ...] = ()
     clients: tuple[OAuthClientSettings, ...] = ()
-    access_token_seconds: float = 300
-    context_token_seconds: float = 1200
+    access_token_seconds: Seconds = 300
+    context_token_seconds: Seconds = 1200

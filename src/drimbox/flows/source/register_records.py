@@ -1,11 +1,12 @@
 """What this Source has published, for FHIR clients of the site: the register, as in the DMP."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from drimbox.errors import InvalidValue, NotFound, Refused
+from drimbox.flows.source.submitted_lots import SubmittedLots
 from drimbox.model.access import Caller, CallerKind
-from drimbox.model.document_entry import AvailabilityStatus, SubmissionSet
+from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry, SubmissionSet
 from drimbox.model.document_list import DocumentList, FoundLists, ListQuery
 from drimbox.model.imaging_record import (
     OWN_IMAGES,
@@ -24,12 +25,9 @@ from drimbox.ports.study_register import StudyRegister
 from drimbox.standards.fhir.code_systems import OID_PREFIX
 from drimbox.standards.fhir.patient_ids import PatientIds
 from drimbox.standards.fhir.patient_search import has_identifier_of, is_named
-from drimbox.standards.safe_xml import parse_xml
-from drimbox.standards.xds.submit_objects import parse_submit_objects
 
 # More than any patient has; without a patient the search must be narrowed.
 MAX_PUBLICATIONS = 500
-_MAX_METADATA = 4 * 1024 * 1024
 _STATUSES = {
     PublicationState.PENDING: AvailabilityStatus.APPROVED,
     PublicationState.PUBLISHED: AvailabilityStatus.APPROVED,
@@ -57,12 +55,13 @@ class RegisterRecords:
     register: StudyRegister
     patient_ids: PatientIds
     sources: tuple[ImageSource, ...] = (OWN_IMAGES,)
+    lots: SubmittedLots = field(default_factory=SubmittedLots)
 
     async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
         """See FhirService; without patient nor identifier the newest publications only."""
         _check_system(caller)
         publications, is_partial = await self._publications(query)
-        records = [record for p in publications if (record := self._record(p)) is not None]
+        records = [record for record, _ in await self._read(publications)]
         if query.reads is Studies.REQUIRED:
             records = one_a_study(records)
         elif _asks_for_relations(query, records):
@@ -85,10 +84,9 @@ class RegisterRecords:
                 reads=Studies.NOT_NEEDED,
             )
         )
-        read = [found for p in publications if (found := self._read(p)) is not None]
         lists = (
             DocumentList(record.subject, record.kos_id, submission_set, (record,))
-            for record, submission_set in read
+            for record, submission_set in await self._read(publications)
         )
         return FoundLists(tuple(lists), (Notice.TOO_MANY,) if is_partial else ())
 
@@ -194,29 +192,25 @@ class RegisterRecords:
                 continue
         return tuple(found)
 
-    def _record(self, publication: Publication) -> ImagingRecord | None:
-        found = self._read(publication)
-        return found[0] if found is not None else None
+    async def _read(
+        self, publications: Sequence[Publication]
+    ) -> list[tuple[ImagingRecord, SubmissionSet]]:
+        """Return each record with its lot; a KOS without a qualified patient is never published."""
+        told = [p for p in publications if p.manifest.patient is not None and p.state in _STATUSES]
+        lots = await self.lots.read(told)
+        found = ((p, lots.get(p.kos_sop_instance_uid)) for p in told)
+        return [(self._record(p, lot.entry), lot.submission_set) for p, lot in found if lot]
 
-    def _read(self, publication: Publication) -> tuple[ImagingRecord, SubmissionSet] | None:
-        """Return the record, and its lot; a KOS without a qualified patient is never published."""
+    def _record(self, publication: Publication, entry: DocumentEntry) -> ImagingRecord:
         traits = publication.manifest.patient
-        if traits is None or publication.state not in _STATUSES:
-            return None
-        submitted = parse_submit_objects(parse_xml(publication.metadata, max_bytes=_MAX_METADATA))
-        kos = publication.kos_sop_instance_uid
-        entry = next((e for e in submitted.entries.values() if e.unique_id == kos), None)
-        if entry is None:
-            return None
+        assert traits is not None  # noqa: S101  # _read has looked
         document = replace(entry, status=_STATUSES[publication.state])
-        subject = Subject(self.patient_ids.seal(traits.ins), traits, entry.source_patient_id)
-        record = ImagingRecord(
-            subject,
+        return ImagingRecord(
+            Subject(self.patient_ids.seal(traits.ins), traits, entry.source_patient_id),
             document,
             publication.published_at or publication.created_at,
             PriorStudy(publication.manifest, document, publication.kos),
         )
-        return record, submitted.submission_set
 
 
 def _asks_for_relations(query: RecordQuery, records: Iterable[ImagingRecord]) -> bool:

@@ -9,6 +9,7 @@ from tests.system.demo_session import DemoSession
 from tests.system.ports import free_addresses
 
 from drimbox.sandbox.chromium import Chromium, running_chromium
+from drimbox.sandbox.network.descriptor import descriptor_of
 from drimbox.sandbox.network.network import DemoOptions, demo_network
 
 IMAGE_CACHE = Path("~/.cache/drimbox/images").expanduser()
@@ -36,7 +37,7 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DemoSe
             timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
         ) as http,
     ):
-        yield DemoSession(running, http)
+        yield DemoSession(descriptor=descriptor_of(running), http=http, running=running)
 
 
 @pytest.fixture(scope="module")

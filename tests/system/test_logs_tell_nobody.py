@@ -6,7 +6,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.system.demo_session import DemoSession, good_call
+from tests.system.demo_client import good_call
+from tests.system.demo_session import DemoSession
 
 from drimbox.sandbox.patients.identities import LUCIE, PATIENTS
 from drimbox.sandbox.patients.professionals import PROFESSIONALS

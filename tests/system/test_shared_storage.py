@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 from tests.fixtures.postgresql import PostgresqlServer
-from tests.system.demo_session import good_call
+from tests.system.demo_client import good_call
 from tests.system.numbered_reports import numbered_report, numbered_study, write_numbered_studies
 from tests.system.ports import free_addresses
 from tests.system.source_site import SiteOptions, SourceSite, source_site

@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 import requests
 from authlib.integrations.requests_client import OAuth2Session
-from tests.system.demo_session import DemoSession, good_call
+from tests.system.demo_client import good_call
+from tests.system.demo_session import DemoSession
 
 from drimbox.sandbox.journey.browser import Browser
 from drimbox.sandbox.patients.identities import ANGE, LUCIE

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
-from tests.system.demo_session import CONSENT, DemoSession, good_call
+from tests.system.demo_client import CONSENT, good_call
+from tests.system.demo_session import DemoSession
 
 from drimbox.sandbox.journey.browser import Browser, Page
 from drimbox.sandbox.patients.identities import LUCIE

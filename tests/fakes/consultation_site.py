@@ -273,7 +273,9 @@ class ConsultationSite:
             *viewer_document_routes(documents, self.signed_in),
             *viewer_key_images_routes(ViewerKeyImagesDoor(confirm, view_study), self.signed_in),
             *viewer_links_routes(ViewerLinksDoor(self.viewer_links), self.signed_in),
-            *viewer_routes(ViewerDoor(confirm, view_study, pages), self.signed_in),
+            *viewer_routes(
+                ViewerDoor(confirm, view_study, self.import_studies, pages), self.signed_in
+            ),
         ]
 
     def _sign_in_door(self) -> SignInDoor:

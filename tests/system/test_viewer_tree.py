@@ -1,4 +1,4 @@
-"""The tree beside the images, in a real browser: series, thumbnails, key images, other exams."""
+"""Around the images, in a real browser: series, thumbnails, key images, other exams, export."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from tests.system.browsing import SHOWS_AN_IMAGE, complaints_of, open_viewer
 from tests.system.demo_session import DemoSession
 
 from drimbox.sandbox.chromium import Chromium, find_chromium
+from drimbox.sandbox.network.box_settings import LOCAL_PACS_NAME
 from drimbox.sandbox.patients.studies import CT_OF_LUCIE, MR_OF_ANGE, RADIOGRAPH_OF_LUCIE
 
 pytestmark = [
@@ -16,6 +17,7 @@ pytestmark = [
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium (apt-get install chromium)"),
 ]
 
+_EXAM = f"document.querySelector(\"[data-study='{RADIOGRAPH_OF_LUCIE.study_instance_uid}']\")"
 _SERIES = "#series li:nth-child({}) button"
 _TEXT = "document.getElementById('text-top-left').textContent"
 _THUMBNAILS = (
@@ -141,3 +143,26 @@ async def test_two_exams_are_compared_across_two_tabs(
     assert complaints_of(chromium) == []
     await scan.close()
     await radiograph.close()
+
+
+@pytest.mark.requirement("VI-CO.42")
+@pytest.mark.requirement("CO.62")
+async def test_the_exam_that_is_seen_is_exported_from_where_it_is_seen(
+    demo: DemoSession, chromium: Chromium, pictures: Path
+) -> None:
+    """And where it went is what the page of exams offers next."""
+    tab = await open_viewer(demo, chromium, RADIOGRAPH_OF_LUCIE)
+    await tab.click("[data-action=export]")
+    destination = "document.querySelector('#export select').value"
+    assert await tab.evaluate(destination) == LOCAL_PACS_NAME
+    await tab.click("#export button")
+    state = "document.getElementById('export-state')"
+    await tab.wait_for(f"{state}.dataset.state === 'done'", timeout_seconds=60)
+    assert await tab.evaluate(f"{state}.textContent") == f"{LOCAL_PACS_NAME} · Exporté"
+    await tab.screenshot(pictures / "exported.png")
+    context = (await tab.evaluate("location.pathname")).split("/")[2]
+    await tab.goto(f"{demo.consumer}/consultation/{context}")
+    await tab.wait_for(f"{_EXAM}.querySelector('.chip-good')?.textContent === 'Déjà exporté'")
+    assert await tab.evaluate("document.querySelector('#destination [selected]').value")
+    assert complaints_of(chromium) == []
+    await tab.close()

@@ -87,7 +87,7 @@ def make_consumer(parts: Parts, identity: Identity, pages: Pages) -> ConsumerSid
     viewer_links = _make_viewer_links(parts, confirm)
     signed_in = SignedInPages(identity.browser, identity.sign_in, pages)
     consultation = ConsultationDoor(confirm, find_prior_studies, import_studies, situations, pages)
-    viewing = Viewing(parts, pages, confirm, signed_in, images)
+    viewing = Viewing(parts, pages, confirm, signed_in, images, import_studies)
     memory = parts.memory
     read_documents = ReadDocuments(dmp, memory.studies, memory.documents, settings.time_zone)
     routes = [

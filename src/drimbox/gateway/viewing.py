@@ -18,6 +18,7 @@ from drimbox.entrypoints.http.viewer_key_images import (
 )
 from drimbox.entrypoints.http.viewer_links import ViewerLinksDoor, viewer_links_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
+from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.read_documents import ReadDocuments
 from drimbox.flows.consumer.view_study import ViewStudy
 from drimbox.flows.consumer.viewer_links import ViewerLinks
@@ -35,6 +36,7 @@ class Viewing:
     confirm: ConfirmPatient
     signed_in: SignedInPages
     images: ImageService
+    import_studies: ImportStudies
 
     def document_routes(self, read_documents: ReadDocuments) -> list[BaseRoute]:
         door = DocumentsDoor(self.confirm, read_documents, self._document_page(), self.pages)
@@ -49,6 +51,7 @@ class Viewing:
         door = ViewerDoor(
             self.confirm,
             view_study,
+            self.import_studies,
             self.pages,
             has_ohif=has_ohif,
             frame_ancestors=self._frame_ancestors,

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.calling_program import page_of
 from drimbox.entrypoints.http.exam_filters import parse_filters
+from drimbox.entrypoints.http.exports import export_choices
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.problems import status_of
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages, form_token, read_form
@@ -113,10 +114,7 @@ class ConsultationDoor:
                 code: label for code, label in MODALITIES.items() if code not in USUAL_MODALITIES
             },
             regions=ANATOMIC_REGIONS,
-            destinations=self.import_studies.destination_names,
-            usual_destination=await self.import_studies.find_usual_destination(
-                session.professional.national_id
-            ),
+            export=await export_choices(self.import_studies, session),
             form_token=form_token(session),
         )
 

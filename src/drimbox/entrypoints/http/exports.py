@@ -28,6 +28,14 @@ MAX_STUDIES_A_REQUEST = 100
 
 
 @dataclass(frozen=True, slots=True)
+class ExportChoices:
+    """Where exams may be exported to, and where this professional did last (CO.60, CO.62)."""
+
+    destinations: tuple[str, ...]
+    usual: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExportsDoor:
     confirm_patient: ConfirmPatient
     import_studies: ImportStudies
@@ -65,6 +73,12 @@ def export_routes(door: ExportsDoor, signed_in: SignedInPages) -> list[BaseRoute
         Route(exports, signed_in.script(door.request), methods=["POST"]),
         Route(exports, signed_in.script(door.list), methods=["GET"]),
     ]
+
+
+async def export_choices(flow: ImportStudies, session: Session) -> ExportChoices:
+    """Return what a page offers to this professional."""
+    user = session.professional.national_id
+    return ExportChoices(flow.destination_names, await flow.find_usual_destination(user))
 
 
 def caller_of(session: Session, context: ConsultationContext) -> Caller:

@@ -19,14 +19,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.entrypoints.http.exports import caller_of
+from drimbox.entrypoints.http.exports import caller_of, export_choices
 from drimbox.entrypoints.http.ohif import ohif_address
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.security_headers import framed_by_our_pages
 from drimbox.entrypoints.http.shown_failures import failing_in_words
-from drimbox.entrypoints.http.signed_in_pages import SignedInPages
+from drimbox.entrypoints.http.signed_in_pages import SignedInPages, form_token
 from drimbox.errors import InvalidValue, NotAcceptable
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
+from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.view_study import ImageAddress, ViewStudy
 from drimbox.model.access import Caller
 from drimbox.model.image_facts import ImageFacts
@@ -55,6 +56,7 @@ class ViewerDoor:
 
     confirm_patient: ConfirmPatient
     view_study: ViewStudy
+    import_studies: ImportStudies
     pages: Pages
     has_ohif: bool = False
     frame_ancestors: tuple[str, ...] = ()
@@ -82,6 +84,8 @@ class ViewerDoor:
             study=shown,
             ohif_address=ohif_address(identifier, study) if self.has_ohif else "",
             is_beside=is_beside,
+            export=await export_choices(self.import_studies, session),
+            form_token=form_token(session),
         )
         if is_beside:
             page.headers.update(framed_by_our_pages(self.frame_ancestors))

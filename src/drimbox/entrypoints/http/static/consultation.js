@@ -1,17 +1,7 @@
 // The consultation page: asks for the exams, filters them, exports the chosen ones.
 
+import { Exports, stateText } from "/static/exports.js";
 import { show } from "/static/fragment.js";
-
-const POLL_MS = 1000;
-const STATES = { queued: "En attente", running: "En cours", done: "Exporté", failed: "Échec" };
-const FAILURES = {
-  "source-unavailable": "Échec : la DRIMbox d'origine ne répond pas",
-  "source-refused": "Échec : la DRIMbox d'origine a refusé",
-  "other-patient": "Échec : images d'un autre patient",
-  "destination-unavailable": "Échec : la destination ne répond pas",
-  "destination-refused": "Échec : la destination a refusé",
-  interrupted: "Interrompu : recommencez",
-};
 
 const page = document.querySelector(".consultation");
 const root = `/consultation/${page.dataset.context}`;
@@ -22,8 +12,7 @@ const bar = document.getElementById("export-bar");
 const picked = new Set();
 const titles = new Map();
 let search = null;
-let isFollowing = false;
-let isAskedAgain = false;
+const exports_ = new Exports(page.dataset, showExports);
 
 document.getElementById("situation")?.addEventListener("change", (event) => event.target.form.submit());
 
@@ -41,7 +30,7 @@ if ("searches" in page.dataset) {
   });
   bar.addEventListener("submit", requestExport);
   load();
-  followExports();
+  exports_.follow();
 }
 
 /* Exams */
@@ -181,45 +170,19 @@ function showBar() {
 async function requestExport(event) {
   event.preventDefault();
   const error = document.getElementById("export-error");
-  const form = new URLSearchParams(new FormData(bar));
-  form.set("form_token", page.dataset.formToken);
-  for (const study of picked) form.append("study", study);
   const button = bar.querySelector("button");
   button.disabled = true;
   try {
-    const answer = await fetch(`${root}/exports`, { method: "POST", body: form });
-    if (!answer.ok) throw new Error("refused");
+    await exports_.request(new FormData(bar), picked);
     error.hidden = true;
     picked.clear();
     for (const box of exams.querySelectorAll("[data-pick]")) box.checked = false;
     showBar();
-    followExports();
   } catch {
     error.textContent = "L'export n'a pas pu être demandé. Réessayez dans un instant.";
     error.hidden = false;
   }
   button.disabled = false;
-}
-
-async function followExports() {
-  isAskedAgain = true;
-  if (isFollowing) return;
-  isFollowing = true;
-  let isUnderWay = true;
-  while (isUnderWay || isAskedAgain) {
-    isAskedAgain = false;
-    try {
-      const answer = await fetch(`${root}/exports`);
-      if (!answer.ok) break;
-      const list = await answer.json();
-      showExports(list);
-      isUnderWay = list.some((one) => one.state === "queued" || one.state === "running");
-    } catch {
-      // The network may come back; the exports go on without us.
-    }
-    if (isUnderWay) await new Promise((wake) => setTimeout(wake, POLL_MS));
-  }
-  isFollowing = false;
 }
 
 function showExports(list) {
@@ -248,10 +211,4 @@ function markExported({ study, destination }) {
   chip.textContent = "Déjà exporté";
   chip.title = `Vers ${destination}`;
   chips.append(chip);
-}
-
-function stateText(one) {
-  if (one.state === "failed") return FAILURES[one.failure] ?? STATES.failed;
-  if (one.state === "running") return `${STATES.running} : ${one.stored} / ${one.total}`;
-  return STATES[one.state];
 }

@@ -3,6 +3,7 @@
 import { FrameStore } from "/static/viewer_frames.js";
 import { presetsFor } from "/static/viewer_presets.js";
 import { ViewFailure } from "/static/viewer_failures.js";
+import { toggleExport } from "/static/viewer_export.js";
 import { loadReports, toggleReports } from "/static/viewer_reports.js";
 import {
   fillTree,
@@ -419,7 +420,7 @@ function listen() {
   byId("preset").addEventListener("change", (event) => {
     setWindow(event.target.value ? event.target.value.split(",").map(Number) : null);
   });
-  const actions = { previous: () => goTo(position - 1), next: () => goTo(position + 1), cine: toggleCine, invert, reset, reports: toggleReports };
+  const actions = { previous: () => goTo(position - 1), next: () => goTo(position + 1), cine: toggleCine, invert, reset, reports: toggleReports, export: toggleExport };
   for (const button of document.querySelectorAll("[data-action]")) {
     button.addEventListener("click", actions[button.dataset.action]);
   }
@@ -440,7 +441,7 @@ function fromCenter(event) {
 }
 
 function onPointerDown(event) {
-  if (!shown || event.target.closest(".message")) return;
+  if (!shown || event.target.closest(".message, .export-panel")) return;
   viewport.setPointerCapture(event.pointerId);
   held = { 1: "pan", 2: "zoom" }[event.button] ?? (event.shiftKey ? "pan" : tool);
   const from = { x: event.clientX, y: event.clientY, view: { ...view }, position };
@@ -493,6 +494,7 @@ const KEYS = {
   z: () => setTool("zoom"),
   d: () => setTool("pan"),
   c: toggleReports,
+  e: toggleExport,
   " ": toggleCine,
 };
 

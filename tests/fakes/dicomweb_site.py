@@ -30,10 +30,11 @@ from tests.fakes.published_answers import check_published
 
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
+from drimbox.entrypoints.http.bearer import CONTEXT_HEADER
 from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.listener import HttpListener
-from drimbox.errors import NotAuthenticated
+from drimbox.errors import NotAuthenticated, NotFound
 from drimbox.flows.draw_ahead import DrawAhead
 from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.flows.recent_accesses import RecentAccesses
@@ -78,6 +79,8 @@ async def authenticate(request: Request) -> Caller:
     scopes = _SCOPES_OF.get(request.headers.get("authorization", ""))
     if scopes is None:
         raise NotAuthenticated("no bearer token")
+    if CONTEXT_HEADER in request.headers:
+        raise NotFound("no such context in this session")
     return Caller(CallerKind.SYSTEM, "fhir", scopes)
 
 

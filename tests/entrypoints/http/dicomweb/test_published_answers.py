@@ -28,6 +28,7 @@ from tests.fakes.published_answers import check_published, operations, published
 from tests.fakes.two_boxes import ProfessionalsToken
 
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
+from drimbox.entrypoints.http.bearer import CONTEXT_HEADER
 from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.errors import DrimboxError, RejectedByPartner, TimedOut, Unavailable
@@ -242,6 +243,10 @@ class Asking:
         self.sites.pacs.found = (told,) * (MAX_CANDIDATES + 1)
         return self.ask(status, query="PatientComments=x" if self.is_search else "")
 
+    def of_no_context(self) -> requests.Response:
+        """Ask in a context that is over, or was never that of this session."""
+        return self.ask(404, **{CONTEXT_HEADER: "x" * 43})
+
     def of_another_patient(self) -> int:
         address = f"/dicom-web{self.address(OTHER_PATIENT)}"
         answer = self.sites.consumer.get(address, headers={"Accept": self.accept})
@@ -256,7 +261,7 @@ CAUSES: Mapping[int, Callable[[Asking], requests.Response]] = {
     400: lambda asking: asking.ask(400, "no media type"),
     401: lambda asking: asking.ask(401, Authorization="Bearer unknown"),
     403: lambda asking: asking.ask(403, Authorization=WITHOUT_SCOPES),
-    404: lambda asking: asking.ask(404),
+    404: lambda asking: asking.of_no_context() if asking.is_search else asking.ask(404),
     406: lambda asking: asking.ask(406, "audio/basic", query="contentType=audio/basic"),
     413: lambda asking: asking.of_broken_pacs(413, None),
     416: lambda asking: asking.in_range(416, "bytes=99999999-"),

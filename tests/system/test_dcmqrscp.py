@@ -19,6 +19,7 @@ from tests.fakes.dicom_objects import SC, SR, made_up_object
 from tests.system.ports import free_port
 
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
+from drimbox.gateway.site_pacs import SitePacs
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import StudyInstanceUid
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
@@ -100,12 +101,19 @@ def _store(port: int, files: list[Path]) -> None:
     raise AssertionError("dcmqrscp takes no images")
 
 
-@pytest.fixture(params=["c-get", "c-move", "auto"])
-async def pacs(request: pytest.FixtureRequest, archive: Archive) -> AsyncIterator[DimsePacs]:
-    made = archive.pacs(request.param)
-    await made.start()
+@pytest.fixture(params=["c-get", "c-move", "auto", "c-move, another worker"])
+async def pacs(
+    request: pytest.FixtureRequest, archive: Archive, tmp_path: Path
+) -> AsyncIterator[DimsePacs]:
+    mode, _, is_other = request.param.partition(",")
+    made = archive.pacs(mode)
+    first = archive.pacs(mode) if is_other else made
+    workers = [SitePacs(one, (one,)) for one in dict.fromkeys((first, made))]
+    for worker in workers:
+        await worker.start(is_first_worker=worker is workers[0], shared=tmp_path)
     yield made
-    await made.close()
+    for worker in workers:
+        await worker.close()
 
 
 @pytest.mark.requirement("SO.14")

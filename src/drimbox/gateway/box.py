@@ -93,8 +93,11 @@ class Box:
         self._run(parts.pixels.start())
         self._stack.push_async_callback(parts.cache.stop)
         self._stack.push_async_callback(parts.fetch_ahead.stop)
-        if self._is_first_worker:
-            await parts.pacs.start()
+        is_met = self._is_shared and self._settings.dicom is not None
+        await parts.pacs.start(
+            is_first_worker=self._is_first_worker,
+            shared=self._settings.storage.cache_directory if is_met else None,
+        )
         self._stack.push_async_callback(parts.pacs.close)
         self._stack.push_async_callback(self._cancel_tasks)
         try:

@@ -1,11 +1,17 @@
 """The PACS of the site, each by the protocol that its settings name (CS.05, SO.04)."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from drimbox.adapters.pacs_dicomweb.pacs import DicomwebPacs
+from drimbox.adapters.pacs_dimse.move_relay import FirstWorker, MoveRelay
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.adapters.pacs_dimse.store_scp import StoreScp
+from drimbox.errors import NotFound
 from drimbox.flows.several_pacs import SeveralPacs
+from drimbox.model.retrieval import InstanceStream, TargetResource
+from drimbox.model.uids import TransferSyntaxUid
 from drimbox.ports.pacs import Pacs
 from drimbox.ports.pacs_features import PacsFeatures
 from drimbox.settings.load import Settings
@@ -18,14 +24,39 @@ class SitePacs:
 
     service: Pacs
     adapters: tuple[DimsePacs | DicomwebPacs, ...]
+    relays: list[MoveRelay] = field(default_factory=list)
 
-    async def start(self) -> None:
+    async def start(self, *, is_first_worker: bool = True, shared: Path | None = None) -> None:
+        """Start every adapter.
+
+        shared is the folder of images that the workers of a host share, None where there is one
+        worker: the first listens for what a PACS sends by C-MOVE, and passes it on to who asked.
+        """
+        first_worker = None
+        if shared is not None and is_first_worker:
+            self.relays.append(MoveRelay(shared, self._retrieve_from))
+            await self.relays[0].start()
+        elif shared is not None:
+            first_worker = FirstWorker(shared)
         for adapter in self.adapters:
-            await adapter.start()
+            if isinstance(adapter, DimsePacs):
+                await adapter.start(first_worker)
+            else:
+                await adapter.start()
 
     async def close(self) -> None:
+        for relay in self.relays:
+            await relay.close()
         for adapter in self.adapters:
             await adapter.close()
+
+    def _retrieve_from(
+        self, name: str, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
+    ) -> AsyncIterator[InstanceStream]:
+        for adapter in self.adapters:
+            if isinstance(adapter, DimsePacs) and adapter.name == name:
+                return adapter.retrieve(target, syntaxes)
+        raise NotFound("no such PACS")
 
 
 def make_site_pacs(settings: Settings, features: PacsFeatures | None = None) -> SitePacs:

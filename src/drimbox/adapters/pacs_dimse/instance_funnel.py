@@ -7,6 +7,7 @@ association 2 ─ offer() ─┴─> queue ─> async for instance in funnel
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Protocol
 
 from drimbox.adapters.pacs_dimse.association import Association
 from drimbox.errors import InvalidValue, Unavailable
@@ -41,12 +42,19 @@ class DataSetChunks:
             pass
 
 
+class SkippedChunks(Protocol):
+    """What of a data set is left to be read."""
+
+    async def skip(self) -> None:
+        """Read what the consumer left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One instance on one association; over is set once nobody reads it any more."""
+    """One instance on its way; over is set once nobody reads it any more."""
 
     instance: InstanceStream
-    chunks: DataSetChunks
+    chunks: SkippedChunks
     over: asyncio.Event
 
 

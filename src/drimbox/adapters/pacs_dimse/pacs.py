@@ -12,6 +12,7 @@ from drimbox.adapters.pacs_dimse import search
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, FindScu
 from drimbox.adapters.pacs_dimse.get_scu import GetNotSupported, RetrievalScope, get
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
+from drimbox.adapters.pacs_dimse.move_relay import FirstWorker
 from drimbox.adapters.pacs_dimse.move_scu import move
 from drimbox.adapters.pacs_dimse.store_scp import StoreScp
 from drimbox.adapters.pacs_dimse.study_memory import StudyMemory
@@ -58,12 +59,22 @@ class DimsePacs:
         self._moves = settings.retrieve_mode == "c-move"
         self._features = features
         self._name = f"{settings.ae_title} at {settings.host}:{settings.port}"
+        self._first_worker: FirstWorker | None = None
         self._background: set[asyncio.Task[object]] = set()
         self._outlines: dict[StudyInstanceUid, asyncio.Task[search.StudyOutline]] = {}
 
-    async def start(self) -> None:
-        """Listen for arrivals of our own C-MOVE, where a listener is set; recall what it lacks."""
-        if self._scp is not None:
+    @property
+    def name(self) -> str:
+        """Its AE title and address."""
+        return self._name
+
+    async def start(self, first_worker: FirstWorker | None = None) -> None:
+        """Listen for arrivals of our own C-MOVE, where a listener is set; recall what it lacks.
+
+        first_worker listens instead, where this process is another worker of its host.
+        """
+        self._first_worker = first_worker
+        if self._scp is not None and first_worker is None:
             await self._scp.start()
         if self._features is not None and self._can_move:
             lacks = await self._features.find_lacks(self._name)
@@ -189,6 +200,9 @@ class DimsePacs:
     ) -> None:
         if self._scp is None:
             raise RejectedByPartner(PARTNER, "C-MOVE", "needs our own DICOM listener")
+        if self._first_worker is not None:
+            await self._first_worker.move(self._name, target, scope.transfer_syntaxes, funnel)
+            return
         await move(self._settings, target, scope, self._scp, funnel)
 
     async def _plan(

@@ -25,7 +25,7 @@ async def test_a_second_start_changes_nothing(database: Database, sealing: Seali
     await prepare(database, sealing)
     with database.transaction("DEFERRED") as connection:
         versions = connection.execute(text("SELECT version_num FROM alembic_version")).all()
-    assert [tuple(row) for row in versions] == [("0007",)]
+    assert [tuple(row) for row in versions] == [("0008",)]
 
 
 @pytest.mark.anyio

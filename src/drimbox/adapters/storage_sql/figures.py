@@ -5,12 +5,17 @@ from collections import Counter
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from drimbox.adapters.storage_sql.engine import Database
-from drimbox.adapters.storage_sql.tables import alerts, audit_events, outbox, received_messages
+from drimbox.adapters.storage_sql.tables import (
+    UNFINISHED_JOB,
+    alerts,
+    audit_events,
+    is_state_in,
+    outbox,
+    received_messages,
+)
 from drimbox.model.audit import AuditAction, AuditOutcome
 from drimbox.model.publication import AlertKind, IntakeState, JobState
 from drimbox.ports.figures import Figures
-
-_WAITING = [state.value for state in (JobState.PENDING, JobState.SENDING, JobState.RETRY)]
 
 
 class SqlFigures:
@@ -32,7 +37,8 @@ class SqlFigures:
 
     def _read(self, connection: Connection) -> tuple[Figures, int]:
         events, counted_to = self._count_events(connection)
-        waiting = select(func.min(outbox.c.created_at)).where(outbox.c.state.in_(_WAITING))
+        is_waiting = is_state_in(outbox.c.state, UNFINISHED_JOB)
+        waiting = select(func.min(outbox.c.created_at)).where(is_waiting)
         is_open = alerts.c.closed_at.is_(None)
         figures = Figures(
             messages={

@@ -71,7 +71,7 @@ received_messages = Table(
     Column("key", CleanText, nullable=False),
     Column("content", LargeBinary),  # sealed; NULL once the retention is over
     Column("received_at", Instant, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Instant, nullable=False),  # of a claimed row: the end of its lease
     Column("concluded_at", Instant),
@@ -137,7 +137,7 @@ outbox = Table(
     Column("replaces", String(256)),
     Column("metadata", LargeBinary, nullable=False),  # sealed
     Column("identity", LargeBinary, nullable=False),  # sealed
-    Column("state", String(16), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),  # of a claimed row: the end of its lease

@@ -1,16 +1,18 @@
 """What the documents point to is there: files, names of the code, alerts, decisions."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.house.source_files import ROOT, place, python_files
+from tests.house.source_files import ROOT, SOURCE, place, python_files
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from drimbox.__main__ import app
 from drimbox.model.publication import AlertKind
 
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
@@ -53,5 +55,40 @@ def test_operators_can_look_up_every_alert() -> None:
 
 
 def test_decisions_are_numbered_without_gap_or_double() -> None:
-    numbers = [int(path.name[:4]) for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+    numbers = [int(path.name[:4]) for path in DECISIONS]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_index_of_decisions_has_each_by_its_title() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in index.splitlines() if line.startswith("| ") and "](" in line]
+    assert rows == [_index_row(path) for path in DECISIONS]
+
+
+def _index_row(path: Path) -> str:
+    number, _, title = path.read_text(encoding="utf-8").partition("\n")[0][2:].partition(". ")
+    return f"| {number} | [{title}]({path.name}) |"
+
+
+def test_the_rooms_of_the_architecture_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = set(_rooms(text.partition("```\nsrc/drimbox/\n")[2].partition("```")[0]))
+    assert not [room for room in told if not (SOURCE / room).exists()]
+    folders = {
+        path.relative_to(SOURCE).as_posix()
+        for floor in ("standards", "adapters", "entrypoints", "sandbox")
+        for path in (SOURCE / floor).iterdir()
+        if path.is_dir() and path.name != "__pycache__"
+    }
+    assert not folders - told
+
+
+def _rooms(tree: str) -> Iterator[str]:
+    """Yield the path of each folder and file that begins a line, below src/drimbox."""
+    above: list[str] = []
+    for line in tree.splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        names = re.match(r" *((?:\w+(?:/|\.py)(?: |$))*)", line)
+        for name in names[1].split() if names else ():
+            above[depth - 1 :] = [name.rstrip("/")]
+            yield "/".join(above)

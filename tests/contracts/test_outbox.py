@@ -87,6 +87,26 @@ async def test_one_of_a_hundred_racing_claims_wins(
 
 
 @pytest.mark.anyio
+async def test_a_clock_set_back_an_hour_does_not_hold_lots(queue: Queue) -> None:
+    """One that was being sent when the clock was set back, and one that waited."""
+    await queue.put(made_up_publication(study=1), made_up_publication(study=2))
+    sent, earlier = await queue.claim(), NOON - timedelta(hours=1)
+    found = [await queue.outbox.claim(earlier, LEASE) for _ in range(2)]
+    assert [job.job_id for job in found if job] == [sent.job_id, sent.job_id + 1]
+    assert await queue.outbox.claim(earlier, LEASE) is None
+
+
+@pytest.mark.anyio
+async def test_a_clock_set_forward_an_hour_takes_up_what_has_a_lease_once(queue: Queue) -> None:
+    await queue.put(made_up_publication())
+    sent = await queue.claim()
+    again = await queue.outbox.claim(LATER, LEASE)
+    assert again is not None
+    assert (again.job_id, again.attempts) == (sent.job_id, 2)
+    assert await queue.outbox.claim(LATER, LEASE) is None
+
+
+@pytest.mark.anyio
 async def test_lots_of_one_study_go_one_after_the_other(queue: Queue) -> None:
     await queue.put(
         made_up_publication(study=1, kos=1),

@@ -1,6 +1,5 @@
 """R6: a full or read-only disk refuses reports, keeps the acknowledged ones, heals by itself."""
 
-import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC
@@ -10,6 +9,7 @@ import pytest
 from tests.fakes.publications import NOON
 from tests.fakes.reports import message_of
 from tests.fixtures.storage import open_database
+from tests.system.small_disk import fill, small_disk
 
 from drimbox.adapters.storage_sql.alerts import SqlAlerts
 from drimbox.adapters.storage_sql.audit_repository import SqlAuditRepository
@@ -22,26 +22,17 @@ from drimbox.flows.source.receive_report import ReceiveReport
 from drimbox.standards.atna.audit_message import AuditSource
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system]
-MEBIBYTE = 1024 * 1024
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("this host does not let us mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", mebibytes=8) as folder:
+        yield folder
 
 
 @pytest.fixture
-async def database(small_disk: Path, sealing: Sealing) -> AsyncIterator[Database]:
-    async with open_database(f"sqlite:///{small_disk / 'box.sqlite'}", sealing) as opened:
+async def database(disk: Path, sealing: Sealing) -> AsyncIterator[Database]:
+    async with open_database(f"sqlite:///{disk / 'box.sqlite'}", sealing) as opened:
         yield opened
 
 
@@ -76,16 +67,16 @@ async def claim_all(intake: SqlIntake) -> int:
 
 
 async def test_a_full_disk_refuses_then_heals_and_loses_nothing(
-    small_disk: Path, database: Database, sealing: Sealing, messages: ReportMessages
+    disk: Path, database: Database, sealing: Sealing, messages: ReportMessages
 ) -> None:
     accepted = sum([await send(messages, number) for number in range(5)])
     assert accepted == 5
-    fill(small_disk / "filler")
+    fill(disk / "filler")
     answers = [await send(messages, number) for number in range(5, 60)]
     accepted += sum(answers)
     assert not all(answers), "the disk did not fill up"
     assert not answers[-1]
-    (small_disk / "filler").unlink()
+    (disk / "filler").unlink()
     assert await send(messages, 60), "it heals as soon as there is space again"
     accepted += 1
     assert await claim_all(SqlIntake(database, sealing)) >= accepted
@@ -93,30 +84,18 @@ async def test_a_full_disk_refuses_then_heals_and_loses_nothing(
 
 
 async def test_a_read_only_disk_refuses_then_heals(
-    small_disk: Path, database: Database, messages: ReportMessages
+    disk: Path, database: Database, messages: ReportMessages
 ) -> None:
     assert await send(messages, 1)
     await database.close()  # a read-only remount wants no file open for writing
-    remount(small_disk, "ro")
+    remount(disk, "ro")
     try:
         assert not await send(messages, 2)
     finally:
         await database.close()
-        remount(small_disk, "rw")
+        remount(disk, "rw")
     assert await send(messages, 3)
 
 
 def remount(disk: Path, mode: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{mode}", disk], check=True)
-
-
-def fill(path: Path) -> None:
-    """Leave a few kilobytes."""
-    with path.open("wb") as filler:
-        try:
-            while True:
-                filler.write(bytes(64 * 1024))
-                filler.flush()
-        except OSError:
-            pass
-        filler.truncate(max(filler.tell() - 128 * 1024, 0))

@@ -135,7 +135,7 @@ async function draw({ isMoving = false } = {}) {
   if (!isPictured(series)) return showDocument();
   const asked = { series, position };
   const one = stack[position];
-  const slow = setTimeout(() => tellAwaited(`Réception de l'image ${position + 1}…`), SLOW_MS);
+  const slow = setTimeout(() => shown && tellAwaited(`Réception de l'image ${position + 1}…`), SLOW_MS);
   try {
     const [image, facts] = await Promise.all([frames.get(one, window_), frames.facts(one)]);
     if (asked.series !== series || asked.position !== position) return;

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,7 +20,7 @@ from drimbox.entrypoints.http.bearer import BrowserAuthentication
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.problems import problem_response
 from drimbox.entrypoints.http.sign_in import SignInDoor, address_of
-from drimbox.errors import DrimboxError, NotAuthenticated, Refused
+from drimbox.errors import DrimboxError, MalformedMessage, NotAuthenticated, Refused
 from drimbox.model.session import Session
 
 FORM_TOKEN = "form_token"  # noqa: S105  # the field's name
@@ -93,9 +94,15 @@ async def read_form(request: Request, session: Session) -> FormData:
     """Read a form posted by a page of ours.
 
     Raises:
+        MalformedMessage: no form, or one of more than we ever show.
         Refused: it was not made for this session.
     """
-    form = await request.form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=_MAX_VALUE_BYTES)
+    try:
+        form = await request.form(
+            max_files=0, max_fields=_MAX_FIELDS, max_part_size=_MAX_VALUE_BYTES
+        )
+    except HTTPException as error:
+        raise MalformedMessage("cannot be read", where="form") from error
     presented = form.get(FORM_TOKEN)
     expected = form_token(session)
     if not isinstance(presented, str) or not hmac.compare_digest(

@@ -171,3 +171,16 @@ async def test_another_user_is_not_answered(
     with pytest.raises(Unavailable):
         await by_first_worker(folder)
     assert not pacs.asked
+
+
+async def test_a_pacs_that_the_first_worker_does_not_know_is_not_found(tmp_path: Path) -> None:
+    def knows_none(
+        name: str, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
+    ) -> AsyncIterator[InstanceStream]:
+        raise NotFound(f"no PACS {name} for {target} in {syntaxes}")
+
+    relay = MoveRelay(tmp_path, knows_none)
+    await relay.start()
+    with pytest.raises(NotFound):
+        await by_first_worker(tmp_path)
+    await relay.close()

@@ -108,6 +108,9 @@ class DiskImageCache:
         if whole is not None:
             lock.release()
             return whole
+        # What another try left is not what is on its way now: nobody is to read along in it.
+        with suppress(OSError):
+            (folder / journal.NAME).unlink()
         return self._opened_once_more(self._receive(key, retrieve, lock))
 
     def pass_series(self, key: SeriesKey, retrieve: Retrieve) -> SeriesStreams:

@@ -106,15 +106,16 @@ class MoveRelay:
     async def _answer(self, request: Sequence[object], writer: asyncio.StreamWriter) -> None:
         name, *uids = (str(one) if one is not None else None for one in request[:4])
         syntaxes = [TransferSyntaxUid(str(one)) for one in request[4:]]
-        received = self._retrieve(str(name), _target(*uids), syntaxes)
         try:
-            async for instance in received:
-                await _send_instance(writer, instance)
+            received = self._retrieve(str(name), _target(*uids), syntaxes)
+            try:
+                async for instance in received:
+                    await _send_instance(writer, instance)
+            finally:
+                await close(received)
             _write(writer, _END)
         except DrimboxError as error:
             _write(writer, _FAILURE, orjson.dumps(_told(error)))
-        finally:
-            await close(received)
         await writer.drain()
 
 

@@ -241,7 +241,7 @@ async def test_a_trail_that_is_away_ends_one_export_only(site: ConsultationSite)
     await site.import_studies.request(caller, [STUDY], "PACS")
     site.audit.is_away = True
     async with _running(site):
-        await anyio.sleep(0.1)
+        await _until(lambda: not site.import_studies._under_way)
         site.audit.is_away = False
         (second,) = await site.import_studies.request(caller, [STUDY], "PACS")
         assert (await _finished(site, second)).state is ExportState.DONE
@@ -335,19 +335,25 @@ async def test_an_export_of_which_nobody_says_anything_any_more_is_interrupted(
     assert await site.import_studies.count_under_way([context.identifier]) == 0
 
 
-async def test_a_long_export_goes_on_saying_so(site: ConsultationSite) -> None:
+async def test_a_long_export_goes_on_saying_so(
+    site: ConsultationSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For two minutes nothing of it moves, and a minute of silence would count as its end."""
+    monkeypatch.setattr(import_studies, "_SECONDS_BETWEEN_LOOKS", 0.01)
     _hold(site)
-    site.destination.seconds_an_image = 1.2
+    site.destination.opened = anyio.Event()
     context = made_up_context()
-    await site.import_studies.request(made_up_caller(context), [STUDY], "PACS")
+    (asked,) = await site.import_studies.request(made_up_caller(context), [STUDY], "PACS")
     async with _running(site):
-        await anyio.sleep(0.5)
-        site.clock.advance(59)
-        await anyio.sleep(2.2)
-        site.clock.advance(59)
-        (export,) = await site.import_studies.find(context)
-        assert export.state is ExportState.RUNNING
-        assert export.stored > 0
+        await _until(lambda: site.exports.exports[asked.identifier].state is ExportState.RUNNING)
+        for _ in range(2):
+            said = len(site.exports.history)
+            site.clock.advance(59)
+            await _until(lambda said=said: len(site.exports.history) > said)
+            (export,) = await site.import_studies.find(context)
+            assert export.state is ExportState.RUNNING
+        site.destination.opened.set()
+        assert (await _finished(site, export)).stored == 3
 
 
 async def test_what_a_box_left_behind_days_ago_is_settled_when_it_starts(

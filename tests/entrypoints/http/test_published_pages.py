@@ -220,3 +220,11 @@ def test_a_form_that_is_none_is_the_callers_fault(tmp_path: Path, path: str) -> 
         )
         assert answer.status_code == 400
         assert "multipart" not in answer.text
+
+
+@pytest.mark.parametrize("folder", ["static/base.css", "openapi/fhir.yaml"])
+def test_a_file_that_the_browser_has_is_not_sent_again(tmp_path: Path, folder: str) -> None:
+    client = ConsultationSite(tmp_path).client()
+    etag = client.get(f"/{folder}").headers["etag"]
+    assert client.get(f"/{folder}", headers={"If-None-Match": etag}).status_code == 304
+    assert client.get(f"/{folder}.none").status_code == 404

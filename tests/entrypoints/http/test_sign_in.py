@@ -13,7 +13,7 @@ from tests.fakes.fake_clock import START, FakeClock, FakeIdentifiers
 from tests.fakes.fake_identity_provider import ISSUER, FakeIdentityProvider
 from tests.fakes.fake_session_store import FakeContextStore, FakePendingSignIns, FakeSessionStore
 from tests.fakes.manifests import made_up_patient
-from tests.fakes.professionals import ALLOWED_PROFESSIONS, HELENE
+from tests.fakes.professionals import ALLOWED_PROFESSIONS, HELENE, JOSIANE
 from tests.fakes.published_answers import published
 
 from drimbox.entrypoints.http.error_doors import exception_handlers
@@ -224,6 +224,22 @@ def test_a_provider_that_is_away_is_said_so(box: Box) -> None:
     box.provider.is_away = True
     answer = _start(box.browser())
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+
+
+def test_a_provider_that_goes_away_meanwhile_is_said_so(box: Box) -> None:
+    browser = box.browser()
+    query = box.grant(_start(browser))
+    box.provider.is_away = True
+    assert _callback(browser, query).status_code == 503
+    assert box.sessions.sessions == {}
+
+
+def test_a_profession_that_may_see_no_images_is_not_let_in(box: Box) -> None:
+    box.provider.professional = JOSIANE
+    browser = box.browser()
+    answer = _callback(browser, box.grant(_start(browser)))
+    assert answer.status_code == 403
+    assert box.sessions.sessions == {}
 
 
 @pytest.mark.requirement("CO.64")

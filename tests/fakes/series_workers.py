@@ -1,14 +1,17 @@
 """Two workers of a host, and a PACS that sends one series, each instance once it is allowed to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pytest
 from tests.fakes.dicom_objects import CT, STUDY, encoded, made_up_object
 from tests.fakes.fake_image_cache import FakeImageCache
 
 from drimbox.adapters.image_cache_disk.cache import DiskImageCache
+from drimbox.adapters.image_cache_disk.memory_folder import SHARED_MEMORY, is_in_memory
 from drimbox.errors import Unavailable
 from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import (
@@ -23,7 +26,7 @@ from drimbox.ports.image_cache import ImageCache, SeriesCopy, SeriesKey, SeriesS
 KEY = SeriesKey(StudyInstanceUid(STUDY), SeriesInstanceUid(f"{STUDY}.1"))
 NUMBERS = (3, 1, 2)
 EXPLICIT = TransferSyntaxUid("1.2.840.10008.1.2.1")
-WORKERS = ("fake", "disk", "disk, two workers")
+WORKERS = ("fake", "disk", "disk, two workers", "memory, two workers")
 Workers = tuple[ImageCache, ImageCache]
 
 
@@ -77,13 +80,23 @@ async def workers_of(kind: str, folder: Path) -> AsyncIterator[Workers]:
         yield fake, fake
         await asyncio.gather(*fake.tasks, return_exceptions=True)
         return
-    count = 2 if kind == "disk, two workers" else 1
-    disks = [
-        DiskImageCache(folder / "cache", max_bytes=10**8, max_age_seconds=60) for _ in range(count)
-    ]
-    yield disks[0], disks[-1]
-    for disk in disks:
-        await disk.stop()
+    count = 1 if kind == "disk" else 2
+    with _in_memory() if kind == "memory, two workers" else nullcontext(folder) as where:
+        disks = [
+            DiskImageCache(where / "cache", max_bytes=10**8, max_age_seconds=60)
+            for _ in range(count)
+        ]
+        yield disks[0], disks[-1]
+        for disk in disks:
+            await disk.stop()
+
+
+@contextmanager
+def _in_memory() -> Iterator[Path]:
+    if not is_in_memory(SHARED_MEMORY):
+        pytest.skip("this system has no tmpfs at /dev/shm")
+    with TemporaryDirectory(dir=SHARED_MEMORY) as name:
+        yield Path(name)
 
 
 async def all_of(copy: SeriesCopy) -> list[str]:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from drimbox.adapters.image_cache_disk.memory_folder import check_in_memory
+from drimbox.adapters.image_cache_disk.memory_folder import SHARED_MEMORY, check_in_memory
 from drimbox.errors import SettingsError
 
-SHARED_MEMORY = Path("/dev/shm")
 MOUNTS = """\
 21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
 22 21 0:20 / /images rw,nosuid shared:2 - tmpfs tmpfs rw,size=5g

@@ -37,6 +37,7 @@ from drimbox.adapters.image_cache_disk.housekeeping import (
     age,
     make_room,
 )
+from drimbox.adapters.image_cache_disk.memory_folder import is_in_memory
 from drimbox.adapters.image_cache_disk.passing import PassingSeries
 from drimbox.adapters.image_cache_disk.series_copies import FollowedSeries, WholeSeries
 from drimbox.adapters.image_cache_disk.spool import Spool
@@ -73,6 +74,7 @@ class DiskImageCache:
     ) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = directory
+        self._is_in_memory = is_in_memory(directory)
         self._max_bytes = max_bytes
         self._max_age_seconds = max_age_seconds
         self._base_url = base_url
@@ -201,7 +203,10 @@ class DiskImageCache:
     def _receive(self, key: SeriesKey, retrieve: Retrieve, lock: FolderLock) -> ArrivingSeries:
         """Begin a copy, which nobody has opened yet."""
         arriving = ArrivingSeries(
-            self._folder(key), key.url(self._base_url), lambda: most_waiting(len(self._arriving))
+            self._folder(key),
+            key.url(self._base_url),
+            lambda: most_waiting(len(self._arriving)),
+            is_in_memory=self._is_in_memory,
         )
         self._arriving[key] = arriving
         arriving.fetched_by(self._start(self._fetch(key, arriving, retrieve, lock)))

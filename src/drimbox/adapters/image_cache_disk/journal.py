@@ -64,17 +64,8 @@ class JournalWriter:
         self._file = os.open(folder / NAME, flags, 0o600)
         self._append({"of": boot_id(), "try": secrets.token_hex(8)})
 
-    def add(self, instance: CachedInstance) -> None:
-        self._append(
-            [
-                instance.sop_instance_uid,
-                instance.sop_class_uid,
-                instance.transfer_syntax_uid,
-                instance.path.name,
-                instance.data_set_offset,
-                _frames_to_json(instance.frames),
-            ]
-        )
+    def add(self, instances: Sequence[CachedInstance]) -> None:
+        self._append(*map(_instance_to_json, instances))
 
     def end(self) -> None:
         self._append({"fetched_at": time.time(), "token": secrets.token_hex(8)})
@@ -85,8 +76,8 @@ class JournalWriter:
     def close(self) -> None:
         os.close(self._file)
 
-    def _append(self, line: object) -> None:
-        octets = orjson.dumps(line) + b"\n"
+    def _append(self, *lines: object) -> None:
+        octets = b"".join(orjson.dumps(line) + b"\n" for line in lines)
         if os.write(self._file, octets) != len(octets):
             raise OSError("the journal of a series was cut short")
 
@@ -133,6 +124,17 @@ def boot_id() -> str:
 
 def _is_ours(first_line: object) -> bool:
     return isinstance(first_line, dict) and first_line.get("of") == boot_id()
+
+
+def _instance_to_json(instance: CachedInstance) -> Sequence[object]:
+    return (
+        instance.sop_instance_uid,
+        instance.sop_class_uid,
+        instance.transfer_syntax_uid,
+        instance.path.name,
+        instance.data_set_offset,
+        _frames_to_json(instance.frames),
+    )
 
 
 def _instance_from_json(folder: Path, line: Sequence[object]) -> CachedInstance:

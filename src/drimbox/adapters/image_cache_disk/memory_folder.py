@@ -5,6 +5,7 @@ from pathlib import Path
 
 from drimbox.errors import SettingsError
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # a tmpfs wherever there is one
 _MOUNTS = Path("/proc/self/mountinfo")
 _IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
@@ -23,6 +24,11 @@ def check_in_memory(folder: Path, *, mounts: Path = _MOUNTS) -> str:
             " a tmpfs: mount one there (docs/operations.md), or name a folder below /dev/shm",
         )
     return kind
+
+
+def is_in_memory(folder: Path) -> bool:
+    """Tell whether the folder is on a tmpfs or ramfs."""
+    return _file_system_of(folder.resolve(), _MOUNTS) in _IN_MEMORY
 
 
 def _file_system_of(folder: Path, mounts: Path) -> str:

@@ -216,18 +216,29 @@ def write_metadata(folder: Path, rows: Sequence[bytes], series_url: str) -> Seri
 
 
 def read_instance(
-    instance: CachedInstance, *, is_fresh: bool = False, start: int = 0
+    instance: CachedInstance,
+    *,
+    is_fresh: bool = False,
+    start: int = 0,
+    octets: Sequence[bytes] | None = None,
 ) -> InstanceStream:
     """Return a file as a stream of its data set, or of what follows its first octets.
 
     What is fresh was written a moment ago: the system has it in memory, no thread is needed.
+    octets is the data set itself, where it is still at hand: the file is not read then.
     """
+    chunks = _chunks(instance, start, is_fresh=is_fresh) if octets is None else _each(octets)
     return InstanceStream(
         instance.sop_class_uid,
         instance.sop_instance_uid,
         instance.transfer_syntax_uid,
-        _chunks(instance, start, is_fresh=is_fresh),
+        chunks,
     )
+
+
+async def _each(octets: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for piece in octets:
+        yield piece
 
 
 async def _chunks(instance: CachedInstance, start: int, *, is_fresh: bool) -> AsyncIterator[bytes]:

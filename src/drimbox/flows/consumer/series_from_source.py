@@ -28,6 +28,7 @@ MAX_FAILURES = 3
 MAX_OCTETS = 16 * 1024**3
 _MAX_PASSED_OVER = 1000
 _FIRST_PAUSE_SECONDS = 0.25
+_MOST_UNSUMMED = 1024 * 1024
 _ANSWER = "answer of the Source"
 
 
@@ -164,7 +165,9 @@ class SeriesFromSource:
         while True:
             await self._patience.spend(failure)
             try:
-                async with aclosing(self._rest(instance, replace(given))) as rest:
+                async with aclosing(
+                    self._rest(instance, _Expected(given.octets, given.checksum))
+                ) as rest:
                     async for chunk in rest:
                         self._received(chunk, given)
                         yield chunk
@@ -174,7 +177,9 @@ class SeriesFromSource:
                 self._patience.received()
                 return
 
-    async def _rest(self, instance: InstanceStream, given: "_Given") -> AsyncGenerator[bytes, None]:
+    async def _rest(
+        self, instance: InstanceStream, given: "_Expected"
+    ) -> AsyncGenerator[bytes, None]:
         """Ask for the instance once more and yield what comes behind what was given by then."""
         before = _Given()
         async with aclosing(self.ask(self._target(instance.sop_instance_uid))) as answer:
@@ -195,13 +200,39 @@ class SeriesFromSource:
         return TargetResource(self.study_instance_uid, self.series.series_instance_uid, uid)
 
 
-@dataclass
 class _Given:
-    """How much of an instance was given, and a checksum of it."""
+    """How much of an instance was given, and a checksum of it.
 
-    octets: int = 0
-    checksum: int = 0
+    Only an instance that was cut needs the sum: that of its last octets is made when asked for.
+    """
+
+    def __init__(self) -> None:
+        self.octets = 0
+        self._summed = 0
+        self._checksum = 0
+        self._unsummed: list[bytes] = []
 
     def add(self, chunk: bytes) -> None:
+        self._unsummed.append(chunk)
         self.octets += len(chunk)
-        self.checksum = zlib.crc32(chunk, self.checksum)
+        if self.octets - self._summed > _MOST_UNSUMMED:
+            self._sum()
+
+    @property
+    def checksum(self) -> int:
+        self._sum()
+        return self._checksum
+
+    def _sum(self) -> None:
+        for chunk in self._unsummed:
+            self._checksum = zlib.crc32(chunk, self._checksum)
+        self._unsummed.clear()
+        self._summed = self.octets
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What the beginning of an instance was when it was cut."""
+
+    octets: int
+    checksum: int

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from drimbox.sandbox.bench.images_in_memory import has_memory_folder
+
 _PROGRAMS = ("orthanc", "orthanc-dicomweb", "nginx-light", "chromium", "curl", "wrk")
 _LIBRARIES = ("drimbox", "uvicorn", "uvloop", "httptools", "aiohttp", "numpy", "imagecodecs")
 
@@ -22,6 +24,7 @@ async def machine_facts() -> Mapping[str, str]:
         "Python": platform.python_version(),
         "Libraries": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
         "Programs": ", ".join(installed),
+        "Images of the boxes": "on a tmpfs" if has_memory_folder() else "on the disk",
     }
 
 

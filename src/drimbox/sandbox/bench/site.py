@@ -12,6 +12,7 @@ from uuid import uuid4
 import aiohttp
 
 from drimbox.errors import RejectedByPartner, Unavailable
+from drimbox.sandbox.bench.images_in_memory import images_in_memory
 from drimbox.sandbox.dpi.calls import call_parameters
 from drimbox.sandbox.network.addresses import choose_addresses
 from drimbox.sandbox.network.descriptor import RunningDemo
@@ -139,8 +140,9 @@ async def bench_site(
         has_orthanc=True,
         is_without_delay=is_without_delay,
     )
-    async with (
-        demo_network(options, announce) as demo,
-        aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False) as http,
-    ):
-        yield BenchSite(demo, http)
+    with images_in_memory(folder):
+        async with (
+            demo_network(options, announce) as demo,
+            aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False) as http,
+        ):
+            yield BenchSite(demo, http)

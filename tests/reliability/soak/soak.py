@@ -35,7 +35,15 @@ _START_SECONDS = 120
 _PUBLISH_SECONDS = 120
 # Less than the studies are together, more than the viewed one and any other: most come anew.
 _CACHE_BYTES = 72 * 1024 * 1024
+# Contexts and their tokens end well within the warming up of the longer forms: what they leave in
+# memory has come to its level then.
+_LIFETIME_SECONDS = 120
 _BOXES = ("consumer", "source")
+_SETTINGS = {
+    "DRIMBOX_STORAGE__CACHE_MAX_BYTES": str(_CACHE_BYTES),
+    "DRIMBOX_CONTEXTUAL_CALL__CONTEXT_LIFETIME_SECONDS": str(_LIFETIME_SECONDS),
+    "DRIMBOX_OAUTH__CONTEXT_TOKEN_SECONDS": str(_LIFETIME_SECONDS),
+}
 
 
 async def soak(form: Form, folder: Path) -> Figures:
@@ -89,7 +97,7 @@ async def running_demo(folder: Path) -> AsyncIterator[tuple[Mapping[str, Any], M
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "drimbox", "demo", "--port-base", str(free_addresses().base),
             "--data", folder / "demo", "--descriptor", descriptor, stdout=output, stderr=output,
-            env=os.environ | {"DRIMBOX_STORAGE__CACHE_MAX_BYTES": str(_CACHE_BYTES)},
+            env=os.environ | _SETTINGS,
         )  # fmt: skip
     try:
         async with asyncio.timeout(_START_SECONDS):

@@ -34,9 +34,20 @@ def _is_over(process: psutil.Process) -> bool:
         return True
 
 
-def _others(first: psutil.Process) -> list[psutil.Process]:
-    """Return the living processes of `drimbox serve` that it has started."""
-    return [one for one in first.children() if not _is_over(one) and "serve" in one.cmdline()]
+def _serves(process: psutil.Process) -> bool:
+    """Whether it is a living `drimbox serve`; it may end while we look."""
+    try:
+        return not _is_over(process) and "serve" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def _only_other(first: psutil.Process) -> psutil.Process:
+    """Wait for the one process of `drimbox serve` that it has started, and return it."""
+    async with asyncio.timeout(SECONDS):
+        while len(others := [one for one in first.children() if _serves(one)]) != 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return others[0]
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
@@ -48,12 +59,10 @@ async def _until(is_so: Callable[[], bool]) -> None:
 async def test_a_worker_that_was_killed_is_replaced_and_none_is_left_behind(
     first: psutil.Process,
 ) -> None:
-    await _until(lambda: len(_others(first)) == 1)
-    (killed,) = _others(first)
+    killed = await _only_other(first)
     killed.kill()
     killed.wait(SECONDS)
-    await _until(lambda: len(_others(first)) == 1)
-    (other,) = _others(first)
+    other = await _only_other(first)
     assert other.pid != killed.pid
     first.kill()
     await _until(lambda: _is_over(other))

@@ -5,6 +5,7 @@ import inspect
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from cryptography import x509
 from starlette.types import Receive, Scope, Send
 
-from drimbox.entrypoints.http import hardened
+from drimbox.entrypoints.http import hardened, listener
 from drimbox.entrypoints.http.hardened import client_certificate
 from drimbox.entrypoints.http.listener import HttpListener, peer_tls_context
 from drimbox.sandbox.trusted_space.pki import Issued, TestPki, organisation_name
@@ -49,12 +50,18 @@ def recorder() -> Recorder:
     return Recorder()
 
 
+@asynccontextmanager
+async def plain_listener(recorder: Recorder) -> AsyncIterator[HttpListener]:
+    made = HttpListener(recorder, "127.0.0.1", 0)
+    await made.start()
+    yield made
+    await made.stop()
+
+
 @pytest.fixture
 async def plain(recorder: Recorder) -> AsyncIterator[HttpListener]:
-    listener = HttpListener(recorder, "127.0.0.1", 0)
-    await listener.start()
-    yield listener
-    await listener.stop()
+    async with plain_listener(recorder) as made:
+        yield made
 
 
 @pytest.fixture
@@ -62,19 +69,27 @@ def pki(tmp_path: Path) -> TestPki:
     return TestPki(tmp_path / "pki")
 
 
-@pytest.fixture
-async def mutual(pki: TestPki, recorder: Recorder) -> AsyncIterator[HttpListener]:
+@asynccontextmanager
+async def mutual_listener(pki: TestPki, recorder: Recorder) -> AsyncIterator[HttpListener]:
     server = pki.issue_server("server", ["db1.test.mesimagesmedicales.fr"], NAME)
     context = peer_tls_context(server.certificate_file, server.key_file, pki.ca_file)
-    listener = HttpListener(recorder, "127.0.0.1", 0, tls=context)
-    await listener.start()
-    yield listener
-    await listener.stop()
+    made = HttpListener(recorder, "127.0.0.1", 0, tls=context)
+    await made.start()
+    yield made
+    await made.stop()
 
 
-async def exchange(port: int, request: bytes, tls: ssl.SSLContext | None = None) -> bytes:
+@pytest.fixture
+async def mutual(pki: TestPki, recorder: Recorder) -> AsyncIterator[HttpListener]:
+    async with mutual_listener(pki, recorder) as made:
+        yield made
+
+
+async def exchange(
+    port: int, request: bytes, tls: ssl.SSLContext | None = None, name: str | None = None
+) -> bytes:
     """Send, then read until the server closes."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name)
     writer.write(request)
     try:
         return await asyncio.wait_for(reader.read(), 15)
@@ -175,6 +190,38 @@ async def test_half_a_header_is_answered_408_at_its_deadline(
     monkeypatch.setattr(hardened, "HEADER_DEADLINE_SECONDS", 0.3)
     answer = await exchange(plain.port, b"GET / HTTP/1.1\r\nHost: x\r\nA: b")
     assert answer.startswith(b"HTTP/1.1 408")
+
+
+async def test_a_handshake_that_does_not_begin_is_given_up_at_its_deadline(
+    pki: TestPki, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert listener.HANDSHAKE_SECONDS <= 12
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.3)
+    async with mutual_listener(pki, recorder) as mutual:
+        assert await exchange(mutual.port, b"") == b""
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+async def test_hundreds_that_say_nothing_are_let_go_and_keep_nobody_waiting(
+    pki: TestPki, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, *, is_encrypted: bool
+) -> None:
+    """Half a header each, or no handshake at all."""
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 2)
+    monkeypatch.setattr(hardened, "HEADER_DEADLINE_SECONDS", 2)
+    async with mutual_listener(pki, recorder) if is_encrypted else plain_listener(recorder) as one:
+        silent = [await asyncio.open_connection("127.0.0.1", one.port) for _ in range(300)]
+        for _, writer in silent:
+            writer.write(b"" if is_encrypted else b"GET / HTTP/1.1\r\nHost: x\r\nA: b")
+        tls = client_context(pki, pki.issue_client("peer", NAME)) if is_encrypted else None
+        name = "db1.test.mesimagesmedicales.fr" if is_encrypted else None
+        assert (await exchange(one.port, GET + b"\r\n", tls, name)).startswith(b"HTTP/1.1 200")
+        async with asyncio.timeout(60):
+            ends = await asyncio.gather(*(reader.read() for reader, _ in silent))
+        for _, writer in silent:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+    assert {end[:12] for end in ends} == {b"" if is_encrypted else b"HTTP/1.1 408"}
 
 
 async def test_a_second_request_on_the_connection_has_its_own_deadline(

@@ -14,6 +14,7 @@ from drimbox.entrypoints.http.hardened import HardenedProtocol
 
 _GRACE_SECONDS = 30
 MAX_REQUESTS = 1000
+HANDSHAKE_SECONDS = 10.0
 
 
 class HttpListener:
@@ -47,10 +48,7 @@ class HttpListener:
             timeout_keep_alive=30,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
-        if tls is not None:
-            config.load()
-            config.ssl = tls
-        self._server = _Server(config)
+        self._server = _Server(config, tls)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -66,7 +64,7 @@ class HttpListener:
         bound = _bind(self._host, self._port, is_shared=self._is_shared)
         self._port = bound.getsockname()[1]
         self._task = asyncio.create_task(self._server.serve(sockets=[bound]))
-        while not self._server.started:
+        while not self._server.is_listening:
             if self._task.done():
                 self._task.result()
                 raise OSError(f"{self._host}:{self._port} does not start")
@@ -80,7 +78,32 @@ class HttpListener:
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the process that runs several listeners, not to one of them."""
+    """Signals belong to the process that runs several listeners, not to one of them.
+
+    A peer that connects and says nothing is let go in time: uvicorn leaves the handshake the minute
+    that asyncio gives it.
+    """
+
+    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext | None) -> None:
+        super().__init__(config)
+        self._tls = tls
+        self.is_listening = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=[])
+        for bound in sockets or []:
+            server = await asyncio.get_running_loop().create_server(
+                self._make_protocol,
+                sock=bound,
+                ssl=self._tls,
+                ssl_handshake_timeout=None if self._tls is None else HANDSHAKE_SECONDS,
+                backlog=self.config.backlog,
+            )
+            self.servers.append(server)
+        self.is_listening = True
+
+    def _make_protocol(self) -> HardenedProtocol:
+        return HardenedProtocol(self.config, self.server_state, self.lifespan.state)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

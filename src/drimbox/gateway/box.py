@@ -27,6 +27,7 @@ from drimbox.gateway.consumer import make_consumer
 from drimbox.gateway.fhir import make_fhir_routes
 from drimbox.gateway.identity import Identity, make_identity
 from drimbox.gateway.local_query import make_query_retrieve_scp
+from drimbox.gateway.named_files import naming
 from drimbox.gateway.parts import Parts, make_parts
 from drimbox.gateway.source import make_serve_study, make_source
 from drimbox.settings.load import Settings
@@ -139,7 +140,8 @@ class Box:
         browser = settings.browser
         tls = None
         if browser.certificate_file is not None and browser.key_file is not None:
-            tls = browser_tls_context(browser.certificate_file, browser.key_file)
+            with naming("browser.certificate_file"):
+                tls = browser_tls_context(browser.certificate_file, browser.key_file)
         await self._open(
             HttpListener(
                 application, browser.host, browser.port, tls=tls, is_shared=self._is_shared
@@ -147,7 +149,8 @@ class Box:
         )
         if settings.peer is not None:
             files = settings.peer.tls
-            context = peer_tls_context(files.certificate_file, files.key_file, files.ca_file)
+            with naming("peer.tls"):
+                context = peer_tls_context(files.certificate_file, files.key_file, files.ca_file)
             peers = peer_application(parts, identity, make_serve_study(parts))
             host, port = settings.peer.host, settings.peer.port
             await self._open(

@@ -21,6 +21,7 @@ from drimbox.gateway.authorization import (
     make_browser_server,
     make_peer_server,
 )
+from drimbox.gateway.named_files import naming
 from drimbox.gateway.parts import Parts
 
 
@@ -53,7 +54,8 @@ def make_identity(parts: Parts) -> Identity:
     clock, identifiers = parts.clock, parts.identifiers
     base_url = settings.browser.base_url
     psc = settings.pro_sante_connect
-    provider = ProSanteConnect(psc, base_url=base_url, clock=clock)
+    with naming("pro_sante_connect"):
+        provider = ProSanteConnect(psc, base_url=base_url, clock=clock)
     professional_tokens = ProfessionalTokens(psc.issuer, provider)
     cookies = BrowserCookies(is_secure=settings.browser.certificate_file is not None)
     authorization = AuthorizationParts(

@@ -20,6 +20,7 @@ from drimbox.flows.consumer.consultation_memory import (
 )
 from drimbox.flows.draw_ahead import DrawAhead
 from drimbox.flows.fetch_ahead import FetchAhead
+from drimbox.gateway.named_files import check_named_files, naming
 from drimbox.gateway.site_pacs import SitePacs, make_site_pacs
 from drimbox.gateway.stores import Stores, open_stores
 from drimbox.settings.load import Settings
@@ -60,6 +61,7 @@ async def make_parts(settings: Settings) -> Parts:
         SettingsError: a file or an address of the settings cannot be used.
         Unavailable: the database does not answer.
     """
+    check_named_files(settings)
     storage = settings.storage
     if storage.cache_must_be_in_memory:
         check_in_memory(storage.cache_directory)
@@ -70,12 +72,14 @@ async def make_parts(settings: Settings) -> Parts:
     client = DmpSoapClient(
         settings.dmp, establishments=establishments, clock=clock, identifiers=identifiers
     )
-    trusted_space = VerifiedTrustedSpace(settings.trusted_space, clock)
-    connection = PeerConnection(
-        settings.peer_client,
-        trusted_space,
-        allow_private_addresses=settings.peer_retrieval.allow_private_addresses,
-    )
+    with naming("trusted_space: anchors_file, peer_anchors_file"):
+        trusted_space = VerifiedTrustedSpace(settings.trusted_space, clock)
+    with naming("peer_client"):
+        connection = PeerConnection(
+            settings.peer_client,
+            trusted_space,
+            allow_private_addresses=settings.peer_retrieval.allow_private_addresses,
+        )
     iua_tokens = None
     if takes_iua(settings.trusted_space):
         iua_tokens = IuaTokens(connection, settings.peer_client, trusted_space, clock, identifiers)

@@ -120,13 +120,13 @@ async function loadRest() {
 /** Show another exam of the patient beside this one, as a viewer of its own (VI-CS.35). */
 function compare(address, title) {
   byId("compared-title").textContent = title;
-  byId("compared-page").src = `${address}?beside=1`;
   byId("compared").hidden = false;
+  byId("compared-page").contentWindow.location.replace(`${address}?beside=1`);
 }
 
 function closeCompared() {
   byId("compared").hidden = true;
-  byId("compared-page").src = "about:blank";
+  byId("compared-page").contentWindow.location.replace("about:blank");
 }
 
 /* Drawing */

@@ -129,8 +129,9 @@ def _faults_of(content: Mapping[str, object]) -> Iterator[CallFault]:
         names = (_name_of(one["loc"], content) for one in found)
         for name in dict.fromkeys(names):
             yield CallFault(name, "une valeur que FHIR R4 admet à cet endroit")
-    except LookupError:
-        # fhir.resources looks a resource up by its name, and raises what the look-up does.
+    except (LookupError, TypeError):
+        # fhir.resources looks a resource up by its name, and raises what the look-up does: of an
+        # unknown name, and of a resourceType that is no text.
         yield CallFault(None, "des ressources que FHIR R4 connaît")
 
 

@@ -227,9 +227,13 @@ def test_what_is_no_call_at_all_is_one_fault_of_the_whole(
     assert not site.contexts.contexts
 
 
-@pytest.mark.parametrize("name", ["Pateint", "Patient ", "__class__", "\N{BULLET}"])
+@pytest.mark.parametrize(
+    "name",
+    # What is no text was found by fuzzing.
+    ["Pateint", "Patient ", "__class__", "\N{BULLET}", {"profile": ["x"]}, ["Patient"], 1, None],
+)
 def test_a_resource_of_no_type_is_a_fault(
-    client: TestClient, site: ConsultationSite, name: str
+    client: TestClient, site: ConsultationSite, name: object
 ) -> None:
     answer = client.post(PATH, content=json.dumps(_patient(lambda p: p.update(resourceType=name))))
     assert answer.status_code == 400

@@ -8,7 +8,7 @@ from tests.fakes.manifests import made_up_ins
 from tests.fakes.publications import PATIENT, made_up_publication
 
 from drimbox.errors import TooLarge
-from drimbox.flows.source.published_manifests import PublishedManifests
+from drimbox.flows.source.published_manifests import HEAD_INSTANCES, PublishedManifests
 from drimbox.flows.source.search_published import MAX_CANDIDATES, SearchPublished
 from drimbox.model.patient import LocalPatientId
 from drimbox.model.publication import PublicationState
@@ -161,7 +161,7 @@ async def test_more_than_can_be_counted_must_be_narrowed(site: Site) -> None:
 
 
 async def test_manifests_are_read_once_and_forgotten_in_time(site: Site) -> None:
-    manifests = PublishedManifests(site.register, max_instances=5)
+    manifests = PublishedManifests(site.register, max_instances=5 + 2 * HEAD_INSTANCES)
     entries = (await site.register.list_current()).entries
     first = await manifests.read(entries)
     site.register.publications.clear()

@@ -10,6 +10,9 @@ from drimbox.ports.study_register import CurrentKos, StudyRegister
 MAX_INSTANCES = 50_000
 """About 25 MB."""
 
+HEAD_INSTANCES = 8
+"""What a manifest says beside its instances weighs as much as so many: radiographs are many."""
+
 
 class PublishedManifests:
     """Manifests by the UID of their KOS, the least recently used forgotten first."""
@@ -17,7 +20,7 @@ class PublishedManifests:
     def __init__(self, register: StudyRegister, *, max_instances: int = MAX_INSTANCES) -> None:
         self._register = register
         self._max_instances = max_instances
-        self._instances = 0
+        self._weight = 0
         self._kept: OrderedDict[SopInstanceUid, Manifest] = OrderedDict()
 
     async def read(self, entries: Sequence[CurrentKos]) -> tuple[Manifest, ...]:
@@ -35,8 +38,12 @@ class PublishedManifests:
     def _keep(self, kos: SopInstanceUid, manifest: Manifest) -> None:
         if kos not in self._kept:
             self._kept[kos] = manifest
-            self._instances += manifest.instance_count
+            self._weight += _weight_of(manifest)
         self._kept.move_to_end(kos)
-        while self._instances > self._max_instances:
+        while self._weight > self._max_instances:
             _, oldest = self._kept.popitem(last=False)
-            self._instances -= oldest.instance_count
+            self._weight -= _weight_of(oldest)
+
+
+def _weight_of(manifest: Manifest) -> int:
+    return HEAD_INSTANCES + manifest.instance_count

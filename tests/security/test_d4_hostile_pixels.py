@@ -22,7 +22,7 @@ from tests.fakes.dicom_files import made_up_image, pixels
 
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.entrypoints.http.listener import HttpListener
-from drimbox.errors import MalformedMessage, NotAcceptable
+from drimbox.errors import MalformedMessage, NotAcceptable, Unavailable
 from drimbox.ports.pixel_worker import ImageFormat, Rendering
 
 pytestmark = pytest.mark.anyio
@@ -115,7 +115,7 @@ async def _draw_all(pool: PixelWorkerPool, files: list[Path]) -> float:
                 picture = await pool.render(path, Rendering(format=ImageFormat.PNG))
                 assert picture.startswith(b"\x89PNG")
                 outcome = "picture"
-            except (MalformedMessage, NotAcceptable):
+            except (MalformedMessage, NotAcceptable, Unavailable):
                 outcome = "error"
             outcomes.append((outcome, time.monotonic() - since))
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+import itertools
 import random
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -187,11 +189,29 @@ async def test_a_claim_of_another_size_is_refused_before_decoding(
         await pool.transcode_frame(path, 1, NATIVE)
 
 
-async def test_a_deadline_ends_the_child(tmp_path: Path) -> None:
-    pool = PixelWorkerPool(workers=1, deadline_seconds=0.001)
+async def test_a_deadline_ends_the_child_that_worked_so_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "a.dcm", [gradient().tobytes()])
+    pool = PixelWorkerPool(workers=1, deadline_seconds=0.5)
+    await pool.start()
+    child = pool._idle[0]
+    child._process.send_signal(signal.SIGSTOP)
+    worked = itertools.count(step=10)
+    monkeypatch.setattr(child, "_worked_seconds", lambda: float(next(worked)))
     with pytest.raises(MalformedMessage):
         await pool.transcode_frame(path, 1, NATIVE)
+    await pool.stop()
+
+
+async def test_a_child_that_had_no_time_is_no_fault_of_the_image(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", [gradient().tobytes()])
+    pool = PixelWorkerPool(workers=1, deadline_seconds=2)
+    await pool.start()
+    pool._idle[0]._process.send_signal(signal.SIGSTOP)
+    with pytest.raises(Unavailable, match="pixel worker was given no time"):
+        await pool.transcode_frame(path, 1, NATIVE)
+    assert await pool.transcode_frame(path, 1, NATIVE) == gradient().tobytes()
     await pool.stop()
 
 

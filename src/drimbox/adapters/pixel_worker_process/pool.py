@@ -6,7 +6,8 @@
     child  ──▶ parent   status (1 octet), length (4 octets), payload
 
 The child limits its own memory before it reads anything; the parent kills it when a frame takes
-longer than the deadline. The start of a child does not count: it takes seconds on a busy machine.
+longer than the deadline. The start of a child does not count: it takes seconds on a busy machine,
+where one that was killed without having had time is no fault of the image.
 """
 
 import asyncio
@@ -187,6 +188,7 @@ class _Child:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._worked_before = 0.0
 
     @classmethod
     async def start(cls) -> "_Child":
@@ -227,18 +229,41 @@ class _Child:
         return self._process.returncode is None and not self._reader.at_eof()
 
     async def ask(self, request: bytes, deadline_seconds: float) -> tuple[bytes, bytes]:
-        """Return status and payload; each frame, and then the payload, has the deadline anew."""
+        """Return status and payload; each frame, and then the payload, has the deadline anew.
+
+        Raises:
+            TimeoutError: the child worked longer than that.
+            Unavailable: it hardly worked, for this machine had no time for it.
+        """
+        self._worked_before = self._worked_seconds()
+        try:
+            return await self._answer(request, deadline_seconds)
+        except TimeoutError as error:
+            if self._worked_seconds() - self._worked_before < deadline_seconds / 2:
+                raise Unavailable("pixel worker", "was given no time") from error
+            raise
+
+    async def _answer(self, request: bytes, deadline_seconds: float) -> tuple[bytes, bytes]:
         now = asyncio.get_running_loop().time
         async with asyncio.timeout(deadline_seconds) as deadline:
             self._writer.write(len(request).to_bytes(4, "big") + request)
             await self._writer.drain()
             while (status := await self._reader.readexactly(1)) == PROGRESS:
+                self._worked_before = self._worked_seconds()
                 deadline.reschedule(now() + deadline_seconds)
             deadline.reschedule(now() + deadline_seconds)
             length = int.from_bytes(await self._reader.readexactly(4), "big")
             if length > _MAX_ANSWER_BYTES:
                 raise EOFError("a frame over 512 MiB")
             return status, await self._reader.readexactly(length)
+
+    def _worked_seconds(self) -> float:
+        """Return the processor time that the child has had (proc(5): utime and stime)."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def kill(self) -> None:
         self._writer.close()

@@ -1,6 +1,8 @@
 """`drimbox alerts`: listed, closed, and the message of one taken up again."""
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -36,6 +38,18 @@ def listed(box: SetUpBox, *arguments: str) -> list[dict[str, object]]:
     result = box.run("alerts", "list", "--json", *arguments)
     assert result.exit_code == 0
     return json.loads(result.stdout)
+
+
+def test_a_command_leaves_the_schema_of_an_older_box_alone(source_box: SetUpBox) -> None:
+    """After an upgrade of the package the old box still runs, until it is started anew."""
+    assert source_box.run("alerts", "list").exit_code == 0
+    with closing(sqlite3.connect(source_box.folder / "drimbox.sqlite")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '0001'")
+    refused = source_box.run("alerts", "list")
+    assert refused.exit_code == 1
+    assert "the next start of the box brings it forward" in refused.stderr
+    with closing(sqlite3.connect(source_box.folder / "drimbox.sqlite")) as database:
+        assert database.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
 
 
 @pytest.mark.requirement("SO.21")

@@ -42,6 +42,27 @@ async def examine(database: Database, sealing: Sealing) -> bool:
     return await to_thread.run_sync(_examine, database, sealing)
 
 
+async def check_not_behind(database: Database) -> None:
+    """Check that opening this database would change nothing that an older box still works on.
+
+    Raises:
+        SettingsError: its schema is of an earlier drimbox.
+        Unavailable: the database does not answer.
+    """
+    await to_thread.run_sync(_check_not_behind, database)
+
+
+def _check_not_behind(database: Database) -> None:
+    with database.transaction("DEFERRED") as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    with _migrations() as config:
+        head = ScriptDirectory.from_config(config).get_current_head()
+    if revision is not None and head is not None and revision < head:
+        raise SettingsError(
+            "storage.url", "of an earlier drimbox: the next start of the box brings it forward"
+        )
+
+
 def _examine(database: Database, sealing: Sealing) -> bool:
     with database.transaction("DEFERRED") as connection:
         revision = MigrationContext.configure(connection).get_current_revision()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
+from pydicom.uid import MRImageStorage
 from tests.reliability.soak.schedule import Work, WrongAnswer
 from tests.system.demo_client import DemoClient
 from tests.system.peer_call import ACCEPT_AS_STORED
@@ -64,10 +65,13 @@ class Consultation:
         async with self.demo.http.get(url, headers=self._headers(VIEWED) | _JSON) as answer:
             _check(answer, 200)
             found = await answer.json(content_type=None)
+        # What else the study holds, key images and the like, has no pixels to be looked at.
         self.images = [
             f"{one['0020000E']['Value'][0]}/instances/{one['00080018']['Value'][0]}"
             for one in found
+            if one["00080016"]["Value"] == [MRImageStorage]
         ]
+        assert self.images
 
     async def renew(self) -> None:
         """Get tokens that have all their time before them."""

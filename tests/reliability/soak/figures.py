@@ -50,11 +50,12 @@ class LoopFigures:
 
 @dataclass
 class Figures:
-    """All of one run; samples and loops by the name of the process."""
+    """All of one run; samples and loops by the name of the process, at rest before and after."""
 
     answers: list[Answer] = field(default_factory=list)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     loops: Mapping[str, LoopFigures] = field(default_factory=dict)
+    at_rest: Mapping[str, tuple[Sample, Sample]] = field(default_factory=dict)
     reports_acknowledged: int = 0
     reports_published: int = 0
 

@@ -14,7 +14,7 @@ _HEAD = """# Soak
 Written by `scripts/soak`; do not edit. Two boxes of a demo under a mixed load (R9): some 50
 requests a second to their doors, a study into the PACS and its report to the Source each second, a
 whole study through both boxes every ten. Memory is resident, by the line that fits best after
-warming up; descriptors and threads by their floor; the event loop by
+warming up; descriptors and threads at rest, before and after; the event loop by
 `drimbox_event_loop_held_seconds`. Clients, PACS and the national services share the machine.
 What a shorter form cannot tell from noise is in
 `tests/reliability/soak/verdict.py`; the stated numbers are those of the long form.

@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 import psutil
 from tests.reliability.soak.consultation import Consultation, peer_connector
-from tests.reliability.soak.figures import Figures, LoopFigures
+from tests.reliability.soak.figures import Figures, LoopFigures, Sample
 from tests.reliability.soak.modality import Modality
 from tests.reliability.soak.sampler import Sampler, loop_figures
 from tests.reliability.soak.schedule import Schedule, Work
@@ -33,6 +33,7 @@ from drimbox.settings.load import load_settings
 
 _START_SECONDS = 120
 _PUBLISH_SECONDS = 120
+_REST_SECONDS = 20
 # Less than the studies are together, more than the viewed one and any other: most come anew.
 _CACHE_BYTES = 72 * 1024 * 1024
 # Contexts and their tokens end well within the warming up of the longer forms: what they leave in
@@ -48,16 +49,39 @@ _SETTINGS = {
 
 async def soak(form: Form, folder: Path) -> Figures:
     """Run a demo of its own for the time of the form; return what was seen."""
-    async with (
-        running_demo(folder) as (descriptor, pids),
-        aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as http,
-    ):
+    async with running_demo(folder) as (descriptor, pids):
+        sampler = Sampler(pids)
+        async with _consultation(descriptor) as consultation:
+            await consultation.prepare()
+        before = sampler.now()
+        async with _consultation(descriptor) as consultation:
+            await consultation.prepare()
+            figures = await _load(form, folder / "demo", consultation, sampler)
+        after = await _come_to_rest(sampler, before)
+        figures.at_rest = {name: (before[name], after[name]) for name in _BOXES}
+        return figures
+
+
+@contextlib.asynccontextmanager
+async def _consultation(descriptor: Mapping[str, Any]) -> AsyncIterator[Consultation]:
+    """Open connections of its own, all closed at the end."""
+    async with aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as http:
         demo = DemoClient(descriptor=descriptor, http=http)
         connector = peer_connector(demo.peer_context())
         async with aiohttp.ClientSession(connector=connector, trust_env=False) as peer_http:
-            consultation = Consultation(demo, peer_http)
-            await consultation.prepare()
-            return await _load(form, folder / "demo", consultation, Sampler(pids))
+            yield Consultation(demo, peer_http)
+
+
+async def _come_to_rest(sampler: Sampler, before: Mapping[str, Sample]) -> Mapping[str, Sample]:
+    """Wait until what the load opened is closed; what is not then is for the verdict."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REST_SECONDS):
+            while any(  # noqa: ASYNC110 - no event tells
+                now.descriptors > before[name].descriptors or now.threads > before[name].threads
+                for name, now in sampler.now().items()
+            ):
+                await asyncio.sleep(0.5)
+    return sampler.now()
 
 
 async def _load(form: Form, data: Path, consultation: Consultation, sampler: Sampler) -> Figures:

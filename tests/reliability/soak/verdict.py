@@ -25,8 +25,8 @@ STEADY = 1.2
 # Caches of a processor that others use as well make the same work cost more at one time.
 STEADY_PROCESSOR_TIME = 1.5
 LATE_ROUNDS = 0.01
-# A study on its way holds a few more of each than an idle moment does.
-DESCRIPTORS_AND_THREADS = 3.0
+# What is opened once and kept: connections of the database, threads of the pools.
+KEPT_DESCRIPTORS, KEPT_THREADS = 24.0, 32.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Form:
         return parts_of(self.warm_up_seconds, self.seconds, self.parts)
 
 
-SHORT = Form("short", 60, 15, 0.5, 2, 12, 50, percentile_floor_seconds=1)
+SHORT = Form("short", 60, 15, 0.5, 2, 32, 50, percentile_floor_seconds=1)
 MIDDLE = Form("middle", 1200, 300, 2, 3, 4, 99, percentile_floor_seconds=0.25)
 LONG = Form("long", 8 * 3600, 1800, 10, 8, 0, 99, percentile_floor_seconds=0)
 FORMS = {form.name: form for form in (SHORT, MIDDLE, LONG)}
@@ -91,7 +91,9 @@ def judge(figures: Figures, form: Form) -> list[Row]:
     ]
     for process, samples in figures.samples.items():
         warm = [one for one in samples if one.at >= form.warm_up_seconds]
-        rows += _of_process(process, warm, form)
+        rows.append(_growth(process, warm, form))
+    for process, (before, after) in figures.at_rest.items():
+        rows += _at_rest(process, before, after)
     for process, loop in figures.loops.items():
         share = loop.late_rounds / loop.rounds
         rows += [
@@ -111,18 +113,18 @@ def _steady_percentile(answers: Sequence[Answer], form: Form) -> Row:
     return Row(what, "ms", 1000 * max(later), 1000 * most)
 
 
-def _of_process(process: str, samples: Sequence[Sample], form: Form) -> Iterator[Row]:
+def _growth(process: str, samples: Sequence[Sample], form: Form) -> Row:
     growth = slope((one.at, one.resident_bytes / MEBIBYTE) for one in samples) * SECONDS_AN_HOUR
     most = max(GROWTH_MIB_AN_HOUR, form.growth_mib / form.hours)
-    yield Row(f"{process}: growth of resident memory", "MiB/h", growth, most)
-    first, last = (
-        _samples_in(samples, form.parts_of_it[0]),
-        _samples_in(samples, form.parts_of_it[-1]),
-    )
-    for what, of in (("file descriptors", _descriptors), ("threads", _threads)):
-        # The floor: connections of a busy moment come and go above it.
-        rise = min(map(of, last)) - min(map(of, first))
-        yield Row(f"{process}: rise of {what}", "", rise, DESCRIPTORS_AND_THREADS)
+    return Row(f"{process}: growth of resident memory", "MiB/h", growth, most)
+
+
+def _at_rest(process: str, before: Sample, after: Sample) -> Iterator[Row]:
+    """Compare two moments without a request: under load, connections come and go."""
+    descriptors = after.descriptors - before.descriptors
+    yield Row(f"{process}: rise of file descriptors at rest", "", descriptors, KEPT_DESCRIPTORS)
+    threads = after.threads - before.threads
+    yield Row(f"{process}: rise of threads at rest", "", threads, KEPT_THREADS)
 
 
 def _steady_work(process: str, samples: Sequence[Sample], form: Form) -> Row:
@@ -138,14 +140,6 @@ def _steady_work(process: str, samples: Sequence[Sample], form: Form) -> Row:
 def _samples_in(samples: Sequence[Sample], part: tuple[float, float]) -> Sequence[Sample]:
     begin, end = part
     return [one for one in samples if begin <= one.at < end]
-
-
-def _descriptors(sample: Sample) -> int:
-    return sample.descriptors
-
-
-def _threads(sample: Sample) -> int:
-    return sample.threads
 
 
 def _processor_share(samples: Sequence[Sample]) -> float:

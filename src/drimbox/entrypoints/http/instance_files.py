@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import anyio
@@ -25,6 +26,7 @@ from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 
 _HEADER_BYTES = 64 * 1024
 _ROWS, _COLUMNS = 0x00280010, 0x00280011
+_MOUNTS = Path("/proc/self/mountinfo")
 _LARGEST_AT_ONCE = 4 * 1024 * 1024
 
 
@@ -99,6 +101,9 @@ async def read_ranges(path: Path, ranges: Sequence[Range]) -> bytes:
 
 def _is_in_memory(file: int, offset: int, length: int) -> bool:
     """Tell whether no disk is needed, going by the first and the last octet."""
+    # A tmpfs answers no question about itself: RWF_NOWAIT is not supported there.
+    if _has_no_disk(os.fstat(file).st_dev):
+        return True
     octet = bytearray(1)
     try:
         return all(
@@ -106,6 +111,21 @@ def _is_in_memory(file: int, offset: int, length: int) -> bool:
         )
     except OSError:  # it is not, or the file system cannot tell
         return False
+
+
+@lru_cache(maxsize=64)
+def _has_no_disk(device: int) -> bool:
+    """Tell whether a file system is a tmpfs or ramfs (proc(5), mountinfo)."""
+    name = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return False
+    for mount in mounts:
+        fields, _, kind = mount.partition(" - ")
+        if name in fields.split(" ")[2:3]:
+            return kind.split(" ")[0] in {"tmpfs", "ramfs"}
+    return False
 
 
 def read_instance_header(instance: CachedInstance) -> InstanceHeader:

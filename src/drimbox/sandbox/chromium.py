@@ -21,6 +21,8 @@ import aiohttp
 from drimbox.errors import SettingsError
 
 _START_SECONDS = 30
+# So many looks at an element, all at one place.
+_STILL = 5
 _WAIT_SECONDS = 45.0
 _FLAGS = (
     "--headless=new",
@@ -92,14 +94,19 @@ class Tab:
         raise ScriptFailed(f"never true: {condition}\n{where}")
 
     async def click(self, selector: str) -> None:
-        """Wait for an element that stands still and click in its middle, with a real mouse."""
+        """Wait for an element that stands still and click in its middle, with a real mouse.
+
+        A bar whose labels are still being laid out moves what is on it more than once.
+        """
         element = f"document.querySelector({json.dumps(selector)})"
         await self.wait_for(f"document.readyState === 'complete' && {element} !== null")
-        middle, before = await self._middle(element), None
-        while middle != before:
+        seen = [await self._middle(element)]
+        while len(seen) < _STILL or len(set(seen[-_STILL:])) > 1:
             await asyncio.sleep(0.05)
-            middle, before = await self._middle(element), middle
-        x, y = middle
+            seen.append(await self._middle(element))
+        x, y = seen[-1]
+        hit = f"document.elementFromPoint({x}, {y})"
+        await self.wait_for(f"{hit} !== null && {element}.contains({hit})")
         for kind in ("mousePressed", "mouseReleased"):
             await self._send(
                 "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1

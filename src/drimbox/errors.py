@@ -20,6 +20,11 @@
 Texts say what was expected, what came and where; never a patient's identity, INS or token.
 """
 
+from collections.abc import Mapping
+from typing import TypeVar
+
+Row = TypeVar("Row")
+
 
 class DrimboxError(Exception):
     """Root of everything this package raises on purpose."""
@@ -138,3 +143,15 @@ def raised_at(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+
+
+def row_of(table: Mapping[type[DrimboxError], Row], error: DrimboxError) -> Row:
+    """Return what a door's table has for the error's class, or else for its nearest ancestor.
+
+    Raises:
+        LookupError: it has neither, nor a row of DrimboxError.
+    """
+    for ancestor in type(error).__mro__:
+        if ancestor in table:
+            return table[ancestor]
+    raise LookupError(type(error).__name__)

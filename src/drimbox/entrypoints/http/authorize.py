@@ -37,6 +37,7 @@ from drimbox.errors import (
     TooLarge,
     Unavailable,
     UnsupportedMessage,
+    row_of,
 )
 from drimbox.flows.consumer.authorize_application import AuthorizeApplication, Proposal
 from drimbox.model.scopes import parse_scope
@@ -203,8 +204,7 @@ def _origin(url: str) -> str:
 def _error_code(error: DrimboxError) -> str:
     if isinstance(error, InvalidValue) and error.what in _CODE_OF_VALUE:
         return _CODE_OF_VALUE[error.what]
-    known = [AUTHORIZE_ERROR_OF[a] for a in type(error).__mro__ if a in AUTHORIZE_ERROR_OF]
-    return known[0]
+    return row_of(AUTHORIZE_ERROR_OF, error)
 
 
 def _permissions(scopes: frozenset[str]) -> list[str]:

@@ -30,6 +30,7 @@ from drimbox.errors import (
     RejectedByPartner,
     SettingsError,
     Unavailable,
+    row_of,
 )
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import DmpNotReadable
@@ -153,7 +154,7 @@ class ConsultationDoor:
         )
 
     def _obstacle(self, context: ConsultationContext, error: DrimboxError) -> Response:
-        kind = next(EXAM_OBSTACLES[c] for c in type(error).__mro__ if c in EXAM_OBSTACLES)
+        kind = row_of(EXAM_OBSTACLES, error)
         return self.pages.render(
             "exams_obstacle.html",
             int(status_of(error)),
@@ -199,7 +200,7 @@ class ConsultationDoor:
 
 def unreadable_text(one: UnreadableStudy) -> str:
     """Say why a document is not shown, to the professional."""
-    return next(UNREADABLE_EXAMS[c] for c in type(one.failure).__mro__ if c in UNREADABLE_EXAMS)
+    return row_of(UNREADABLE_EXAMS, one.failure)
 
 
 def complete_traits(patient: PatientTraits, found: PriorStudies) -> PatientTraits:

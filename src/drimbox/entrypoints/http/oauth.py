@@ -32,6 +32,7 @@ from drimbox.errors import (
     TooLarge,
     Unavailable,
     UnsupportedMessage,
+    row_of,
 )
 from drimbox.flows.get_access_token import Connection, GetAccessToken, GrantedToken
 from drimbox.flows.introspect_token import IntrospectToken
@@ -194,8 +195,7 @@ def _answering(handler: _Handler) -> _Handler:
 def _answer_to(error: DrimboxError) -> tuple[HTTPStatus, str]:
     if isinstance(error, InvalidValue) and error.what in _CODE_OF_VALUE:
         return HTTPStatus.BAD_REQUEST, _CODE_OF_VALUE[error.what]
-    known = [OAUTH_ANSWER_TO[a] for a in type(error).__mro__ if a in OAUTH_ANSWER_TO]
-    return known[0]
+    return row_of(OAUTH_ANSWER_TO, error)
 
 
 async def _read_form(request: Request) -> list[tuple[str, str]]:

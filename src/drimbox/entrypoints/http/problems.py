@@ -27,6 +27,7 @@ from drimbox.errors import (
     TooLarge,
     Unavailable,
     UnsupportedMessage,
+    row_of,
 )
 
 STATUS_OF: dict[type[DrimboxError], HTTPStatus] = {
@@ -71,10 +72,10 @@ def status_of(
 ) -> HTTPStatus:
     """Return the status of the error's class, or of its nearest ancestor in the table."""
     table = STATUS_OF if table is None else table
-    for ancestor in type(error).__mro__:
-        if ancestor in table:
-            return table[ancestor]
-    return HTTPStatus.INTERNAL_SERVER_ERROR
+    try:
+        return row_of(table, error)
+    except LookupError:
+        return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def problem_headers(error: DrimboxError) -> dict[str, str]:

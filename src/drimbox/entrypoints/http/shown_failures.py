@@ -29,6 +29,7 @@ from drimbox.errors import (
     TooLarge,
     Unavailable,
     UnsupportedMessage,
+    row_of,
 )
 from drimbox.flows.consumer.view_study import NoCommonSyntax
 from drimbox.model.session import Session
@@ -135,7 +136,7 @@ SHOWN_FAILURES: Mapping[type[DrimboxError], ShownFailure] = MappingProxyType(
 
 def shown_failure_of(error: DrimboxError) -> ShownFailure:
     """Return the row of an error, or of what it is a kind of."""
-    return next(SHOWN_FAILURES[c] for c in type(error).__mro__ if c in SHOWN_FAILURES)
+    return row_of(SHOWN_FAILURES, error)
 
 
 def failing_in_words(

@@ -28,6 +28,7 @@ from drimbox.errors import (
     Unavailable,
     UnsupportedMessage,
     raised_at,
+    row_of,
 )
 from drimbox.flows.source.receive_report import ReceiveReport
 from drimbox.ports.clock import Clock
@@ -74,9 +75,7 @@ _log = structlog.get_logger(__name__)
 
 def acknowledgement_of(error: DrimboxError) -> Acknowledgement:
     """Return the answer to an error: by its class, or its nearest ancestor in the table."""
-    code, condition, application_error = next(
-        ANSWER_OF[ancestor] for ancestor in type(error).__mro__ if ancestor in ANSWER_OF
-    )
+    code, condition, application_error = row_of(ANSWER_OF, error)
     location = None
     if isinstance(error, MalformedMessage) and error.where is not None:
         location = Location.parse(error.where)

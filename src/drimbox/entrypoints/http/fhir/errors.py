@@ -31,6 +31,7 @@ from drimbox.errors import (
     TooLarge,
     Unavailable,
     UnsupportedMessage,
+    row_of,
 )
 from drimbox.flows.fhir_service import UnknownDomain
 from drimbox.flows.read_fhir import DocumentGone
@@ -268,7 +269,7 @@ def outcome_response(
 
 def answer_to(error: DrimboxError) -> FhirAnswer:
     """Return the answer of the error's class, or of its nearest ancestor in the table."""
-    return next(FHIR_ANSWER_TO[a] for a in type(error).__mro__ if a in FHIR_ANSWER_TO)
+    return row_of(FHIR_ANSWER_TO, error)
 
 
 def _issues(error: DrimboxError, answer: FhirAnswer) -> tuple[Issue, ...]:

@@ -9,7 +9,8 @@ did not, and no error says why   -> DmpAtFault
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import structlog
 
@@ -49,8 +50,9 @@ def accept_documents(
             _log.error("dmp_document_refused", reason=fault)
         if entry is not None and unique_id not in found:
             found[unique_id] = document.content if fault is None else DocumentAltered(fault)
+    named = {error: _words(error) & asked.keys() for error in failures}
     for unique_id in asked.keys() - found.keys():
-        found[unique_id] = _absence(unique_id, failures, asked.keys())
+        found[unique_id] = _absence(unique_id, named)
     return found
 
 
@@ -67,11 +69,8 @@ def _fault(entry: DocumentEntry, document: RetrievedDocument) -> str | None:
     return None
 
 
-def _absence(
-    unique_id: str, failures: Sequence[RegistryError], asked: Collection[str]
-) -> DrimboxError:
+def _absence(unique_id: str, named: Mapping[RegistryError, AbstractSet[str]]) -> DrimboxError:
     """Return why a document did not come, by the errors that name it, else by those of nobody."""
-    named = {error: _words(error) & set(asked) for error in failures}
     own = [error for error, names in named.items() if unique_id in names]
     reasons = own or [error for error, names in named.items() if not names]
     if not reasons:

@@ -23,10 +23,10 @@ from drimbox.standards.dicom.data_set import (
 from drimbox.standards.dicom.frame_index import find_fragments
 from drimbox.standards.dicom.metadata import MetadataReader
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
+from drimbox.standards.mountinfo import IN_MEMORY, MOUNTINFO, parse_mounts
 
 _HEADER_BYTES = 64 * 1024
 _ROWS, _COLUMNS = 0x00280010, 0x00280011
-_MOUNTS = Path("/proc/self/mountinfo")
 _LARGEST_AT_ONCE = 4 * 1024 * 1024
 
 
@@ -115,17 +115,13 @@ def _is_in_memory(file: int, offset: int, length: int) -> bool:
 
 @lru_cache(maxsize=64)
 def _has_no_disk(device: int) -> bool:
-    """Tell whether a file system is a tmpfs or ramfs (proc(5), mountinfo)."""
+    """Tell whether a file system is a tmpfs or ramfs."""
     name = f"{os.major(device)}:{os.minor(device)}"
     try:
-        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        text = MOUNTINFO.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return False
-    for mount in mounts:
-        fields, _, kind = mount.partition(" - ")
-        if name in fields.split(" ")[2:3]:
-            return kind.split(" ")[0] in {"tmpfs", "ramfs"}
-    return False
+    return any(one.device == name and one.kind in IN_MEMORY for one in parse_mounts(text))
 
 
 def read_instance_header(instance: CachedInstance) -> InstanceHeader:

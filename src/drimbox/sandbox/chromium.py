@@ -100,17 +100,33 @@ class Tab:
         """
         element = f"document.querySelector({json.dumps(selector)})"
         await self.wait_for(f"document.readyState === 'complete' && {element} !== null")
-        seen = [await self._middle(element)]
-        while len(seen) < _STILL or len(set(seen[-_STILL:])) > 1:
-            await asyncio.sleep(0.05)
-            seen.append(await self._middle(element))
-        x, y = seen[-1]
-        hit = f"document.elementFromPoint({x}, {y})"
-        await self.wait_for(f"{hit} !== null && {element}.contains({hit})")
+        x, y = await self._standing_still(element)
         for kind in ("mousePressed", "mouseReleased"):
             await self._send(
                 "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
             )
+
+    async def _standing_still(self, element: str) -> tuple[float, float]:
+        """Return the middle of an element once it neither moves nor lies under another.
+
+        Raises:
+            ScriptFailed: it never came to rest; what lay over it last.
+        """
+        seen: list[tuple[float, float]] = []
+        over = ""
+        since = time.monotonic()
+        while time.monotonic() - since < _WAIT_SECONDS:
+            # A page that draws it anew has none for a moment.
+            with contextlib.suppress(ScriptFailed):
+                seen = [*seen, await self._middle(element)][-_STILL:]
+                if len(seen) == _STILL and len(set(seen)) == 1:
+                    # It may have moved since it was measured: then all of it is asked again.
+                    hit = "document.elementFromPoint({}, {})".format(*seen[-1])
+                    if await self.evaluate(f"{hit} !== null && {element}.contains({hit})"):
+                        return seen[-1]
+                    over = await self.evaluate(f"{hit}?.outerHTML.slice(0, 200) ?? 'nothing'")
+            await asyncio.sleep(0.05)
+        raise ScriptFailed(f"{element} stays covered or moves: seen at {seen}, under {over}")
 
     async def _middle(self, element: str) -> tuple[float, float]:
         x, y = await self.evaluate(

@@ -32,7 +32,7 @@ from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.entrypoints.http.bearer import CONTEXT_HEADER
 from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
-from drimbox.entrypoints.http.error_doors import exception_handlers
+from drimbox.entrypoints.http.error_doors import application_of
 from drimbox.entrypoints.http.listener import HttpListener
 from drimbox.errors import NotAuthenticated, NotFound
 from drimbox.flows.draw_ahead import DrawAhead
@@ -162,10 +162,7 @@ class DicomwebSite:
             fetch_ahead=self.fetch_ahead,
             draw_ahead=DrawAhead(self.drawn_ahead),
         )
-        self.application = Starlette(
-            routes=dicomweb_routes(door),
-            exception_handlers=exception_handlers(),
-        )
+        self.application = application_of(dicomweb_routes(door))
         self._listener = HttpListener(self.application, "127.0.0.1", 0)
         await self._listener.start()
         self.url = f"http://127.0.0.1:{self._listener.port}/dicom-web"

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
@@ -12,7 +11,7 @@ from drimbox.adapters.dmp_soap.reachability import reach
 from drimbox.entrypoints.http.api_reference import OPENAPI_PATH, published_interfaces
 from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
 from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
-from drimbox.entrypoints.http.error_doors import exception_handlers
+from drimbox.entrypoints.http.error_doors import application_of
 from drimbox.entrypoints.http.event_loop_watch import EventLoopWatch
 from drimbox.entrypoints.http.fhir.edge import FhirEdge
 from drimbox.entrypoints.http.health import HealthDoor, KeptCheck, health_routes
@@ -55,8 +54,8 @@ def browser_application(
         fetch_ahead=parts.fetch_ahead,
         draw_ahead=parts.draw_ahead,
     )
-    application = Starlette(
-        routes=[
+    application = application_of(
+        [
             # Routes are tried in this order: what viewers ask for by the hundred comes first.
             *dicomweb_routes(door),
             # Before those of FHIR: SMART discovery is below /fhir.
@@ -71,7 +70,7 @@ def browser_application(
             Mount(OPENAPI_PATH, published_interfaces()),
             *last_routes,
         ],
-        exception_handlers=exception_handlers(pages.answer),
+        elsewhere=pages.answer,
     )
     origins = CrossOriginPolicy(frozenset(settings.fhir.allowed_origins))
     return SecurityHeaders(CrossOrigin(FhirEdge(application), origins), policy)
@@ -85,13 +84,12 @@ def peer_application(parts: Parts, identity: Identity, images: ImageService) -> 
     door = DicomwebDoor(
         identity.peer_callers, images, parts.pixels, f"{base_url}/dicom-web", is_for_peers=True
     )
-    return Starlette(
-        routes=[
+    return application_of(
+        [
             *dicomweb_routes(door),
             *_oauth(identity.peer_tokens),
             *health_routes(health_door(parts, identity)),
-        ],
-        exception_handlers=exception_handlers(),
+        ]
     )
 
 
@@ -113,10 +111,7 @@ def operator_application(parts: Parts, identity: Identity, event_loop: EventLoop
         search_audit=SearchAudit(stores.audit, parts.clock),
         clock=parts.clock,
     )
-    application = Starlette(
-        routes=[*operator_routes(door), *health_routes(health)],
-        exception_handlers=exception_handlers(),
-    )
+    application = application_of([*operator_routes(door), *health_routes(health)])
     return OwnHostOnly(application, settings.operator.allowed_hosts)
 
 

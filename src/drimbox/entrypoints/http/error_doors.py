@@ -4,18 +4,21 @@ The log gets the class and the first segment of a path that a route has: deeper 
 of an address that we do not know, may hold identifiers.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
 
 from drimbox.entrypoints.http.dicomweb.answers import error_response
 from drimbox.entrypoints.http.fhir.errors import fhir_error, method_not_allowed
 from drimbox.entrypoints.http.oauth import oauth_error
 from drimbox.entrypoints.http.problems import problem_response
+from drimbox.entrypoints.http.trailing_slash import find_redirect
 from drimbox.errors import DrimboxError, NotFound, raised_at
 
 Answer = Callable[[Request, DrimboxError], Response]
@@ -28,6 +31,14 @@ _DOORS: tuple[tuple[str, Answer], ...] = (
     ("/fhir/", fhir_error),
     ("/oauth2/", oauth_error),
 )
+
+
+def application_of(routes: Sequence[BaseRoute], elsewhere: Answer = problem_response) -> Starlette:
+    """Return one application: its routes, and our answers to whatever they leave or refuse."""
+    application = Starlette(routes=routes, exception_handlers=exception_handlers(elsewhere))
+    # Starlette's own redirections quote the Host of the request; ours do not.
+    application.router.redirect_slashes = False
+    return application
 
 
 def exception_handlers(
@@ -49,6 +60,8 @@ def exception_handlers(
         if not isinstance(error, HTTPException):
             raise error
         if error.status_code == HTTPStatus.NOT_FOUND:
+            if (redirect := find_redirect(request)) is not None:
+                return redirect
             return await answer_by_path(request, NotFound("no such resource"))
         return _refused_by_router(request, error)
 

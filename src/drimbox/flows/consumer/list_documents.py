@@ -7,14 +7,13 @@ under the context it was given to, and two that ask at once share one question. 
 page get a fresh one.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import timedelta
 
 from drimbox.errors import RejectedByPartner
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
+from drimbox.flows.consumer.recent_answers import RecentAnswers
 from drimbox.flows.shared_work import SharedWork
 from drimbox.model.access import ConsultationContext
 from drimbox.model.document_entry import DocumentEntry, DocumentQuery, RegisteredSet, SetQuery
@@ -28,90 +27,54 @@ _Entries = tuple[DocumentEntry, ...]
 _Sets = tuple[RegisteredSet, ...]
 _SetKey = tuple[str, SetQuery]
 _Uuids = tuple[str, ...]
-_AnyKey = TypeVar("_AnyKey")
-_Value = TypeVar("_Value")
 
 
 class KeptLists:
-    """Lists by context and question, for their lifetime; the least recent go first."""
+    """What the DMP listed a moment ago: documents, what each replaced, submission sets."""
 
     def __init__(self, clock: Clock, lifetime: timedelta = timedelta(seconds=30)) -> None:
-        self._clock = clock
-        self._lifetime = lifetime
-        self._kept: OrderedDict[_Key, tuple[datetime, _Entries]] = OrderedDict()
-        self._replaced: OrderedDict[tuple[str, str], tuple[datetime, _Uuids]] = OrderedDict()
-        self._sets: OrderedDict[_SetKey, tuple[datetime, _Sets]] = OrderedDict()
+        self._lists = RecentAnswers[DocumentQuery, _Entries](clock, lifetime, _MAX_KEPT)
+        self._replaced = RecentAnswers[str, _Uuids](clock, lifetime, _MAX_REPLACED)
+        self._sets = RecentAnswers[SetQuery, _Sets](clock, lifetime, _MAX_KEPT)
+
+    def keep(self, context: ConsultationContext, query: DocumentQuery, entries: _Entries) -> None:
+        self._lists.keep(context, query, entries)
 
     def find(self, context: ConsultationContext, query: DocumentQuery) -> _Entries | None:
         """Find the answer to a question, or to a wider one in the same states."""
         wider = DocumentQuery(
             query.patient_id, type_codes=query.type_codes, statuses=query.statuses
         )
-        for asked in (query, wider):
-            until, entries = self._kept.get((context.identifier, asked), (None, ()))
-            if until is not None and self._clock.now() < until:
-                return entries
-        return None
+        found = self._lists.find(context, query)
+        return self._lists.find(context, wider) if found is None else found
 
     def find_named(
         self, context: ConsultationContext, logical_ids: Sequence[str]
     ) -> _Entries | None:
         """Find the documents of these logical ids, None unless all of them were listed."""
-        now = self._clock.now()
         found: dict[str, DocumentEntry] = {}
-        for (identifier, _), (until, entries) in self._kept.items():
-            if identifier == context.identifier and now < until:
-                found |= {logical_id(e): e for e in entries if logical_id(e) in logical_ids}
+        for entries in self._lists.of(context):
+            found |= {logical_id(e): e for e in entries if logical_id(e) in logical_ids}
         return tuple(found.values()) if found.keys() == set(logical_ids) else None
+
+    def keep_replaced(self, context: ConsultationContext, replaced: Mapping[str, _Uuids]) -> None:
+        for entry_uuid, replaced_uuids in replaced.items():
+            self._replaced.keep(context, entry_uuid, replaced_uuids)
 
     def find_replaced(self, context: ConsultationContext, entry_uuid: str) -> _Uuids | None:
         """Find what an entry replaces, as told a moment ago; None where nobody has asked."""
-        until, replaced = self._replaced.get((context.identifier, entry_uuid), (None, ()))
-        return replaced if until is not None and self._clock.now() < until else None
-
-    def keep_replaced(self, context: ConsultationContext, replaced: Mapping[str, _Uuids]) -> None:
-        _drop_old(self._replaced, self._clock.now())
-        until = self._clock.now() + self._lifetime
-        for entry_uuid, replaced_uuids in replaced.items():
-            self._replaced[context.identifier, entry_uuid] = (until, replaced_uuids)
-            self._replaced.move_to_end((context.identifier, entry_uuid))
-        while len(self._replaced) > _MAX_REPLACED:
-            self._replaced.popitem(last=False)
-
-    def keep(self, context: ConsultationContext, query: DocumentQuery, entries: _Entries) -> None:
-        self._add(self._kept, (context.identifier, query), entries)
-
-    def find_sets(self, context: ConsultationContext, query: SetQuery) -> _Sets | None:
-        until, sets = self._sets.get((context.identifier, query), (None, ()))
-        return sets if until is not None and self._clock.now() < until else None
+        return self._replaced.find(context, entry_uuid)
 
     def keep_sets(self, context: ConsultationContext, query: SetQuery, sets: _Sets) -> None:
-        self._add(self._sets, (context.identifier, query), sets)
+        self._sets.keep(context, query, sets)
+
+    def find_sets(self, context: ConsultationContext, query: SetQuery) -> _Sets | None:
+        return self._sets.find(context, query)
 
     def forget(self, context_identifier: str) -> None:
         """Forget a context; unknown is no error."""
-        for key in [key for key in self._kept if key[0] == context_identifier]:
-            del self._kept[key]
-        for entry in [entry for entry in self._replaced if entry[0] == context_identifier]:
-            del self._replaced[entry]
-        for question in [one for one in self._sets if one[0] == context_identifier]:
-            del self._sets[question]
-
-    def _add(
-        self, kept: OrderedDict[_AnyKey, tuple[datetime, _Value]], key: _AnyKey, value: _Value
-    ) -> None:
-        now = self._clock.now()
-        _drop_old(kept, now)
-        kept[key] = (now + self._lifetime, value)
-        kept.move_to_end(key)
-        while len(kept) > _MAX_KEPT:
-            kept.popitem(last=False)
-
-
-def _drop_old(kept: OrderedDict[_AnyKey, tuple[datetime, _Value]], now: datetime) -> None:
-    """Drop what nobody may use any more; the oldest stand first."""
-    while kept and next(iter(kept.values()))[0] <= now:
-        kept.popitem(last=False)
+        for answers in (self._lists, self._replaced, self._sets):
+            answers.forget(context_identifier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What ports.study_register.Intake promises."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import anyio
 import pytest
@@ -79,14 +79,26 @@ async def test_a_postponed_message_waits_for_its_time_and_lets_others_pass(
     assert (again.content, again.last_error) == (b"first", "PACS does not answer")
 
 
+async def _claim_at(intake: Intake, now: datetime) -> str | None:
+    message = await intake.claim(now, LEASE)
+    return None if message is None else message.key
+
+
 @pytest.mark.anyio
 async def test_a_clock_set_back_an_hour_does_not_hold_messages(sql_intake: SqlIntake) -> None:
     await sql_intake.keep("kept before", b"", NOON)
     await sql_intake.keep("claimed before", b"", NOON)
+    await sql_intake.keep("postponed before", b"", NOON)
     await _claim(sql_intake)
-    earlier = NOON - timedelta(hours=1)
-    assert await sql_intake.claim(earlier, LEASE) is not None
-    assert await sql_intake.claim(earlier, LEASE) is not None
+    postponed = await _claim(sql_intake)
+    due_at = NOON + timedelta(minutes=15)
+    await sql_intake.postpone(postponed.message_id, due_at, "PACS does not answer")
+    assert {await _claim_at(sql_intake, NOON - timedelta(hours=1)) for _ in range(4)} == {
+        "kept before",
+        "claimed before",
+        "postponed before",
+        None,
+    }
 
 
 @pytest.mark.anyio

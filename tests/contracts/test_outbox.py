@@ -18,13 +18,16 @@ from drimbox.ports.study_register import NewPublication
 
 LEASE = 120.0
 LATER = NOON + timedelta(hours=1)
+LONGEST_WAIT = timedelta(minutes=15)
 
 
 class Queue:
     """An outbox, and what fills it."""
 
     def __init__(self, database: Database, sealing: Sealing) -> None:
-        self.outbox = SqlOutbox(database, sealing)
+        self.outbox = SqlOutbox(
+            database, sealing, longest_wait_seconds=LONGEST_WAIT.total_seconds()
+        )
         self.register = SqlStudyRegister(database, sealing)
         self._intake = SqlIntake(database, sealing)
 
@@ -88,11 +91,17 @@ async def test_one_of_a_hundred_racing_claims_wins(
 
 @pytest.mark.anyio
 async def test_a_clock_set_back_an_hour_does_not_hold_lots(queue: Queue) -> None:
-    """One that was being sent when the clock was set back, and one that waited."""
-    await queue.put(made_up_publication(study=1), made_up_publication(study=2))
-    sent, earlier = await queue.claim(), NOON - timedelta(hours=1)
-    found = [await queue.outbox.claim(earlier, LEASE) for _ in range(2)]
-    assert [job.job_id for job in found if job] == [sent.job_id, sent.job_id + 1]
+    """R7: one being sent when the clock was set back, one to be tried again, one that waited."""
+    await queue.put(*(made_up_publication(study=study) for study in (1, 2, 3)))
+    sent, failed = await queue.claim(), await queue.claim()
+    await queue.outbox.mark_retry(failed.job_id, NOON + LONGEST_WAIT, "DMP does not answer")
+    earlier = NOON - timedelta(hours=1)
+    found = [await queue.outbox.claim(earlier, LEASE) for _ in range(3)]
+    assert [job.job_id for job in found if job] == [
+        sent.job_id,
+        failed.job_id,
+        failed.job_id + 1,
+    ]
     assert await queue.outbox.claim(earlier, LEASE) is None
 
 
@@ -117,9 +126,10 @@ async def test_lots_of_one_study_go_one_after_the_other(queue: Queue) -> None:
     assert first.submission.document_unique_id == kos_number(1, 1)
     assert other_study.submission.document_unique_id == kos_number(2, 1)
     assert await queue.outbox.claim(NOON, LEASE) is None
-    await queue.outbox.mark_retry(first.job_id, LATER, "DMP does not answer")
+    due_at = NOON + LONGEST_WAIT
+    await queue.outbox.mark_retry(first.job_id, due_at, "DMP does not answer")
     assert await queue.outbox.claim(NOON, LEASE) is None
-    again = await queue.outbox.claim(LATER, LEASE)
+    again = await queue.outbox.claim(due_at, LEASE)
     assert again is not None
     assert (again.job_id, again.attempts, again.last_error) == (
         first.job_id,

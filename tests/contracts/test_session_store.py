@@ -198,6 +198,17 @@ async def test_being_seen_changes_nothing_but_when(sessions: SessionStore) -> No
 
 
 @pytest.mark.anyio
+async def test_a_clock_set_back_lets_no_session_live_longer(sessions: SessionStore) -> None:
+    """R7: seen again after the clock was set back an hour, it is idle from then on."""
+    await sessions.save(SESSION)
+    earlier = NOON - timedelta(hours=1)
+    await sessions.touch("session-secret", earlier)
+    assert (await sessions.get("session-secret", earlier)).last_seen_at == earlier
+    with pytest.raises(NotFound):
+        await sessions.get("session-secret", earlier + IDLE)
+
+
+@pytest.mark.anyio
 async def test_being_seen_brings_no_session_back(sessions: SessionStore) -> None:
     await sessions.save(SESSION)
     await sessions.remove("session-secret")

@@ -9,12 +9,22 @@ START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 @dataclass
 class FakeClock:
     present: datetime = START
+    passed_seconds: float = 0
 
     def now(self) -> datetime:
         return self.present
 
+    def monotonic(self) -> float:
+        return self.passed_seconds
+
     def advance(self, seconds: float) -> None:
+        """Let time pass."""
         self.present += timedelta(seconds=seconds)
+        self.passed_seconds += seconds
+
+    def set_back(self, seconds: float) -> None:
+        """Set the clock, as an operator or NTP does; no time passes."""
+        self.present -= timedelta(seconds=seconds)
 
 
 @dataclass

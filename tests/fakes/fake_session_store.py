@@ -54,7 +54,9 @@ class FakeSessionStore:
 
     async def touch(self, identifier: str, seen_at: datetime) -> None:
         session = self.sessions.get(identifier)
-        if session is not None and session.last_seen_at < seen_at:
+        if session is None:
+            return
+        if session.last_seen_at < seen_at or session.last_seen_at >= seen_at + self.idle_limit:
             self.sessions[identifier] = replace(session, last_seen_at=seen_at)
 
     async def remove(self, identifier: str) -> None:

@@ -1,6 +1,7 @@
 """The host's clock, and identifiers from the host's randomness."""
 
 import secrets
+import time
 from datetime import UTC, datetime
 
 from drimbox.errors import InvalidValue, SettingsError
@@ -13,6 +14,9 @@ _MIN_DIGITS = 30  # about 100 random bits: never twice
 class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
 
 class RandomIdentifiers:

@@ -6,7 +6,7 @@ still holds is asked at the door each time.
 """
 
 from collections import OrderedDict
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.access import Caller
@@ -24,14 +24,14 @@ class RecentAccesses:
 
     def __init__(self, clock: Clock, *, lifetime: timedelta = ACCESS_LIFETIME) -> None:
         self._clock = clock
-        self._lifetime = lifetime
-        self._opened: OrderedDict[_Key, tuple[datetime, OpenedStudy]] = OrderedDict()
+        self._lifetime_seconds = lifetime.total_seconds()
+        self._opened: OrderedDict[_Key, tuple[float, OpenedStudy]] = OrderedDict()
 
     def find(self, caller: Caller, study: StudyInstanceUid) -> OpenedStudy | None:
         """Return the study where this caller opened it less than a lifetime ago."""
         key = _key(caller, study)
         opened_at, opened = self._opened.get(key, (None, None))
-        if opened_at is None or self._clock.now() - opened_at >= self._lifetime:
+        if opened_at is None or self._clock.monotonic() - opened_at >= self._lifetime_seconds:
             self._opened.pop(key, None)
             return None
         return opened
@@ -40,7 +40,7 @@ class RecentAccesses:
         """Remember a study that was opened, and traced, just now."""
         key = _key(caller, opened.manifest.study_instance_uid)
         self._opened.pop(key, None)
-        self._opened[key] = self._clock.now(), opened
+        self._opened[key] = self._clock.monotonic(), opened
         while len(self._opened) > MAX_ACCESSES:
             self._opened.popitem(last=False)
 

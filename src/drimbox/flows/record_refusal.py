@@ -6,7 +6,6 @@ address are recorded. The log has a line of each in any case.
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from drimbox.errors import DrimboxError
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
@@ -15,7 +14,7 @@ from drimbox.ports.clock import Clock
 
 UNKNOWN_USER = "unknown"
 MAX_OF_AN_ADDRESS = 600
-_WINDOW = timedelta(hours=1)
+_WINDOW_SECONDS = 3600.0
 _MAX_ADDRESSES = 1000
 
 
@@ -35,7 +34,7 @@ class RecordRefusal:
     def __init__(self, audit: AuditRepository, clock: Clock) -> None:
         self._audit = audit
         self._clock = clock
-        self._counted: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
+        self._counted: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     async def __call__(self, request: RefusedRequest, error: DrimboxError) -> None:
         """Record a refusal; the error's text never quotes a credential.
@@ -58,9 +57,9 @@ class RecordRefusal:
         )
 
     def _count(self, address: str) -> int:
-        now = self._clock.now()
+        now = self._clock.monotonic()
         since, count = self._counted.get(address, (now, 0))
-        if now - since >= _WINDOW:
+        if now - since >= _WINDOW_SECONDS:
             since, count = now, 0
         self._counted[address] = since, count + 1
         self._counted.move_to_end(address)

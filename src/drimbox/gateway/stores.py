@@ -66,13 +66,18 @@ async def open_stores(settings: Settings, clock: Clock) -> Stores:
     await prepare(database, sealing)
     idle_seconds = settings.contextual_call.session_idle_seconds
     intake_wake, outbox_wake = Wake(), Wake()
+    longest_wait = settings.publication.last_retry_seconds if settings.publication else 0
     register = SqlStudyRegister(database, sealing, on_queued=outbox_wake.set)
     await register.index_local_patients()
     return Stores(
         database=database,
-        intake=SqlIntake(database, sealing, on_kept=intake_wake.set),
+        intake=SqlIntake(
+            database, sealing, on_kept=intake_wake.set, longest_wait_seconds=longest_wait
+        ),
         register=register,
-        outbox=SqlOutbox(database, sealing, on_queued=outbox_wake.set),
+        outbox=SqlOutbox(
+            database, sealing, on_queued=outbox_wake.set, longest_wait_seconds=longest_wait
+        ),
         alerts=SqlAlerts(database, clock),
         audit=SqlAuditRepository(database, sealing, _audit_source(settings)),
         exports=SqlExportRegister(database, sealing),

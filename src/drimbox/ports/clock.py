@@ -8,7 +8,10 @@ class Clock(Protocol):
     """Where the present comes from."""
 
     def now(self) -> datetime:
-        """Return the present instant, aware, UTC."""
+        """Return the present instant, aware, UTC; somebody may set it, either way."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some instant, for waits and lifetimes: nobody sets these."""
 
 
 class Identifiers(Protocol):

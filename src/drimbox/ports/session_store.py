@@ -34,7 +34,10 @@ class SessionStore(Protocol):
         """Raise NotFound when unknown, or idle longer than the store's limit."""
 
     async def touch(self, identifier: str, seen_at: datetime) -> None:
-        """Set last_seen_at alone, and never back; unknown is no error."""
+        """Set last_seen_at alone, and not back by less than the limit; unknown is no error.
+
+        Back by more is a clock that was set back: the session would else outlive its limit.
+        """
 
     async def remove(self, identifier: str) -> None:
         """Forget it; unknown is no error."""

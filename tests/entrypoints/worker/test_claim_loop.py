@@ -44,7 +44,7 @@ class Jobs:
         return ClaimLoop("test", self.claim, self.work, self.release, max_in_flight, wake or Wake())
 
     async def wait_until_finished(self, count: int) -> None:
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while len(self.finished) < count:  # noqa: ASYNC110 - what it waits for has no event
                 await anyio.sleep(0.005)
 

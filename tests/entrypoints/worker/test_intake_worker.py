@@ -59,7 +59,7 @@ class Box:
         )
         async with anyio.create_task_group() as group:
             group.start_soon(worker.run)
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 while not is_over():  # noqa: ASYNC110 - what it waits for has no event
                     await anyio.sleep(0.01)
             await anyio.sleep(0.05)

@@ -84,7 +84,7 @@ class Box:
 
     async def _settle(self) -> None:
         """Wait until nothing is due nor under way."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while True:
                 await anyio.sleep(0.01)
                 jobs = await self.outbox.find_jobs(limit=1000)

@@ -335,10 +335,23 @@ async def test_an_export_of_which_nobody_says_anything_any_more_is_interrupted(
     assert await site.import_studies.count_under_way([context.identifier]) == 0
 
 
+async def test_a_clock_set_back_hides_no_interrupted_export(site: ConsultationSite) -> None:
+    """R7: what its box said last, an hour ahead of now, is no sign of life."""
+    _hold(site)
+    context = made_up_context()
+    await site.import_studies.request(made_up_caller(context), [STUDY], "PACS")
+    site.clock.set_back(3600)
+    (export,) = await site.import_studies.find(context)
+    assert (export.state, export.failure) == (ExportState.FAILED, ExportFailure.INTERRUPTED)
+
+
 async def test_a_long_export_goes_on_saying_so(
     site: ConsultationSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For two minutes nothing of it moves, and a minute of silence would count as its end."""
+    """For two minutes nothing of it moves, and a minute of silence would count as its end.
+
+    Then the clock is set back an hour (R7).
+    """
     monkeypatch.setattr(import_studies, "_SECONDS_BETWEEN_LOOKS", 0.01)
     _hold(site)
     site.destination.opened = anyio.Event()
@@ -352,6 +365,11 @@ async def test_a_long_export_goes_on_saying_so(
             await _until(lambda said=said: len(site.exports.history) > said)
             (export,) = await site.import_studies.find(context)
             assert export.state is ExportState.RUNNING
+        said = len(site.exports.history)
+        site.clock.set_back(3600)
+        await _until(lambda: len(site.exports.history) > said)
+        (export,) = await site.import_studies.find(context)
+        assert export.state is ExportState.RUNNING
         site.destination.opened.set()
         assert (await _finished(site, export)).stored == 3
 

@@ -21,14 +21,24 @@ _is_unfinished = is_state_in(_columns.state, UNFINISHED_MESSAGE)
 
 
 class SqlIntake:
-    """on_kept is called after each message that is new, to wake the workers of this process."""
+    """on_kept is called after each message that is new, to wake the workers of this process.
+
+    No message is postponed for more than longest_wait_seconds: one that seems so was postponed
+    before the clock was set back.
+    """
 
     def __init__(
-        self, database: Database, sealing: Sealing, *, on_kept: Callable[[], None] = lambda: None
+        self,
+        database: Database,
+        sealing: Sealing,
+        *,
+        on_kept: Callable[[], None] = lambda: None,
+        longest_wait_seconds: float = 900,
     ) -> None:
         self._database = database
         self._sealing = sealing
         self._on_kept = on_kept
+        self._longest_wait = timedelta(seconds=longest_wait_seconds)
 
     async def keep(self, key: str, content: bytes, received_at: datetime) -> bool:
         def work(connection: Connection) -> bool:
@@ -53,7 +63,7 @@ class SqlIntake:
         lease = timedelta(seconds=lease_seconds)
         candidate = (
             select(_columns.message_id)
-            .where(_is_unfinished, _is_due(now, lease))
+            .where(_is_unfinished, _is_due(now, lease, self._longest_wait))
             .order_by(_columns.message_id)
             .limit(1)
         )
@@ -116,12 +126,13 @@ def _place(key_digest: bytes) -> tuple[str, str, bytes]:
     return "received_messages", "content", key_digest
 
 
-def _is_due(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+def _is_due(now: datetime, lease: timedelta, longest_wait: timedelta) -> ColumnElement[bool]:
     """Tell what may be claimed; a clock set back must not hold a message for as long."""
     return or_(
         _columns.state == IntakeState.PENDING.value,
         _columns.due_at <= now,
         and_(_columns.state == IntakeState.PROCESSING.value, _columns.due_at > now + 2 * lease),
+        and_(_columns.state == IntakeState.RETRY.value, _columns.due_at > now + longest_wait),
     )
 
 

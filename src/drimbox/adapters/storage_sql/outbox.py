@@ -48,18 +48,28 @@ _columns = outbox.c
 
 
 class SqlOutbox:
-    """The outbox, and its administration; on_queued is called when a job was made due by hand."""
+    """The outbox, and its administration.
+
+    on_queued is called when a job was made due by hand. No retry is further off than
+    longest_wait_seconds: one that seems so was written before the clock was set back.
+    """
 
     def __init__(
-        self, database: Database, sealing: Sealing, *, on_queued: Callable[[], None] = lambda: None
+        self,
+        database: Database,
+        sealing: Sealing,
+        *,
+        on_queued: Callable[[], None] = lambda: None,
+        longest_wait_seconds: float = 900,
     ) -> None:
         self._database = database
         self._sealing = sealing
         self._on_queued = on_queued
+        self._longest_wait = timedelta(seconds=longest_wait_seconds)
 
     async def claim(self, now: datetime, lease_seconds: float) -> PublicationJob | None:
         lease = timedelta(seconds=lease_seconds)
-        candidate = _candidate(now, lease)
+        candidate = _candidate(_is_due(now, lease, self._longest_wait))
         # Most polls find nothing: see that in a reading transaction, which holds up no writer.
         if await self._database.read(lambda c: c.execute(candidate).scalar()) is None:
             return None
@@ -242,7 +252,7 @@ def _document_place(submission_unique_id: str, position: int) -> tuple[str, ...]
     return "outbox_documents", "content", submission_unique_id, str(position)
 
 
-def _candidate(now: datetime, lease: timedelta) -> Select[int]:
+def _candidate(is_due: ColumnElement[bool]) -> Select[int]:
     """Select the oldest job due whose study has no earlier unfinished job."""
     earlier = outbox.alias("earlier")
     has_earlier = exists().where(
@@ -252,18 +262,19 @@ def _candidate(now: datetime, lease: timedelta) -> Select[int]:
     )
     return (
         select(_columns.job_id)
-        .where(is_state_in(_columns.state, UNFINISHED_JOB), _is_due(now, lease), ~has_earlier)
+        .where(is_state_in(_columns.state, UNFINISHED_JOB), is_due, ~has_earlier)
         .order_by(_columns.job_id)
         .limit(1)
     )
 
 
-def _is_due(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+def _is_due(now: datetime, lease: timedelta, longest_wait: timedelta) -> ColumnElement[bool]:
     """Tell what may be claimed; a clock set back must not hold a job for as long."""
     return or_(
         _columns.state == JobState.PENDING.value,
         _columns.due_at <= now,
         and_(_columns.state == JobState.SENDING.value, _columns.due_at > now + 2 * lease),
+        and_(_columns.state == JobState.RETRY.value, _columns.due_at > now + longest_wait),
     )
 
 

@@ -113,7 +113,7 @@ class SqlSessionStore:
         if row is None or row.session is None:
             raise NotFound("no such session, or idle for too long")
         octets = self._sealing.unseal(row.session, "sessions", "session", digest)
-        # The column is the later of the two: touch leaves the sealed record as it is.
+        # The column is the one that holds: touch leaves the sealed record as it is.
         return replace(decode_record(Session, octets), last_seen_at=row.last_seen_at)
 
     async def touch(self, identifier: str, seen_at: datetime) -> None:
@@ -121,7 +121,10 @@ class SqlSessionStore:
             update(sessions)
             .where(
                 sessions.c.identifier_digest == digest_of_secret(identifier),
-                sessions.c.last_seen_at < seen_at,
+                or_(
+                    sessions.c.last_seen_at < seen_at,
+                    sessions.c.last_seen_at >= seen_at + self._idle,
+                ),
             )
             .values(last_seen_at=seen_at)
         )

@@ -35,7 +35,7 @@ class RequestLimit:
         Raises:
             TooManyRequests: one too many.
         """
-        now = self._clock.now().timestamp()
+        now = self._clock.monotonic()
         left, since = self._left.get(caller, (float(self._a_minute), now))
         left = min(self._a_minute, left + (now - since) * self._a_minute / 60)
         if left < 1:

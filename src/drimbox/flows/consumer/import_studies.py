@@ -232,7 +232,7 @@ class ImportStudies:
             await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
             for job in tuple(self._under_way.values()):
                 seen_at = job.export.seen_at
-                is_due = seen_at is None or seen_at + _SAID_EVERY <= self.clock.now()
+                is_due = seen_at is None or abs(self.clock.now() - seen_at) >= _SAID_EVERY
                 if is_due or job.stored != job.export.stored:
                     # Said again at the next look: a register that is away ends no export.
                     with suppress(Unavailable):
@@ -285,7 +285,8 @@ def _failure_of(error: DrimboxError) -> ExportFailure:
 
 def _is_gone(export: Export, now: datetime) -> bool:
     last_sign = export.seen_at or export.requested_at
-    return not export.state.is_over and last_sign + GONE_AFTER <= now
+    # Either way: a sign of the future was given before the clock was set back.
+    return not export.state.is_over and abs(now - last_sign) >= GONE_AFTER
 
 
 def _interrupted(export: Export) -> Export:

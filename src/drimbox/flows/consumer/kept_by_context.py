@@ -7,14 +7,14 @@ least recently used context goes first; a context that is over is forgotten at t
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from drimbox.model.access import ConsultationContext
 from drimbox.ports.clock import Clock
 
 Item = TypeVar("Item")
-_PURGE_EVERY = timedelta(seconds=10)
+_PURGE_EVERY_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class KeptByContext(Generic[Item]):
         self._max_octets = max_octets
         self._octets = 0
         self._kept: OrderedDict[str, _Kept[Item]] = OrderedDict()
-        self._next_purge = clock.now()
+        self._next_purge = clock.monotonic()
 
     def keep(self, context: ConsultationContext, unique_id: str, item: Item, octets: int) -> None:
         """Keep one item; one too large to be kept alone is read again each time."""
@@ -68,10 +68,10 @@ class KeptByContext(Generic[Item]):
     def _use(self, context: ConsultationContext) -> _Kept[Item] | None:
         now = self._clock.now()
         # Not at each use: a search of fifty exams makes hundreds.
-        if now >= self._next_purge:
+        if self._clock.monotonic() >= self._next_purge:
             for identifier in [i for i, kept in self._kept.items() if kept.expires_at <= now]:
                 self.forget(identifier)
-            self._next_purge = now + _PURGE_EVERY
+            self._next_purge = self._clock.monotonic() + _PURGE_EVERY_SECONDS
         kept = self._kept.get(context.identifier)
         if kept is not None and kept.expires_at <= now:
             self.forget(context.identifier)

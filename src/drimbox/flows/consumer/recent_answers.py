@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from drimbox.model.access import ConsultationContext
@@ -17,26 +17,26 @@ class RecentAnswers(Generic[Question, Answer]):
 
     def __init__(self, clock: Clock, lifetime: timedelta, max_kept: int) -> None:
         self._clock = clock
-        self._lifetime = lifetime
+        self._lifetime_seconds = lifetime.total_seconds()
         self._max_kept = max_kept
         # All live equally long, and one that is kept anew goes to the end: the oldest stand first.
-        self._kept: OrderedDict[tuple[str, Question], tuple[datetime, Answer]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Question], tuple[float, Answer]] = OrderedDict()
 
     def keep(self, context: ConsultationContext, question: Question, answer: Answer) -> None:
-        now = self._clock.now()
+        now = self._clock.monotonic()
         key = (context.identifier, question)
-        self._kept[key] = (now + self._lifetime, answer)
+        self._kept[key] = (now + self._lifetime_seconds, answer)
         self._kept.move_to_end(key)
         while self._kept and self._must_go(now):
             self._kept.popitem(last=False)
 
     def find(self, context: ConsultationContext, question: Question) -> Answer | None:
         kept = self._kept.get((context.identifier, question))
-        return kept[1] if kept is not None and self._clock.now() < kept[0] else None
+        return kept[1] if kept is not None and self._clock.monotonic() < kept[0] else None
 
     def of(self, context: ConsultationContext) -> Iterator[Answer]:
         """Yield every answer that still serves in a context, the oldest first."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         for (identifier, _), (until, answer) in self._kept.items():
             if identifier == context.identifier and now < until:
                 yield answer
@@ -46,6 +46,6 @@ class RecentAnswers(Generic[Question, Answer]):
         for key in [key for key in self._kept if key[0] == context_identifier]:
             del self._kept[key]
 
-    def _must_go(self, now: datetime) -> bool:
+    def _must_go(self, now: float) -> bool:
         until, _ = next(iter(self._kept.values()))
         return until <= now or len(self._kept) > self._max_kept

@@ -1,7 +1,5 @@
 """The exams read for one context, found by their KOS or by their study (EX_AIR-085)."""
 
-from datetime import datetime, timedelta
-
 from drimbox.flows.consumer.kept_by_context import KeptByContext
 from drimbox.model.access import ConsultationContext
 from drimbox.model.prior_study import PriorStudy, UnreadableStudy
@@ -10,7 +8,7 @@ from drimbox.ports.clock import Clock
 
 MAX_CONTEXTS = 500
 MAX_OCTETS = 256 * 1024 * 1024
-UNREADABLE_LIFETIME = timedelta(seconds=30)
+UNREADABLE_SECONDS = 30.0
 
 
 class RetrievedStudies:
@@ -22,7 +20,7 @@ class RetrievedStudies:
         self._kept: KeptByContext[PriorStudy] = KeptByContext(
             clock, max_contexts=max_contexts, max_octets=max_octets
         )
-        self._unreadable: KeptByContext[tuple[datetime, UnreadableStudy]] = KeptByContext(
+        self._unreadable: KeptByContext[tuple[float, UnreadableStudy]] = KeptByContext(
             clock, max_contexts=max_contexts, max_octets=max_octets
         )
         self._clock = clock
@@ -35,14 +33,14 @@ class RetrievedStudies:
 
     def keep_unreadable(self, context: ConsultationContext, study: UnreadableStudy) -> None:
         """Remember for a moment what could not be read, so that each search need not try."""
-        until = self._clock.now() + UNREADABLE_LIFETIME
+        until = self._clock.monotonic() + UNREADABLE_SECONDS
         self._unreadable.keep(context, study.document.unique_id, (until, study), 1)
 
     def find_unreadable(
         self, context: ConsultationContext, document_unique_id: str
     ) -> UnreadableStudy | None:
         until, study = self._unreadable.find(context, document_unique_id) or (None, None)
-        return study if until is not None and self._clock.now() < until else None
+        return study if until is not None and self._clock.monotonic() < until else None
 
     def find_all(self, context: ConsultationContext) -> tuple[PriorStudy, ...]:
         return tuple(self._kept.items(context))

@@ -229,7 +229,8 @@ class UseSession:
                 with anyio.CancelScope(shield=True):
                     return await self._refresh(await self._get(identifier))
         now = self.clock.now()
-        if session.last_seen_at + _SEEN_PRECISION <= now:
+        # A clock set back leaves it seen in the future: that is no session seen a moment ago.
+        if abs(now - session.last_seen_at) >= _SEEN_PRECISION:
             # Not save: another tab may just have confirmed a patient in this session.
             await self.sessions.touch(identifier, now)
             session = replace(session, last_seen_at=now)

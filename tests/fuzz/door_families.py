@@ -123,6 +123,7 @@ DICOMWEB = [
     request(f"GET /dicom-web{series_path('cine')}/metadata", accept="*/*", if_none_match='"x"'),
     request(f"GET /dicom-web{instance_path('cine')}/frames/1,3", accept="image/jpeg"),
     request(f"GET /dicom-web{instance_path('PDF')}/bulkdata/00420011", range="bytes=3-9"),
+    request(f"GET /dicom-web{STUDY_PATH}", accept='multipart/related; type="application/dicom"'),
     request("OPTIONS /dicom-web/"),
 ]
 FHIR_REQUESTS = [

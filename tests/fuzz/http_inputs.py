@@ -13,6 +13,8 @@ from urllib.parse import quote, unquote
 
 from starlette.types import ASGIApp
 
+from drimbox.errors import NotAcceptable
+
 Scope = MutableMapping[str, Any]
 # What a URI may hold as it stands (RFC 3986 2.2, 2.3): the HTTP parser lets nothing else through.
 _URI = "!#$%&'()*+,/:;=?@[]~"
@@ -52,7 +54,10 @@ def _header(line: bytes) -> tuple[bytes, bytes]:
 
 
 async def status_of(app: ASGIApp, scope: Scope, body: bytes) -> int:
-    """Ask, read the whole answer, return its status."""
+    """Ask, read the whole answer, return its status.
+
+    A study of which an image fits no accepted syntax is cut there (decision 18): that is no defect.
+    """
     status = 0
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
@@ -67,5 +72,9 @@ async def status_of(app: ASGIApp, scope: Scope, body: bytes) -> int:
         nonlocal status
         status = message.get("status", status)
 
-    await app(scope, receive, send)
+    try:
+        await app(scope, receive, send)
+    except RuntimeError as cut:
+        if not (status and isinstance(cut.__cause__, NotAcceptable)):
+            raise
     return status

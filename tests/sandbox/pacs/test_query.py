@@ -110,6 +110,22 @@ def test_an_identifier_that_breaks_the_hierarchy_is_refused(
         _find(archive, level, **keys)
 
 
+def test_an_image_tells_how_many_others_its_series_and_study_have(archive: Archive) -> None:
+    counted = {
+        "NumberOfStudyRelatedSeries": None,
+        "NumberOfStudyRelatedInstances": None,
+        "NumberOfSeriesRelatedInstances": None,
+        "ModalitiesInStudy": "SR",
+    }
+    found = _find(archive, "IMAGE", relational=True, SOPInstanceUID="", **counted)
+    assert [
+        [one[keyword].value for keyword in counted]
+        for one in found
+        if "1.2.3.1.1" in one.SOPInstanceUID
+    ] == [[2, 4, 3, ["CT", "SR"]]] * 3
+    assert len(found) == 4
+
+
 @pytest.mark.parametrize(
     ("level", "keys", "count"),
     [

@@ -3,6 +3,7 @@
 import pytest
 from tests.fakes.dicom_objects import decoded
 
+from drimbox.errors import InvalidValue
 from drimbox.model.retrieval import QueryLevel, TargetResource
 from drimbox.model.study import AccessionNumber
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
@@ -42,6 +43,14 @@ def test_a_name_is_asked_in_a_character_set_that_has_it(name: str, character_set
     keys = {tags.PATIENT_NAME: name}
     identifier = decoded(encode_data_set(encode_identifier(QueryLevel.STUDY, keys)))
     assert (identifier.PatientName, identifier.SpecificCharacterSet) == (name, character_set)
+
+
+def test_a_number_of_16_bits_is_asked_for_as_such() -> None:
+    keys = {tags.ROWS: "512", tags.INSTANCE_NUMBER: "3"}
+    identifier = decoded(encode_data_set(encode_identifier(QueryLevel.IMAGE, keys, [tags.COLUMNS])))
+    assert (identifier.Rows, identifier.InstanceNumber, identifier.Columns) == (512, 3, None)
+    with pytest.raises(InvalidValue):
+        encode_identifier(QueryLevel.IMAGE, {tags.ROWS: "65536"})
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,12 @@ def test_what_c_find_cannot_match_becomes_a_filter() -> None:
     assert {"00400275", "00080060"} <= set(found.returned) & set(found.asked)
 
 
+def test_numbers_are_compared_here_but_for_those_that_every_pacs_compares() -> None:
+    found = query(INSTANCES, ("Rows", "512"), ("InstanceNumber", "3"), ("PatientWeight", "70.0"))
+    assert found.matching == {"00200013": "3"}
+    assert found.filters == {"00280010": "512", "00101030": "70.0"}
+
+
 def test_a_range_of_times_belongs_to_its_range_of_dates() -> None:
     found = query(STUDIES, ("StudyDate", "20260101-20260103"), ("StudyTime", "100000-120000"))
     assert found.matching == {"00080020": "20260101-20260103"}
@@ -117,6 +123,8 @@ def test_fields_are_included_by_keyword_tag_list_all_and_path() -> None:
     )
     assert found.asked == ("00081030", "00081032", "00081080")
     assert "00080060" not in found.returned
+    private = query(STUDIES, ("includefield", "00091001,00091002.00080100,StudyDescription"))
+    assert private.asked == ("00081030",)
     everything = set(query(STUDIES, ("includefield", "all")).returned)
     assert {"00081030", "00081032", "00101002"} <= everything
 

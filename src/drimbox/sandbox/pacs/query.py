@@ -26,10 +26,11 @@ class WrongIdentifier(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """One entity that matches: an object that stands for it, and every object in it."""
+    """One entity that matches: an object that stands for it, all that is in it, and its study."""
 
     example: StoredObject
     objects: list[StoredObject]
+    study: list[StoredObject]
 
 
 _CHARACTER_SET_TAG = Tag("SpecificCharacterSet")
@@ -40,12 +41,11 @@ _NOT_KEYS = frozenset(
     for name in ("SpecificCharacterSet", "QueryRetrieveLevel", "RetrieveAETitle",
                  "TimezoneOffsetFromUTC", "InstanceAvailability")
 )  # fmt: skip
-# Computed from all the objects of the entity.
-_COUNTED = {
-    Tag("NumberOfStudyRelatedSeries"): "series",
-    Tag("NumberOfStudyRelatedInstances"): "objects",
-    Tag("NumberOfSeriesRelatedInstances"): "objects",
-}
+# Computed from all the objects of the study, at whatever level they are asked for.
+_SERIES_OF_STUDY = Tag("NumberOfStudyRelatedSeries")
+_OBJECTS_OF_STUDY = Tag("NumberOfStudyRelatedInstances")
+_OBJECTS_OF_SERIES = Tag("NumberOfSeriesRelatedInstances")
+_COUNTED = frozenset((_SERIES_OF_STUDY, _OBJECTS_OF_STUDY, _OBJECTS_OF_SERIES))
 _GATHERED = {
     Tag("ModalitiesInStudy"): "Modality",
     Tag("SOPClassesInStudy"): "SOPClassUID",
@@ -143,10 +143,12 @@ def _matches_of(archive: Archive, identifier: Dataset, level: Level) -> Iterator
     study_uids = _uids(identifier, Level.STUDY.value)
     objects = archive.objects_of(study_uids) if study_uids else archive.objects()
     groups: dict[str, list[StoredObject]] = {}
+    studies: dict[str, list[StoredObject]] = {}
     for item in objects:
         groups.setdefault(str(item.header[level.value].value), []).append(item)
+        studies.setdefault(str(item.header.StudyInstanceUID), []).append(item)
     for members in groups.values():
-        yield _Match(members[0], members)
+        yield _Match(members[0], members, studies[str(members[0].header.StudyInstanceUID)])
 
 
 def _key_matches(key: DataElement, match: _Match, level: Level) -> bool:
@@ -154,7 +156,7 @@ def _key_matches(key: DataElement, match: _Match, level: Level) -> bool:
         return True
     if key.tag in _GATHERED:
         name = _GATHERED[key.tag]
-        return any(matches(key, _as(key, item.header.get(name))) for item in match.objects)
+        return any(matches(key, _as(key, item.header.get(name))) for item in match.study)
     if key.tag in _KEYS_BELOW[level]:
         return any(matches(key, item.header.get(key.tag)) for item in match.objects)
     return matches(key, match.example.header.get(key.tag))
@@ -181,12 +183,10 @@ def _response(identifier: Dataset, match: _Match, level: Level, ae_title: str) -
 def _value(key: DataElement, match: _Match) -> DataElement:
     header = match.example.header
     if key.tag in _COUNTED:
-        series = {item.header.SeriesInstanceUID for item in match.objects}
-        counts = {"series": len(series), "objects": len(match.objects)}
-        return DataElement(key.tag, key.VR, counts[_COUNTED[key.tag]])
+        return DataElement(key.tag, key.VR, _count(key.tag, match))
     if key.tag in _GATHERED:
         name = _GATHERED[key.tag]
-        values = dict.fromkeys(item.header[name].value for item in match.objects)
+        values = dict.fromkeys(item.header[name].value for item in match.study)
         return DataElement(key.tag, key.VR, list(values))
     if key.tag == Tag("InstanceAvailability"):
         return DataElement(key.tag, key.VR, "ONLINE")
@@ -194,3 +194,12 @@ def _value(key: DataElement, match: _Match) -> DataElement:
         return DataElement(key.tag, key.VR, [] if key.VR == "SQ" else None)
     found = header[key.tag]
     return DataElement(key.tag, found.VR, found.value)
+
+
+def _count(tag: BaseTag, match: _Match) -> int:
+    if tag == _SERIES_OF_STUDY:
+        return len({item.header.SeriesInstanceUID for item in match.study})
+    if tag == _OBJECTS_OF_STUDY:
+        return len(match.study)
+    series = match.example.header.SeriesInstanceUID
+    return sum(item.header.SeriesInstanceUID == series for item in match.study)

@@ -59,9 +59,9 @@ def parse_query(identifier: DataSet) -> ReceivedQuery:
     attributes = Attributes(identifier)
     level = attributes.text(tags.QUERY_RETRIEVE_LEVEL)
     matching = {
-        f"{tag:08X}": attributes.text(tag)
-        for tag, element in identifier.items()
-        if tag not in _NOT_KEYS and isinstance(element[1], bytes) and attributes.text(tag)
+        f"{tag:08X}": text
+        for tag, (vr, _) in identifier.items()
+        if tag not in _NOT_KEYS and (text := _key_text(attributes, tag, vr))
     }
     return ReceivedQuery(level, DicomQuery(_level(level), _without_star(matching)), identifier)
 
@@ -78,6 +78,14 @@ def parse_retrieval(identifier: DataSet) -> DicomQuery:
     if not _without_star(matching):
         raise InvalidValue("identifier", "a unique key of its level (PS3.4 C.4.2.1.4)")
     return DicomQuery(QueryLevel.IMAGE, matching)
+
+
+def _key_text(attributes: Attributes, tag: int, vr: str) -> str:
+    """Return a key as text, "" for universal matching; those of VR US are numbers."""
+    if vr != "US":
+        return attributes.text(tag)
+    number = attributes.unsigned(tag)
+    return "" if number is None else str(number)
 
 
 def _level(text: str) -> QueryLevel:

@@ -135,15 +135,29 @@ def level_of(tag: int, asked: QueryLevel) -> QueryLevel:
 def encode_identifier(
     level: QueryLevel, matching: Mapping[int, str], returned: Iterable[int] = ()
 ) -> DataSet:
-    """Build an identifier; returned attributes are universal matching keys."""
+    """Build an identifier; returned attributes are universal matching keys.
+
+    Raises:
+        InvalidValue: a key that is a number in 16 bits has another value.
+    """
     character_set = smallest_character_set(list(matching.values()))
     identifier: DataSet = {tag: _return_key(tag) for tag in returned}
     for tag, value in matching.items():
-        identifier[tag] = _key_vr(tag), encode_text(value, character_set) or b""
+        identifier[tag] = _matching_key(_key_vr(tag), value, character_set)
     if not "".join(matching.values()).isascii():
         identifier[tags.SPECIFIC_CHARACTER_SET] = ascii_element("CS", character_set)
     identifier[tags.QUERY_RETRIEVE_LEVEL] = ascii_element("CS", level.value)
     return identifier
+
+
+def _matching_key(vr: str, value: str, character_set: str) -> RawElement:
+    if vr != "US" or not value:
+        return vr, encode_text(value, character_set) or b""
+    # A number, in the order of octets of every data set here (PS3.5 6.2, 7.3).
+    try:
+        return vr, int(value).to_bytes(2, "little")
+    except (ValueError, OverflowError):
+        raise InvalidValue("identifier", "0 to 65535 for an attribute of VR US") from None
 
 
 def _return_key(tag: int) -> RawElement:

@@ -13,7 +13,7 @@ from drimbox.model.retrieval import DicomJson
 COMBINED = {"00080030": "00080020", "00080031": "00080021", "00400245": "00400244"}
 """Time -> its date."""
 
-_NUMBERS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
+NUMBERS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
 _END_OF_DAY = "235959.999999"
 
 
@@ -51,7 +51,7 @@ def _matches_value(vr: str, value: str, key: str) -> bool:
         return _in_times(value, key)
     if vr == "UI":
         return value in key.split("\\")
-    if vr in _NUMBERS:
+    if vr in NUMBERS:
         return _is_same_number(value, key)
     if vr == "PN":
         return matches_wildcards(_folded(value).rstrip("^"), _folded(key).rstrip("^"))

@@ -30,6 +30,11 @@ def parse_attribute(name: str) -> AttributePath:
     return path
 
 
+def is_private(name: str) -> bool:
+    """Tell whether a name is the tag of a private attribute, of an odd group (PS3.5 7.8)."""
+    return bool(_TAG.match(name.partition(".")[0])) and int(name[:4], 16) & 1 == 1
+
+
 def tag_of(keyword: str) -> str:
     """Return the tag of a keyword that this package itself names."""
     tag = find_tag(keyword)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from drimbox.errors import InvalidValue
 from drimbox.model.retrieval import DicomQuery, QueryLevel
 from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid
-from drimbox.standards.dicomweb.attribute_matching import COMBINED
+from drimbox.standards.dicomweb.attribute_matching import COMBINED, NUMBERS
 from drimbox.standards.dicomweb.attribute_names import (
+    is_private,
     keyword_of,
     parse_attribute,
     safe_name,
@@ -33,6 +34,9 @@ MAX_RESULTS = 1000
 _MAX_VALUE = 70_000
 _MAX_PARAMETERS = 200
 _NOT_DONE = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+# Required keys of PS3.4 C.6; other numbers are optional ones, which most PACS do not look at, or
+# compare as text.
+_NUMBERS_OF_EVERY_PACS = frozenset(map(tag_of, ("SeriesNumber", "InstanceNumber")))
 _STUDY, _SERIES = tag_of("StudyInstanceUID"), tag_of("SeriesInstanceUID")
 
 
@@ -119,7 +123,10 @@ def _keys(
 def _is_filter(path: str, keys: Mapping[str, str]) -> bool:
     if "." in path:
         return True
-    if vr_of_tag(path) == "CS" and "\\" in keys[path]:
+    vr = vr_of_tag(path)
+    if vr == "CS" and "\\" in keys[path]:
+        return True
+    if vr in NUMBERS and path not in _NUMBERS_OF_EVERY_PACS:
         return True
     # The times alone would leave out what lies inside the range of instants.
     return "-" in keys[path] and "-" in keys.get(COMBINED.get(path, ""), "")
@@ -146,13 +153,19 @@ def _asked(target: SearchTarget, fields: Sequence[str]) -> frozenset[str]:
             asked |= all_tags(target.level, named_parents=target.named_parents)
             continue
         tag = _field(name)
-        if not is_below(tag, target.level):
+        if tag is not None and not is_below(tag, target.level):
             asked.add(tag)
     return frozenset(asked)
 
 
-def _field(name: str) -> str:
-    """Return the attribute to include: of one in a sequence, the whole sequence."""
+def _field(name: str) -> str | None:
+    """Return the attribute to include: of one in a sequence, the whole sequence.
+
+    None for one that no answer has, which is left out (PS3.18 8.3.4.3): a private attribute, which
+    only its creator tells from another's.
+    """
+    if is_private(name):
+        return None
     try:
         return parse_attribute(name)[0]
     except InvalidValue as error:

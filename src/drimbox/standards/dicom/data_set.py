@@ -17,7 +17,7 @@ from drimbox.standards.dicom.value_representations import (
     LONG_VRS,
     LUT_DESCRIPTOR,
     PIXEL_REPRESENTATION,
-    WORD_SIZES,
+    SHORT_VRS,
     settle_vr,
     swap_words,
     vr_of,
@@ -341,16 +341,8 @@ def read_data_set(octets: bytes | memoryview, encoding: Encoding) -> DataSet:
 
 
 # Every VR of PS3.5 6.2, spelled once: most of the work of reading a header was this.
-_KNOWN_VRS = {
-    vr.encode(): vr
-    for vr in WORD_SIZES.keys()
-    | LONG_VRS
-    | frozenset(
-        {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"}
-    )
-}
-
-_SHORT_VRS = {letters: vr for letters, vr in _KNOWN_VRS.items() if vr not in LONG_VRS}
+_KNOWN_VRS = {vr.encode(): vr for vr in SHORT_VRS | LONG_VRS}
+_SHORT_VRS = {vr.encode(): vr for vr in SHORT_VRS}
 # Their values settle how later elements are read.
 _SETTLING_TAGS = frozenset({PIXEL_REPRESENTATION, BITS_ALLOCATED})
 

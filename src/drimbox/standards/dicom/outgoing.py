@@ -37,6 +37,7 @@ from drimbox.standards.dicom.patient_identifiers import (
     with_ins,
     with_local_patient_id,
 )
+from drimbox.standards.dicom.skimming import skim
 from drimbox.standards.dicom.transfer_syntaxes import (
     CONVERTED_TO_EXPLICIT,
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -46,6 +47,7 @@ from drimbox.standards.dicom.transfer_syntaxes import (
 from drimbox.standards.dicom.value_representations import swap_words, word_size
 
 _GROUP_10_LENGTH = 0x00100000
+_BEFORE_IDENTIFIERS = frozenset({_GROUP_10_LENGTH, tags.SPECIFIC_CHARACTER_SET})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class IdentifierWriter:
         self._identity = identity
         self._read: tuple[DataSet, str] | None = None
         self._written = b""
+        self._octets: tuple[bytes, bytes] | None = None
 
     def rewrite(self, instance: InstanceStream) -> InstanceStream:
         """Do as outgoing_instance does."""
@@ -102,8 +105,16 @@ class IdentifierWriter:
             if self._identity.ins is not None:
                 changed = with_ins(changed, self._identity.ins)
             self._written = b"".join(encode_element(tag, changed[tag]) for tag in sorted(changed))
-            self._read = held, character_set
+            self._read, self._octets = (held, character_set), None
         return self._written
+
+    def note_octets(self, octets: bytes, character_set: bytes) -> None:
+        """Note in which octets that was said which was written last."""
+        self._octets = octets, character_set
+
+    def write_again(self, octets: bytes, character_set: bytes) -> bytes | None:
+        """Return what was written last if it was said in these octets, None otherwise."""
+        return self._written if self._octets == (octets, character_set) else None
 
 
 async def _rewritten(
@@ -122,6 +133,18 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
     """Return the pieces as one; a single one is not copied."""
     found = list(pieces)
     return found[0] if len(found) == 1 else b"".join(found)
+
+
+def _identifiers_in(first: bytes) -> tuple[int, int, bytes] | None:
+    """Tell from where to where the identifiers lie, and what Specific Character Set says."""
+    before = skim(first, FIRST_IDENTIFIER_TAG - 1, _BEFORE_IDENTIFIERS)
+    if before is None or _GROUP_10_LENGTH in before.values:
+        return None
+    identifiers = skim(first, LAST_IDENTIFIER_TAG, start=before.end)
+    if identifiers is None:
+        return None
+    character_set = before.values.get(tags.SPECIFIC_CHARACTER_SET, b"")
+    return before.end, identifiers.end, character_set
 
 
 class OutgoingDataSet:
@@ -185,6 +208,13 @@ class OutgoingDataSet:
 
     def _pass_whole_head(self, first: bytes) -> bytes:
         """Change the identifiers at once where the first chunk holds all of them, as most do."""
+        found = _identifiers_in(first)
+        if found is not None:
+            start, stop, character_set = found
+            again = self._identifiers.write_again(first[start:stop], character_set)
+            if again is not None:
+                self._held, self._is_past = None, True
+                return b"".join((first[:start], again, first[stop:]))
         reader, end = DataSetReader(first, Encoding.EXPLICIT_LITTLE), len(first)
         try:
             before, start = reader.read_through(FIRST_IDENTIFIER_TAG - 1, end)
@@ -195,7 +225,10 @@ class OutgoingDataSet:
             return first
         self._note_character_set(before.get(tags.SPECIFIC_CHARACTER_SET))
         self._held, self._is_past = held, True
-        return b"".join((first[:start], self._release_held(), first[stop:]))
+        written = self._release_held()
+        if found is not None:
+            self._identifiers.note_octets(first[start:stop], found[2])
+        return b"".join((first[:start], written, first[stop:]))
 
     def _note_character_set(self, element: RawElement | None) -> None:
         if element is not None and isinstance(element[1], bytes):

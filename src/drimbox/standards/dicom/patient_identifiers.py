@@ -5,6 +5,7 @@ PS3.3 C.7.1.1, table 10-18. Items that are there stay; none is written twice.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from drimbox.errors import InvalidValue, MalformedMessage
 from drimbox.model.patient import Ins, LocalPatientId
@@ -25,11 +26,20 @@ from drimbox.standards.dicom.data_set import (
 )
 from drimbox.standards.dicom.element_stream import MAX_HELD, ElementStream, Remainder, WholeElement
 from drimbox.standards.dicom.patient_module import ins_item, parse_identifier, parse_ins
+from drimbox.standards.dicom.skimming import skim
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 
 _HEAD_BYTES = 4096  # of a chunk of images, which come by the megabyte
 FIRST_IDENTIFIER_TAG = tags.PATIENT_ID
 LAST_IDENTIFIER_TAG = tags.OTHER_PATIENT_IDS_SEQUENCE
+_SKIMMED_TAGS = frozenset(
+    {
+        tags.SPECIFIC_CHARACTER_SET,
+        tags.SOP_INSTANCE_UID,
+        tags.STUDY_INSTANCE_UID,
+        tags.SERIES_INSTANCE_UID,
+    }
+)
 _ISSUER_TAGS = (
     tags.ISSUER_OF_PATIENT_ID,
     tags.TYPE_OF_PATIENT_ID,
@@ -76,6 +86,7 @@ class IdentityReader:
 
     def __init__(self) -> None:
         self._identifiers: DataSet = {}
+        self._octets: tuple[bytes, bytes] | None = None
         self._patient = PatientIdentifiers(None, (), ())
 
     async def read(self, instance: InstanceStream) -> tuple[InstanceIdentity, InstanceStream]:
@@ -86,7 +97,12 @@ class IdentityReader:
         Raises:
             MalformedMessage: not a data set, or one whose identifiers are too far from its start.
         """
-        held, read = await _read_head(instance)
+        encoding = encoding_of(instance.transfer_syntax_uid)
+        first = await anext(instance.chunks, b"")
+        head = _skim_head(first) if encoding is Encoding.EXPLICIT_LITTLE else None
+        if head is not None and head.octets == self._octets:
+            return self._identity(Attributes(head.uids)), _with(instance, [first])
+        held, read = await _read_head(first, instance.chunks, encoding)
         attributes = Attributes(held)
         identifiers = {
             tag: element
@@ -96,31 +112,63 @@ class IdentityReader:
         }
         if identifiers != self._identifiers:
             self._identifiers, self._patient = identifiers, patient_identifiers(attributes)
-        found = InstanceIdentity(
+        self._octets = head.octets if head is not None else None
+        return self._identity(attributes), _with(instance, read)
+
+    def _identity(self, attributes: Attributes) -> InstanceIdentity:
+        return InstanceIdentity(
             self._patient,
             attributes.text(tags.STUDY_INSTANCE_UID),
             attributes.text(tags.SERIES_INSTANCE_UID),
             attributes.text(tags.SOP_INSTANCE_UID),
         )
-        return found, replace(instance, chunks=_again(read, instance.chunks))
 
 
-async def _read_head(instance: InstanceStream) -> tuple[DataSet, list[bytes]]:
+class _Head(NamedTuple):
+    """What IdentityReader compares of a head, and what it takes from each."""
+
+    octets: tuple[bytes, bytes]
+    uids: DataSet
+
+
+def _skim_head(first: bytes) -> _Head | None:
+    """Find the identifiers where the first chunk holds them all; None where it has to be read."""
+    offsets, values, offset = list[int](), dict[int, bytes](), 0
+    for last_tag in (FIRST_IDENTIFIER_TAG - 1, LAST_IDENTIFIER_TAG, tags.SERIES_INSTANCE_UID):
+        # All of them everywhere: hostile images say things twice, and the last word counts.
+        skimmed = skim(first, last_tag, _SKIMMED_TAGS, offset)
+        if skimmed is None or (offset and tags.SPECIFIC_CHARACTER_SET in skimmed.values):
+            return None
+        values |= skimmed.values
+        offset = skimmed.end
+        offsets.append(offset)
+    character_set = values.pop(tags.SPECIFIC_CHARACTER_SET, b"")
+    uids: DataSet = {tag: ("UI", value) for tag, value in values.items()}
+    return _Head((first[offsets[0] : offsets[1]], character_set), uids)
+
+
+def _with(instance: InstanceStream, read: list[bytes]) -> InstanceStream:
+    """Return an instance of which some chunks were read, whole again."""
+    return replace(instance, chunks=_again(read, instance.chunks))
+
+
+async def _read_head(
+    first: bytes, rest: AsyncIterator[bytes], encoding: Encoding
+) -> tuple[DataSet, list[bytes]]:
     """Return the elements up to Series Instance UID, and the chunks that they were in."""
-    encoding = encoding_of(instance.transfer_syntax_uid)
+    if (whole := _whole_head(first, encoding)) is not None:
+        return whole, [first]
     elements = ElementStream(encoding, last_tag=tags.SERIES_INSTANCE_UID)
     held: DataSet = {}
-    read: list[bytes] = []
-    size = 0
-    async for chunk in instance.chunks:
-        if not read and (whole := _whole_head(chunk, encoding)) is not None:
-            return whole, [chunk]
-        read.append(chunk)
-        size += len(chunk)
-        if _read_elements(elements, chunk, held):
-            break
+    read, size = [first], len(first)
+    while not _read_elements(elements, read[-1], held):
         if size > MAX_HELD:
             raise MalformedMessage(f"no identifiers in the first {MAX_HELD} octets")
+        chunk = await anext(rest, None)
+        if chunk is None:
+            break
+        read.append(chunk)
+        size += len(chunk)
     return held, read
 
 
@@ -147,7 +195,7 @@ def _read_elements(elements: ElementStream, chunk: bytes, held: DataSet) -> bool
 
 
 async def _again(read: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    for chunk in read:
+    for chunk in filter(None, read):
         yield chunk
     async for chunk in rest:
         yield chunk

@@ -12,6 +12,11 @@ WORD_SIZES = {
     "FD": 8, "OD": 8, "OV": 8, "SV": 8, "UV": 8,
 }  # fmt: skip
 
+SHORT_VRS = (
+    WORD_SIZES.keys()
+    | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"}
+) - LONG_VRS
+
 PIXEL_REPRESENTATION = 0x00280103
 BITS_ALLOCATED = 0x00280100
 LUT_DESCRIPTOR = 0x00283002

@@ -18,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -280,10 +280,7 @@ class DiskImageCache:
         return task
 
     def _folder(self, key: SeriesKey) -> Path:
-        patient = key.ins.value if key.ins is not None else ""
-        uids = f"{key.study_instance_uid}/{key.series_instance_uid}"
-        text = f"{uids}/{patient}/{key.fidelity.value}"
-        return self._directory / sha256(text.encode()).hexdigest()
+        return _folder_of(self._directory, key)
 
     def _read(self, folder: Path) -> WholeSeries | None:
         """Return the series of a folder, None when it is not whole, or too old.
@@ -327,6 +324,15 @@ class DiskImageCache:
             opened.used_at = now
             with suppress(OSError):
                 os.utime(folder / journal.NAME)
+
+
+@lru_cache(maxsize=1024)
+def _folder_of(directory: Path, key: SeriesKey) -> Path:
+    """Name the folder of a series; several times for each frame that is asked for."""
+    patient = key.ins.value if key.ins is not None else ""
+    uids = f"{key.study_instance_uid}/{key.series_instance_uid}"
+    text = f"{uids}/{patient}/{key.fidelity.value}"
+    return directory / sha256(text.encode()).hexdigest()
 
 
 def _read_whole(folder: Path) -> WholeSeries | None:

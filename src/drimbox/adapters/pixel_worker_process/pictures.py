@@ -1,7 +1,6 @@
 """Pixels of 8 bits as PNG or JPEG, the quick way (docs/decisions/0024)."""
 
 import struct
-import zlib
 
 import imagecodecs
 import numpy as np
@@ -43,5 +42,5 @@ def encode_jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
 
 
 def _chunk(name: bytes, octets: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    check = zlib.crc32(octets, zlib.crc32(name))
+    check = isal_zlib.crc32(octets, isal_zlib.crc32(name))
     return len(octets).to_bytes(4, "big"), name, octets, check.to_bytes(4, "big")

@@ -5,7 +5,6 @@ from datetime import date
 from pathlib import Path
 
 from lxml import etree
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
@@ -22,7 +21,7 @@ from tests.fakes.published_answers import published
 
 from drimbox.entrypoints.http.bearer import bearer_token
 from drimbox.entrypoints.http.cross_origin import CrossOrigin, CrossOriginPolicy
-from drimbox.entrypoints.http.error_doors import exception_handlers
+from drimbox.entrypoints.http.error_doors import application_of
 from drimbox.entrypoints.http.fhir.edge import FhirEdge
 from drimbox.entrypoints.http.fhir.endpoints import Endpoints
 from drimbox.entrypoints.http.fhir.reads import FhirReads
@@ -195,8 +194,8 @@ class FhirSite:
 
     def _app(self, service: FhirService) -> ASGIApp:
         routes = fhir_routes(self._door(service))
-        app = Starlette(routes=routes, exception_handlers=exception_handlers())
-        return CrossOrigin(FhirEdge(app), CrossOriginPolicy(frozenset({ORIGIN})))
+        edge = FhirEdge(application_of(routes))
+        return CrossOrigin(edge, CrossOriginPolicy(frozenset({ORIGIN})))
 
     async def _authenticate(self, request: Request) -> Caller:
         word = bearer_token(request) or ""

@@ -37,7 +37,8 @@ class Operation:
         folder = self.path.removesuffix("/{file}")
         parts = [re.escape(part) for part in _PARAMETER.split(folder)]
         below = "/.*" if folder != self.path else ""
-        return re.compile("[^/]+".join(parts) + below + r"\Z")
+        # FHIR's interactions are no ids.
+        return re.compile(r"(?!_search\Z|_history\Z)[^/]+".join(parts) + below + r"\Z")
 
 
 @cache
@@ -65,6 +66,8 @@ def check_published(method: str, path: str, status: int) -> None:
     name = "get" if method == "HEAD" else method.lower()
     # OHIF asks below its own page for the same DICOMweb.
     path = _OHIF.sub("", path)
+    if path.startswith("/fhir/"):
+        path = path.rstrip("/")
     operation = find_operation(name, path)
     if operation is None:
         is_ours = name in {"get", "post"} and path.split("/")[1] in _first_segments()

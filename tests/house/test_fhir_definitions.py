@@ -8,7 +8,7 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 from tests.house.fhir_definitions import FOLDER, MADE, made_files
 
-from drimbox.entrypoints.http.fhir.errors import FHIR_ANSWER_TO, METHOD_NOT_ALLOWED
+from drimbox.entrypoints.http.fhir.errors import FHIR_ANSWER_TO, METHOD_NOT_ALLOWED, NOT_SUPPORTED
 from drimbox.model.document_entry import ReferenceIdKind
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
 from drimbox.model.imaging_search import Notice
@@ -68,7 +68,7 @@ def test_what_a_box_says_of_ours_is_published(opens_contexts: bool) -> None:
 def test_the_code_system_has_each_issue_that_we_send() -> None:
     system = orjson.loads((FOLDER / "CodeSystem-drimbox-issue.json").read_bytes())
     assert system["url"] == ISSUE_SYSTEM
-    sent = {answer.code for answer in (*FHIR_ANSWER_TO.values(), METHOD_NOT_ALLOWED)}
+    sent = {answer.code for answer in (*FHIR_ANSWER_TO.values(), METHOD_NOT_ALLOWED, NOT_SUPPORTED)}
     sent |= {notice.value for notice in Notice} | OF_A_SEARCH
     told = {concept["code"] for concept in system["concept"]}
     assert told == sent, (

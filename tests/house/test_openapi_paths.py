@@ -90,4 +90,4 @@ def _served(application: Any) -> Iterator[tuple[str, str]]:
             continue
         assert isinstance(route, Route)
         for method in (route.methods or {"GET"}) - {"HEAD"}:
-            yield method.lower(), route.path.replace(":path}", "}")
+            yield method.lower(), route.path_format

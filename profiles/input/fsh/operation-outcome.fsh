@@ -48,6 +48,7 @@ Description: "Codes stables des OperationOutcome. E200 est le code de la spécif
 * #not-acceptable "Aucun des formats acceptés ne peut être fourni"
 * #not-authenticated "Jeton absent ou sans valeur"
 * #not-found "Ressource absente ou inaccessible"
+* #not-supported "Type de ressource ou interaction absents ici"
 * #page-expired "Page de recherche expirée"
 * #parameter-ignored "Paramètre de recherche inconnu, ignoré"
 * #parameter-unknown "Paramètre de recherche inconnu, refusé"

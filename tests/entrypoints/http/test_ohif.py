@@ -118,7 +118,14 @@ def test_nothing_else_is_served(site: ConsultationSite, path: str) -> None:
 
 
 def test_nothing_is_posted_to_the_files(site: ConsultationSite) -> None:
-    assert site.client().post(f"/{BUNDLE}").status_code == 404
+    answer = site.client().post(f"/{BUNDLE}")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_the_files_leave_other_doors_their_own_refusals(site: ConsultationSite) -> None:
+    """They are at the root: a method that another address has not is still 405 there."""
+    answer = site.client().put("/drim")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
 def test_its_dicomweb_is_of_the_calls_patient_and_names_itself(site: ConsultationSite) -> None:

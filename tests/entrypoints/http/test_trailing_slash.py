@@ -53,6 +53,7 @@ APPLICATIONS = [
         ),
         pytest.param("/names/a%3Fb%20c/", "/names/a%3Fb%20c", id="so does what is escaped"),
         pytest.param("/pages", "/pages/", id="one too few"),
+        pytest.param("/ohif", "/ohif/", id="one too few at a mount"),
     ],
 )
 def test_the_slash_is_mended_by_the_path_alone(
@@ -78,6 +79,7 @@ def test_a_search_by_form_comes_with_its_form() -> None:
         pytest.param("/elsewhere/", id="no such address"),
         pytest.param("/names//", id="no such address either"),
         pytest.param("/elsewhere", id="none with a slash"),
+        pytest.param("/ohif/no-such-file", id="nothing below a mount"),
     ],
 )
 def test_what_no_route_has_leads_nowhere(application: Starlette, path: str) -> None:

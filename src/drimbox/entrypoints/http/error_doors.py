@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from drimbox.entrypoints.http.dicomweb.answers import error_response
-from drimbox.entrypoints.http.fhir.errors import fhir_error, method_not_allowed
+from drimbox.entrypoints.http.fhir.errors import fhir_error, no_such_interaction
 from drimbox.entrypoints.http.oauth import oauth_error
 from drimbox.entrypoints.http.problems import problem_response
 from drimbox.entrypoints.http.trailing_slash import find_redirect
@@ -26,9 +26,10 @@ ExceptionHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 _log = structlog.get_logger(__name__)
 
+_FHIR = "/fhir/"
 _DOORS: tuple[tuple[str, Answer], ...] = (
-    ("/dicom-web", error_response),
-    ("/fhir/", fhir_error),
+    ("/dicom-web/", error_response),
+    (_FHIR, fhir_error),
     ("/oauth2/", oauth_error),
 )
 
@@ -49,8 +50,7 @@ def exception_handlers(
     async def answer_by_path(request: Request, error: Exception) -> Response:
         if not isinstance(error, DrimboxError):
             raise error
-        path = request.url.path
-        answer = next((answer for prefix, answer in _DOORS if path.startswith(prefix)), elsewhere)
+        answer = next((answer for door, answer in _DOORS if _is_at(door, request)), elsewhere)
         response = answer(request, error)
         _note(request, error, response.status_code)
         return response
@@ -59,7 +59,7 @@ def exception_handlers(
         """Answer what the router itself refuses: no such path (404), no such method (405)."""
         if not isinstance(error, HTTPException):
             raise error
-        if error.status_code == HTTPStatus.NOT_FOUND:
+        if error.status_code == HTTPStatus.NOT_FOUND and not _is_at(_FHIR, request):
             if (redirect := find_redirect(request)) is not None:
                 return redirect
             return await answer_by_path(request, NotFound("no such resource"))
@@ -80,7 +80,12 @@ def _note(request: Request, error: DrimboxError, status: int) -> None:
 
 
 def _refused_by_router(request: Request, error: HTTPException) -> Response:
-    if request.url.path.startswith("/fhir/"):
-        return method_not_allowed(request, error.headers or {})
+    if _is_at(_FHIR, request):
+        return no_such_interaction(request, HTTPStatus(error.status_code), error.headers or {})
     body = {"status": error.status_code, "message": error.detail}
     return JSONResponse(body, error.status_code, dict(error.headers or {}))
+
+
+def _is_at(door: str, request: Request) -> bool:
+    """Tell whether an address is a door's own, with or without its slash, or below it."""
+    return f"{request.url.path}/".startswith(door)

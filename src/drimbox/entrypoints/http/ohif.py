@@ -21,7 +21,7 @@ from pathlib import Path
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
@@ -33,6 +33,7 @@ from drimbox.standards.dicomweb.content_coding import accepts_gzip
 
 OHIF_PATH = "/viewer/ohif/{context}"
 _INDEX = "index.html"
+_READS = ("GET", "HEAD")
 _WORKER_POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval'"
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
 _HASHED_NAME = re.compile(r"\.[0-9a-f]{20}\.|(?:^|/)[0-9a-f]{20}\.")
@@ -66,12 +67,13 @@ class OhifFiles:
         headers = {"Content-Security-Policy": self._policy, "Cache-Control": "no-store"}
         return HTMLResponse(self._index, headers=headers)
 
+    def has(self, path: str) -> bool:
+        return path.removeprefix("/") in self._files
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one file; gzipped where that was made and is taken."""
+        """Serve one file that is there; gzipped where that was made and is taken."""
         request = Request(scope, receive)
         name = request.url.path.removeprefix("/")
-        if request.method not in {"GET", "HEAD"} or name not in self._files:
-            raise HTTPException(404)
         is_worker = request.headers.get("sec-fetch-dest") == "worker"
         headers = {
             "Content-Security-Policy": _WORKER_POLICY if is_worker else self._policy,
@@ -101,9 +103,27 @@ class OhifDoor:
 def ohif_routes(
     door: OhifDoor, signed_in: SignedInPages, dicomweb: list[BaseRoute]
 ) -> list[BaseRoute]:
-    """Return the routes; the last takes what no other route takes, so it comes after all."""
+    """Return the routes; the last is below no path of its own, so it comes after all."""
     page = Route("/viewer", signed_in.page(door.page), methods=["GET"])
-    return [Mount(OHIF_PATH, routes=[page, *dicomweb]), Mount("/", door.files)]
+    return [Mount(OHIF_PATH, routes=[page, *dicomweb]), _FileRoute(door.files)]
+
+
+class _FileRoute(BaseRoute):
+    """Takes the names of the files and nothing else: what has no route stays 404 or 405."""
+
+    def __init__(self, files: OhifFiles) -> None:
+        self._files = files
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http" or not self._files.has(scope["path"]):
+            return Match.NONE, {}
+        is_read = scope["method"] in _READS
+        return (Match.FULL if is_read else Match.PARTIAL), {"endpoint": self._files}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in _READS:
+            raise HTTPException(405, headers={"Allow": ", ".join(_READS)})
+        await self._files(scope, receive, send)
 
 
 def _caching(name: str) -> str:

@@ -22,7 +22,7 @@ def find_redirect(request: Request) -> Response | None:
     root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
     scope = {**request.scope, "path": near, "root_path": root}
     for route in router.routes:
-        if _is_named(route) and route.matches(scope)[0] is not Match.NONE:
+        if _is_meant(route, near) and route.matches(scope)[0] is not Match.NONE:
             query = request.scope["query_string"].decode("latin-1")
             location = quote(near) + (f"?{query}" if query else "")
             return Response(
@@ -37,6 +37,12 @@ def _near(path: str) -> str | None:
     return near if near and not near.startswith("//") else None
 
 
-def _is_named(route: BaseRoute) -> bool:
-    """Tell whether a route has an address of its own: a mount at / takes what others leave."""
-    return not isinstance(route, Mount) or bool(route.path)
+def _is_meant(route: BaseRoute, near: str) -> bool:
+    """Tell whether a route may have this address: a mount takes all that is below it.
+
+    One at / takes what others leave; below another one a slash is never added: a file that is not
+    there would lead to itself and back.
+    """
+    if not isinstance(route, Mount):
+        return True
+    return bool(route.path) and (not near.endswith("/") or near == f"{route.path}/")

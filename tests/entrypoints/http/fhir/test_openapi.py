@@ -43,7 +43,7 @@ def _served(site: FhirSite) -> Iterator[tuple[str, str]]:
     for route in fhir_routes(site.source_door()):
         assert isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}:
-            yield method.lower(), route.path
+            yield method.lower(), route.path_format
 
 
 @pytest.mark.requirement("FA.6")

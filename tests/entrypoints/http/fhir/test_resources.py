@@ -229,7 +229,7 @@ def test_the_statement_says_what_the_router_does_and_no_more(site: FhirSite) -> 
     routed: dict[str, set[str]] = {}
     for route in fhir_routes(site.source_door()):
         assert isinstance(route, Route)
-        kind, *rest = route.path.removeprefix("/fhir/").split("/")
+        kind, *rest = route.path_format.removeprefix("/fhir/").split("/")
         interaction = {
             (): "search-type",
             ("_search",): "search-type",

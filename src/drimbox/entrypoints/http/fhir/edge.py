@@ -36,9 +36,13 @@ class FhirEdge:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(_PREFIX):
+        if scope["type"] != "http" or not f"{scope['path']}/".startswith(_PREFIX):
             await self._app(scope, receive, send)
             return
+        path: str = scope["path"]
+        if path.endswith("/") and path != _PREFIX:
+            # Not redirected: Location would repeat a query that may name a patient.
+            scope = {**scope, "path": path.rstrip("/")}
         headers = Headers(scope=scope)
         identifier = headers.get(REQUEST_ID, "")
         if not _PLAIN.match(identifier):

@@ -231,6 +231,13 @@ METHOD_NOT_ALLOWED = FhirAnswer(
     "method-not-allowed",
     "Cette interaction n'existe pas ici : voir /fhir/metadata.",
 )
+# R4 3.1.0.14: a resource type or an interaction that this server has not, rather than an id.
+NOT_SUPPORTED = FhirAnswer(
+    HTTPStatus.NOT_FOUND,
+    "not-supported",
+    "not-supported",
+    "Ce type de ressource ou cette interaction n'existe pas ici : voir /fhir/metadata.",
+)
 # RFC 6750 3.1: what a 403 says to a client whose token lacks the scope.
 _INSUFFICIENT = 'Bearer realm="drimbox", error="insufficient_scope"'
 _SIGN_IN_ANEW = 'Bearer realm="drimbox", error="invalid_token"'
@@ -250,9 +257,11 @@ def fhir_error(request: Request, error: DrimboxError) -> Response:
     return outcome_response(request, answer.status, _issues(error, answer), headers)
 
 
-def method_not_allowed(request: Request, headers: Mapping[str, str]) -> Response:
-    """Answer a method that this address does not know; Allow names those it does."""
-    answer = METHOD_NOT_ALLOWED
+def no_such_interaction(
+    request: Request, status: HTTPStatus, headers: Mapping[str, str]
+) -> Response:
+    """Answer what no route takes: no such address (404), or method (405, Allow names those)."""
+    answer = NOT_SUPPORTED if status is HTTPStatus.NOT_FOUND else METHOD_NOT_ALLOWED
     issue = Issue(answer.severity, answer.kind, answer.code, answer.text)
     return outcome_response(request, answer.status, (issue,), dict(headers))
 

@@ -9,6 +9,7 @@ routes follow the table of standards/fhir/surface.py, which /metadata is made of
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -27,6 +28,22 @@ Authenticate = Callable[[Request], Awaitable[Caller]]
 Handler = Callable[[Request, Caller], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 PREFIX = "/fhir"
+
+
+class _IdConvertor(Convertor[str]):
+    """What may be an id: not `_search`, `_history` or `$operation`, which are interactions."""
+
+    regex = "[^/_$][^/]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("fhir_id", _IdConvertor())
+_ID = "{id:fhir_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +66,7 @@ def fhir_routes(door: FhirDoor) -> list[BaseRoute]:
     routes: list[BaseRoute] = [Route(f"{PREFIX}/metadata", public.metadata)]
     for offered in SURFACE:
         if offered.is_public:
-            routes.append(Route(f"{PREFIX}/{offered.name}/{{id}}", public.definition))
+            routes.append(Route(f"{PREFIX}/{offered.name}/{_ID}", public.definition))
         else:
             routes += _guarded_routes(door, offered)
     return routes
@@ -62,9 +79,9 @@ def _guarded_routes(door: FhirDoor, offered: OfferedResource) -> Iterator[BaseRo
         yield Route(path, search)
         yield Route(f"{path}/_search", search, methods=["POST"])
     read = _guarded(door, _reads(door.reads)[offered.name])
-    yield Route(f"{path}/{{id}}", read)
+    yield Route(f"{path}/{_ID}", read)
     if offered.has_versions:
-        yield Route(f"{path}/{{id}}/_history/{{version}}", read)
+        yield Route(f"{path}/{_ID}/_history/{{version}}", read)
 
 
 def _guarded(door: FhirDoor, handler: Handler) -> Endpoint:

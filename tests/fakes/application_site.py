@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
@@ -168,7 +168,10 @@ class ApplicationSite:
             server.identifiers,
             server.issuer,
         )
-        pages, policy = Pages(), BrowserPolicy(is_secure=True, form_targets=("https://psc.test",))
+        pages, policy = (
+            Pages(UTC),
+            BrowserPolicy(is_secure=True, form_targets=("https://psc.test",)),
+        )
         authorize = AuthorizeApplication(
             server.get_access_token,
             ConfirmPatient(server.contexts, self.sessions, server.clock, Situations(frozenset())),

@@ -228,7 +228,7 @@ class ConsultationSite:
             tokens, professional_tokens, self.contexts, self.use_session, self.cookies, self.clock
         )
         sign_in_door = self._sign_in_door()
-        pages = Pages()
+        pages = Pages(UTC)
         signed_in = self.signed_in = SignedInPages(authentication, sign_in_door, pages)
         call_door = ContextualCallDoor(
             self.open_call,

@@ -1,6 +1,7 @@
 """openapi/ publishes the routes of the three listeners of a whole box, no more and no less."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ async def listeners(source_box: SetUpBox) -> AsyncIterator[dict[str, Any]]:
     settings = load_settings(source_box.settings_file).model_copy(update={"role": Role.BOTH})
     parts = await make_parts(settings)
     identity = make_identity(parts)
-    pages = Pages()
+    pages = Pages(UTC)
     consumer = make_consumer(parts, identity, pages)
     routes = [*consumer.routes, *make_fhir_routes(parts, identity, consumer)]
     yield {

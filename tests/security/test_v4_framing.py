@@ -1,5 +1,7 @@
 """V4: only the configured calling software may frame a page; a document, our own pages too."""
 
+from datetime import UTC
+
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -19,7 +21,7 @@ DOCUMENT = ClinicalDocument("CR", None, "", "", None)
 
 
 def _client(ancestors: tuple[str, ...]) -> TestClient:
-    page = DocumentPage(FakeDocumentPages(), Pages(), ancestors)
+    page = DocumentPage(FakeDocumentPages(), Pages(UTC), ancestors)
 
     async def any_page(_: object) -> PlainTextResponse:
         return PlainTextResponse("page")

@@ -102,7 +102,7 @@ async def test_a_report_is_read_beside_the_images_and_the_exams_own_documents_in
     tab = await call_from_dpi(demo, chromium, CT_OF_LUCIE, names_study=True)
     await confirm(tab)
     await tab.wait_for(SHOWS_AN_IMAGE)
-    await tab.wait_for("!document.querySelector('[data-action=reports]').hidden")
+    await tab.wait_for("!document.querySelector('[data-action=reports]').disabled")
     await tab.click("[data-action=reports]")
     await tab.wait_for(f"{_framed('report-page')}.innerText.includes('Nodule plein')")
     assert await tab.evaluate(SHOWS_AN_IMAGE)
@@ -154,7 +154,7 @@ async def test_the_viewer_scrolls_windows_and_zooms(
     await confirm(tab)
     await tab.wait_for(SHOWS_AN_IMAGE)
     # The list of reports comes after the first image and may make room for one.
-    await tab.wait_for("!document.querySelector('[data-action=reports]').hidden")
+    await tab.wait_for("!document.querySelector('[data-action=reports]').disabled")
     for action in ("[data-action=next]", "[data-action=invert]", "[data-action=reset]"):
         before = await _picture(tab)
         await tab.click(action)

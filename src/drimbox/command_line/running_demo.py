@@ -98,7 +98,7 @@ def _tell_addresses(running: RunningDemo) -> None:
     rows = (
         ("DPI (contextual call)", f"http://localhost:{ports.dpi}/"),
         ("Consommatrice", f"http://localhost:{ports.consumer_browser}/consultation"),
-        ("Source, FHIR and DICOMweb", f"http://localhost:{ports.source_browser}/"),
+        ("Source, its interfaces", f"http://localhost:{ports.source_browser}/openapi/"),
         ("Source, metrics and alerts", f"http://localhost:{ports.source_operator}/admin/alerts"),
         ("DMP, what it holds", f"{running.services.documents_url}?patient=INS"),
         ("Pro Santé Connect", running.services.pro_sante_connect_issuer),

@@ -14,6 +14,7 @@ from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_rout
 from drimbox.entrypoints.http.error_doors import application_of
 from drimbox.entrypoints.http.event_loop_watch import EventLoopWatch
 from drimbox.entrypoints.http.fhir.edge import FhirEdge
+from drimbox.entrypoints.http.front_door import front_door
 from drimbox.entrypoints.http.health import HealthDoor, KeptCheck, health_routes
 from drimbox.entrypoints.http.metrics import Metrics
 from drimbox.entrypoints.http.oauth import oauth_routes
@@ -66,6 +67,7 @@ def browser_application(
                 identity.sign_in, callback_path=settings.pro_sante_connect.redirect_path
             ),
             *health_routes(health_door(parts, identity)),
+            front_door("/consultation" if settings.is_consumer else f"{OPENAPI_PATH}/"),
             Mount(STATIC_PATH, static_files()),
             Mount(OPENAPI_PATH, published_interfaces()),
             *last_routes,

@@ -58,7 +58,7 @@ class Box:
         self._on_failure = on_failure
         self.has_failed = False
         self._stack = AsyncExitStack()
-        self._pages = Pages()
+        self._pages = Pages(settings.time_zone)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:

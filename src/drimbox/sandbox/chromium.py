@@ -154,6 +154,21 @@ class Tab:
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
 
+    async def run_first(self, script: str) -> None:
+        """Run a script in each page to come, before any of its own."""
+        await self._send("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    async def slow_down(
+        self, *, processor: float, latency_ms: float, bytes_per_second: int
+    ) -> None:
+        """Make it a tab of a slow workstation on a slow line; processor is a divisor of speed."""
+        await self._send("Emulation.setCPUThrottlingRate", rate=processor)
+        await self._send(
+            "Network.emulateNetworkConditions",
+            offline=False, latency=latency_ms,
+            downloadThroughput=bytes_per_second, uploadThroughput=bytes_per_second,
+        )  # fmt: skip
+
     async def forget_files(self) -> None:
         """Empty the browser's cache."""
         await self._send("Network.clearBrowserCache")

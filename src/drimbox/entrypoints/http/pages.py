@@ -1,6 +1,7 @@
 """Pages for people: jinja2 templates, in French, escaped always, an unknown name is an error."""
 
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,9 +27,9 @@ _AUTHORITY_LABELS = {
 
 
 class Pages:
-    """Renders templates/."""
+    """Renders templates/; zone is the one that instants are worded in."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone: tzinfo) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -47,7 +48,7 @@ class Pages:
                 "modality": modality_label,
                 "region": region_label,
                 "iso": datetime.isoformat,
-                "utc_time": utc_time_text,
+                "local_time": partial(local_time_text, zone=zone),
             }
         )
 
@@ -132,6 +133,6 @@ def ins_nature(value: Ins) -> str:
     return f"{_AUTHORITY_LABELS[value.authority]} ({value.authority.value})"
 
 
-def utc_time_text(value: datetime) -> str:
-    """The page's script shows the same instant in the user's own time."""
-    return f"{value:%d/%m/%Y %H:%M} UTC"
+def local_time_text(value: datetime, *, zone: tzinfo) -> str:
+    """Word an instant in the site's time; the page's script, in that of who is far from it."""
+    return f"{value.astimezone(zone):%d/%m/%Y %H:%M}"

@@ -19,8 +19,7 @@ document.getElementById("situation")?.addEventListener("change", (event) => even
 if ("searches" in page.dataset) {
   restoreFilters();
   showCriteria();
-  // Where the panel stands above the list, the list comes first.
-  if (matchMedia("(max-width: 1080px)").matches) document.getElementById("criteria").open = false;
+  foldCriteria();
   filters.addEventListener("change", searchAgain);
   filters.addEventListener("submit", (event) => event.preventDefault());
   filters.addEventListener("reset", clearFilters);
@@ -116,6 +115,21 @@ function searchAgain() {
   history.replaceState(null, "", `?${query}`);
   showCriteria();
   load();
+}
+
+/** Let the panel be folded; until it is, its style says whether there is room for it. */
+function foldCriteria() {
+  const panel = document.getElementById("criteria");
+  const toggle = document.getElementById("criteria-toggle");
+  const fields = document.getElementById("criteria-fields");
+  const tell = () => toggle.setAttribute("aria-expanded", String(fields.checkVisibility()));
+  toggle.addEventListener("click", () => {
+    const isShown = fields.checkVisibility();
+    panel.classList.toggle("is-folded", isShown);
+    panel.classList.toggle("is-unfolded", !isShown);
+    tell();
+  });
+  new ResizeObserver(tell).observe(document.body);
 }
 
 /** Say what the list answers to (CO.55), in words, wherever the panel is. */

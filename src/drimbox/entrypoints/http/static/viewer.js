@@ -6,9 +6,9 @@ import { ViewFailure } from "/static/viewer_failures.js";
 import { toggleExport } from "/static/viewer_export.js";
 import { loadReports, toggleReports } from "/static/viewer_reports.js";
 import {
-  fillTree,
   isPictured,
   loadKeyImages,
+  listenToTree,
   loadThumbnails,
   markCurrent,
   offerOtherExams,
@@ -39,7 +39,7 @@ const marked = new Set(); // key images, as "instance/frame"
 start();
 
 function start() {
-  fillTree(study, open);
+  listenToTree(study, open);
   const asked = new URLSearchParams(location.search).get("series");
   const first = study.series.find((one) => one.uid === asked) ?? study.series.find(isPictured);
   new ResizeObserver(fit).observe(viewport);

@@ -9,11 +9,14 @@ const panel = byId("reports");
 const choice = byId("report");
 const page = byId("report-page");
 
-/** Fetch the list, those of this exam first; the button appears where there is one. */
+let isListed = false;
+
+/** Fetch the list, those of this exam first; the button can be pressed where there is one. */
 export async function loadReports() {
   const { documents, study } = document.body.dataset;
   const answer = await fetch(documents).catch(() => null);
-  if (!answer?.ok) return;
+  if (!answer?.ok) return offer("La liste des comptes rendus n'a pas pu être chargée : réessayer (C)");
+  isListed = true;
   const listed = read(await answer.text());
   const found = [...listed.querySelectorAll("[data-document]")].map((link) => ({
     address: link.getAttribute("href"),
@@ -25,8 +28,14 @@ export async function loadReports() {
     ...group("De cet examen", own),
     ...group("Autres documents du DMP", found.filter((one) => !one.isAbout)),
   );
-  button.hidden = found.length === 0;
+  if (found.length === 0) button.title = "Aucun compte rendu dans le DMP";
+  else offer("Comptes rendus à côté des images (C)");
   if (own.length > 0 && localStorage.getItem(SHOWN_KEY) === "1") toggleReports();
+}
+
+function offer(title) {
+  button.disabled = false;
+  button.title = title;
 }
 
 function group(label, documents) {
@@ -37,8 +46,13 @@ function group(label, documents) {
   return [element];
 }
 
-export function toggleReports() {
-  if (button.hidden) return;
+export async function toggleReports() {
+  if (button.disabled) return;
+  if (!isListed) {
+    button.disabled = true;
+    await loadReports();
+    if (button.disabled || !isListed || !panel.hidden) return;
+  }
   panel.hidden = !panel.hidden;
   button.setAttribute("aria-pressed", String(!panel.hidden));
   // Only the wish is kept on this workstation, never what was read.

@@ -16,10 +16,9 @@ export function stackOf(series) {
   return series.marked ?? series.instances.map((instance) => ({ series: series.uid, instance, frame: 1 }));
 }
 
-/** List the series of the exam; key images stand first. */
-export function fillTree(study, open) {
-  const inOrder = [...study.series].sort((a, b) => b.is_key_images - a.is_key_images);
-  byId("series").append(...inOrder.map((series) => seriesItem(series, open)));
+/** Open a series by its button; the page comes with all of them. */
+export function listenToTree(study, open) {
+  for (const series of study.series) buttonOf(series).addEventListener("click", () => open(series));
 }
 
 export function markCurrent(series) {
@@ -32,20 +31,6 @@ export function markCurrent(series) {
 export function tellCount(series, count) {
   const word = isPictured(series) ? "image" : "document";
   buttonOf(series).querySelector("small").textContent = `${count} ${word}${count > 1 ? "s" : ""}`;
-}
-
-function seriesItem(series, open) {
-  const item = byId("series-item").content.firstElementChild.cloneNode(true);
-  const button = item.querySelector("button");
-  button.dataset.series = series.uid;
-  item.querySelector(".series-modality").textContent = series.is_key_images ? "★" : series.modality || "?";
-  item.querySelector("strong").textContent = series.description || `Série ${series.number ?? ""}`;
-  const count = series.instances.length;
-  const word = series.is_pictured ? "image" : "document";
-  item.querySelector("small").textContent = `${count} ${word}${count > 1 ? "s" : ""}`;
-  button.classList.toggle("series-document", !series.is_pictured);
-  button.addEventListener("click", () => open(series));
-  return item;
 }
 
 function buttonOf(series) {
@@ -77,7 +62,6 @@ export async function loadKeyImages(series, frames) {
   if (notes.length === 0) return;
   series.marked = notes.flatMap((note) => note.images);
   const button = buttonOf(series);
-  button.classList.remove("series-document");
   button.querySelector("strong").textContent = notes[0].title;
   button.title = notes.map((note) => note.description).filter(Boolean).join("\n");
   tellCount(series, series.marked.length);

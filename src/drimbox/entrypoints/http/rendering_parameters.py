@@ -1,7 +1,8 @@
 """How a picture is asked for: query parameters of PS3.18 8.3.5.1, and its media type.
 
 window=center,width[,shape]             shape: linear, linear-exact, sigmoid
-viewport=width,height[,sx,sy,sw,sh]     the source region; a negative sw or sh mirrors it
+viewport=width,height[,sx,sy,sw,sh]     the source region, as large as fits into it; a negative sw
+                                        or sh mirrors it
 quality=1..100
 annotation, iccprofile                  told not to be done, by a Warning
 """
@@ -21,8 +22,13 @@ _LARGEST_REGION = 2**31
 _NOT_DONE = {"annotation": frozenset[str](), "iccprofile": frozenset({"no"})}
 
 
-def parse_rendering(parameters: Mapping[str, str], image_format: ImageFormat) -> Rendering:
+def parse_rendering(
+    parameters: Mapping[str, str], image_format: ImageFormat, *, may_enlarge: bool = True
+) -> Rendering:
     """Read how frame 1 shall be drawn; the caller puts the frame in.
+
+    The picture is made as large as the viewport lets it be (PS3.18 8.3.5.1.3); without may_enlarge
+    never larger than its source.
 
     Raises:
         InvalidValue: a parameter of another grammar; it names it.
@@ -36,6 +42,7 @@ def parse_rendering(parameters: Mapping[str, str], image_format: ImageFormat) ->
         region=region,
         format=image_format,
         quality=_quality(parameters.get("quality")),
+        may_enlarge=may_enlarge and size is not None,
     )
 
 

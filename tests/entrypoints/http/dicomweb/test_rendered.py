@@ -80,11 +80,27 @@ def test_a_quality_makes_a_smaller_picture(kinds_site: DicomwebSite) -> None:
     assert sizes[0] < sizes[-1]
 
 
-def test_a_viewport_bounds_the_picture(kinds_site: DicomwebSite) -> None:
-    picture = drawn(
-        kinds_site.get(f"{instance_path('cine')}/rendered?viewport=16,100", "image/png")
-    )
-    assert picture.shape[:2] == (12, 16)
+@pytest.mark.parametrize(
+    ("viewport", "columns", "rows"),
+    [
+        pytest.param("16,100", 16, 12, id="smaller"),
+        pytest.param("100,48", 64, 48, id="larger"),
+        pytest.param("32,24", 32, 24, id="as it is"),
+        pytest.param("40,40,0,0,8,4", 40, 20, id="a region, larger"),
+    ],
+)
+def test_a_picture_is_as_large_as_its_viewport_lets_it_be(
+    kinds_site: DicomwebSite, viewport: str, columns: int, rows: int
+) -> None:
+    """PS3.18 8.3.5.1.3: until one side is that of the viewport, whichever avoids truncation."""
+    for kind in ("cine", "explicit"):
+        path = f"{instance_path(kind)}/rendered?viewport={viewport}"
+        assert drawn(kinds_site.get(path, "image/png")).shape[:2] == (rows, columns)
+
+
+def test_a_thumbnail_is_never_larger_than_its_image(kinds_site: DicomwebSite) -> None:
+    answer = kinds_site.get(f"{instance_path('cine')}/thumbnail?viewport=100,100", "image/png")
+    assert drawn(answer).shape[:2] == (24, 32)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,11 @@ def test_a_frame_and_a_size_are_taken(kinds_site: DicomwebSite) -> None:
     assert np.abs(picture.astype(int) - coloured(2)[::2, ::2]).mean() < 16
 
 
+def test_rows_and_columns_are_the_most_that_may_come(kinds_site: DicomwebSite) -> None:
+    path = wado("cine", rows="100", columns="100", contentType="image/png")
+    assert Image.open(io.BytesIO(kinds_site.get(path).content)).size == (COLUMNS, ROWS)
+
+
 @pytest.mark.parametrize(
     ("changes", "name", "status"),
     [

@@ -6,7 +6,7 @@ is acceptable, else lossless, and lossy only where nothing else is.
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPMethod, HTTPStatus
 from pathlib import Path
@@ -131,15 +131,26 @@ async def _as_they_arrive(asked: ImageRequest, accepted: AcceptedInstances) -> R
         if (held := not_modified(asked.request, headers)) is not None:
             await close(instances)
             return held
+    boundary = secrets.token_hex(16)
+    if accepted.is_multipart:
+        headers["Content-Type"] = (
+            f'multipart/related; type="application/dicom"; boundary={boundary}'
+        )
+        body = _multipart(first, instances, boundary)
+    else:
+        headers |= {**_AS_FILE, "Content-Type": _content_type(first.transfer_syntax_uid)}
+        body = _single_part(first, instances)
     if asked.request.method == HTTPMethod.HEAD:
         await close(instances)
-        return Response(headers=headers)
-    if not accepted.is_multipart:
-        headers |= {**_AS_FILE, "Content-Type": _content_type(first.transfer_syntax_uid)}
-        return StreamingResponse(_single_part(first, instances), headers=headers)
-    boundary = secrets.token_hex(16)
-    headers["Content-Type"] = f'multipart/related; type="application/dicom"; boundary={boundary}'
-    return StreamingResponse(_multipart(first, instances, boundary), headers=headers)
+        return _without_body(headers)
+    return StreamingResponse(body, headers=headers)
+
+
+def _without_body(headers: Mapping[str, str]) -> Response:
+    """Return what HEAD tells: how long the body would be is not known (RFC 9110 8.6)."""
+    response = Response(headers=headers)
+    del response.headers["Content-Length"]
+    return response
 
 
 async def _whole_files(asked: ImageRequest, accepted: AcceptedInstances) -> Response | None:

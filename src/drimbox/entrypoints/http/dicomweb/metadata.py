@@ -5,7 +5,7 @@ series on its way      one data set after the other, as the images arrive
 """
 
 import gzip
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -17,7 +17,9 @@ from drimbox.entrypoints.http.dicomweb.representation import (
     Representation,
     answer,
     cache_headers,
+    gzipped,
     not_modified,
+    takes_gzip,
     weak_etag,
 )
 from drimbox.errors import NotFound
@@ -25,7 +27,7 @@ from drimbox.flows.opened_study import OpenedStudy
 from drimbox.model.retrieval import TargetResource
 from drimbox.ports.image_cache import CachedInstance, SeriesCopy, SeriesMetadata
 from drimbox.standards.dicom.metadata import MetadataReader
-from drimbox.standards.dicomweb.content_coding import accepts_gzip, compress
+from drimbox.standards.dicomweb.content_coding import compress
 from drimbox.standards.dicomweb.media_types import DICOM_JSON
 
 _HEADER_BYTES = 64 * 1024
@@ -65,8 +67,11 @@ async def metadata_response(asked: Request, request: MetadataRequest) -> Respons
     first = await anext(rows, None)
     if first is None:
         raise NotFound("no instance")
-    headers = cache_headers(asked)
-    return StreamingResponse(_array(first, rows), media_type=DICOM_JSON, headers=headers)
+    headers, body = cache_headers(asked), _array(first, rows)
+    if takes_gzip(asked):
+        headers["Content-Encoding"] = "gzip"
+        return StreamingResponse(gzipped(body), media_type=DICOM_JSON, headers=headers)
+    return StreamingResponse(body, media_type=DICOM_JSON, headers=headers)
 
 
 async def metadata_rows(request: MetadataRequest) -> AsyncIterator[bytes]:
@@ -106,7 +111,7 @@ async def _stored_response(asked: Request, stored: SeriesMetadata) -> Response:
     headers = {**cache_headers(asked), "ETag": stored.etag}
     if (held := not_modified(asked, headers)) is not None:
         return held
-    if accepts_gzip(asked.headers.get("accept-encoding")):
+    if takes_gzip(asked):
         headers["Content-Encoding"] = "gzip"
         return Response(stored.gzipped, headers=headers, media_type=DICOM_JSON)
     octets = await anyio.to_thread.run_sync(gzip.decompress, stored.gzipped)
@@ -120,7 +125,7 @@ def _join(series: Sequence[SeriesMetadata]) -> SeriesMetadata:
     return SeriesMetadata(compress(octets), weak_etag(*(one.etag.encode() for one in series)))
 
 
-async def _array(first: bytes, rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _array(first: bytes, rows: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     yield b"[" + first
     async for row in rows:
         yield b"," + row

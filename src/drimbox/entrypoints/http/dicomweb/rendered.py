@@ -111,7 +111,7 @@ async def _frames(asked: ImageRequest, instance: CachedInstance) -> Response:
     image_format, is_multipart = choose_image_format(
         asked.ranges, is_single=len(numbers) == 1, is_multipart=True
     )
-    rendering = parse_rendering(asked.parameters, image_format)
+    rendering = parse_rendering(asked.parameters, image_format, may_enlarge=asked.may_enlarge)
     if not is_multipart:
         return await _scrolled(asked, instance, replace(rendering, frame=numbers[0]))
     if listed is None:
@@ -139,7 +139,7 @@ async def _many(asked: ImageRequest) -> Response:
     image_format, is_multipart = choose_image_format(
         asked.ranges, is_single=True, is_multipart=True
     )
-    rendering = parse_rendering(asked.parameters, image_format)
+    rendering = parse_rendering(asked.parameters, image_format, may_enlarge=asked.may_enlarge)
     if not is_multipart:
         instance = await _representative(asked).instance()
         return await _picture(asked, instance, rendering)

@@ -6,7 +6,8 @@ its disk outlives the sign-out on a shared workstation (threat V3).
 """
 
 import hashlib
-from collections.abc import Mapping
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -17,6 +18,8 @@ from drimbox.standards.dicomweb.content_coding import accepts_gzip, compress, is
 from drimbox.standards.dicomweb.media_types import MediaRange, parse_accept
 from drimbox.standards.dicomweb.validators import is_named, is_same_representation
 
+_GZIP = zlib.MAX_WBITS | 16
+"""What tells zlib to write the format of gzip (RFC 1952)."""
 _VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 _COMPRESSED = (
     "application/dicom+json",
@@ -65,11 +68,27 @@ def answer(
         if (held := not_modified(request, told)) is not None:
             return held
     octets = representation.octets
-    if _is_compressible(representation) and accepts_gzip(request.headers.get("accept-encoding")):
+    if _is_compressible(representation) and takes_gzip(request):
         octets = representation.gzipped or compress(octets)
         told["Content-Encoding"] = "gzip"
     told["Content-Type"] = representation.media_type
     return Response(octets, headers=told)
+
+
+def takes_gzip(request: Request) -> bool:
+    """Tell whether an answer may leave gzipped; repeated headers are one list (RFC 9110 5.3)."""
+    return accepts_gzip(",".join(request.headers.getlist("accept-encoding")))
+
+
+async def gzipped(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    """Compress each chunk as it comes: whoever reads it need not wait for the next."""
+    compressor = zlib.compressobj(1, wbits=_GZIP)
+    try:
+        async for chunk in chunks:
+            yield compressor.compress(chunk) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        yield compressor.flush()
+    finally:
+        await chunks.aclose()
 
 
 def not_modified(

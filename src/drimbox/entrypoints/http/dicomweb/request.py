@@ -21,9 +21,9 @@ _ROOT = "/dicom-web"
 class ImageRequest:
     """What is asked for, whether the path or a WADO-URI said it.
 
-    ranges are what the caller accepts, best first; parameters say how to draw; frames is the list
-    of frames, None where the instance as a whole is meant. base_url is that of the listener's
-    /dicom-web.
+    ranges are what the caller accepts, best first; parameters say how to draw, may_enlarge whether
+    a viewport is filled or only a bound; frames is the list of frames, None where the instance as a
+    whole is meant. base_url is that of the listener's /dicom-web.
     """
 
     request: Request
@@ -35,6 +35,7 @@ class ImageRequest:
     parameters: Mapping[str, str]
     frames: str | None = None
     draw_ahead: DrawAhead | None = None
+    may_enlarge: bool = True
 
     @property
     def is_of_one_instance(self) -> bool:

@@ -119,7 +119,10 @@ async def _response(wado: WadoUri, asked: ImageRequest) -> Response:
     frames = told.get("frameNumber") or None
     if frames is not None:
         await _check_frame(asked, frames)
-    return await rendered_response(replace(asked, ranges=ranges, parameters=drawing, frames=frames))
+    # rows and columns are the most that may come (9.1.2.2).
+    return await rendered_response(
+        replace(asked, ranges=ranges, parameters=drawing, frames=frames, may_enlarge=False)
+    )
 
 
 async def _check_frame(asked: ImageRequest, text: str) -> None:

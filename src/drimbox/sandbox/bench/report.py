@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from drimbox.sandbox.bench.row import ROUNDS, Row
+from drimbox.sandbox.bench.row import ROUNDS, STUDY_ROUNDS, Row
 
 _HEAD = """# Performance
 
-Written by `scripts/bench` on {date}; do not edit. Each figure is the median of {rounds} measures;
-ours and the peer's are taken in turns, in one run, on one machine that both share with the clients.
+Written by `scripts/bench` on {date}; do not edit. Each figure is the median of {rounds} measures,
+of whole studies of {studies}; ours and the peer's are taken in turns, in one run, on one machine
+that both share with the clients.
 Read the ratios, not the figures.
 
 {machine}
@@ -57,7 +58,7 @@ def performance_page(
 ) -> str:
     """Return docs/performance.md."""
     facts = "\n".join(f"- {name}: {value}" for name, value in machine.items())
-    page = _HEAD.format(date=f"{now:%Y-%m-%d}", rounds=ROUNDS, machine=facts)
+    page = _HEAD.format(date=f"{now:%Y-%m-%d}", rounds=ROUNDS, studies=STUDY_ROUNDS, machine=facts)
     page += "\n".join(_cells(row) for row in rows) + "\n"
     if skipped:
         page += "\nNot measured: "

@@ -12,6 +12,7 @@ from drimbox.sandbox.bench.ground import MEBIBYTES, MEGABYTES, MILLISECONDS, ORT
 from drimbox.sandbox.bench.http_tools import transfer
 from drimbox.sandbox.bench.row import (
     ROUNDS,
+    STUDY_ROUNDS,
     Better,
     Row,
     alternately,
@@ -34,7 +35,7 @@ async def study_cold(ground: Ground) -> Sequence[Row]:
         firsts.append(answer.first_byte * 1000)
         return answer.megabytes_per_second
 
-    mine, theirs = await alternately(ours, lambda: _orthanc_speed(ground))
+    mine, theirs = await alternately(ours, lambda: _orthanc_speed(ground), rounds=STUDY_ROUNDS)
     memory = ground.site.memory_of("source")
     pacs_first = await _first_octet_of_pacs(ground)
     later = max(statistics.median(firsts) - pacs_first, 0.0)
@@ -74,7 +75,7 @@ async def study_as_shipped(ground: Ground) -> Sequence[Row]:
             answer = await ground.cold(ground.target.study_at(ground.ours), headers)
             return answer.megabytes_per_second
 
-        mine, theirs = await alternately(ours, lambda: _orthanc_speed(ground))
+        mine, theirs = await alternately(ours, lambda: _orthanc_speed(ground), rounds=STUDY_ROUNDS)
     finally:
         await ground.site.restart_pacs(is_without_delay=True)
     work = "study, cold, PACS as Debian ships it"
@@ -90,7 +91,7 @@ async def study_warm(ground: Ground) -> Sequence[Row]:
     async def ours() -> float:
         return (await transfer(url, headers)).megabytes_per_second
 
-    mine, theirs = await alternately(ours, lambda: _orthanc_speed(ground))
+    mine, theirs = await alternately(ours, lambda: _orthanc_speed(ground), rounds=STUDY_ROUNDS)
     goal = at_least_times(1.5)
     return [Row("study, warm", MEGABYTES, mine, theirs, ORTHANC, Better.HIGHER, goal)]
 

@@ -12,6 +12,7 @@ from drimbox.sandbox.bench.ground import MEBIBYTES, MEGABYTES, MILLISECONDS, Gro
 from drimbox.sandbox.bench.http_tools import Transfer, transfer
 from drimbox.sandbox.bench.nginx_hops import NginxHops, nginx_hops
 from drimbox.sandbox.bench.row import (
+    STUDY_ROUNDS,
     Better,
     Row,
     alternately,
@@ -86,11 +87,11 @@ async def _measure(
         theirs.append(await transfer(hops.url, {}, options=hops.options))
         return theirs[-1].megabytes_per_second
 
-    cold = await alternately(ours, peer)
+    cold = await alternately(ours, peer, rounds=STUDY_ROUNDS)
     first = _first(mine), _first(theirs)
     for _ in range(_UNTIL_KEPT):
         await from_copies()
-    return _Measured(cold, await alternately(from_copies, peer), first)
+    return _Measured(cold, await alternately(from_copies, peer, rounds=STUDY_ROUNDS), first)
 
 
 def _let_others_read(folder: Path, file: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.chaos_proxy import SOUND, ChaosProxy, Fault, Then, chaos_proxy
+from tests.fakes.conditions import until
 from tests.fakes.peer_source import NUMBERS, PeerSource, peer_source
 from tests.fakes.two_boxes import TwoBoxes, consommatrice
 
@@ -20,7 +21,7 @@ from drimbox.model.retrieval import TargetResource
 
 pytestmark = pytest.mark.anyio
 IS_LONG = os.environ.get("DRIMBOX_TEST_LONG") == "1"
-IMPATIENT = Timeouts(connect_seconds=2, idle_seconds=2)
+IMPATIENT = Timeouts(connect_seconds=10, idle_seconds=2)
 RUNS = 200 if IS_LONG else 40
 # Handshake and headers take some 4 kB, the three images as much each.
 ANSWER_BYTES = 24_000
@@ -67,7 +68,10 @@ async def test_cut_at_random_octets_the_series_is_whole_and_the_same(
 async def test_a_stall_is_noticed_and_overcome(
     source: PeerSource, expected: dict[str, str], tmp_path: Path, after: int
 ) -> None:
-    """In the field a stall is one of half a minute; nothing but that number is other here."""
+    """In the field a stall is one of half a minute; nothing but that number is other here.
+
+    Noticed three times it takes six seconds; noticed by nobody, it would take far longer.
+    """
     assert Timeouts().idle_seconds <= 30
     direct = source.boxes.port
     async with chaos_proxy(direct, [Fault(after, Then.BLACKHOLE), SOUND]) as proxy:
@@ -82,7 +86,7 @@ async def test_a_stall_is_noticed_and_overcome(
                         await boxes.hashes()
         finally:
             source.boxes.port = direct
-        assert time.monotonic() - since < 10
+        assert time.monotonic() - since < 25
 
 
 async def test_a_slow_network_is_no_stall(
@@ -141,11 +145,7 @@ async def _seconds_until_free(boxes: TwoBoxes, proxy: ChaosProxy) -> float:
     assert await anext(first.chunks)
     assert proxy.open == 1
     await close(images)
-    since = time.monotonic()
-    while proxy.open:
-        assert time.monotonic() - since < 20
-        await asyncio.sleep(0.02)
-    return time.monotonic() - since
+    return await until(lambda: not proxy.open)
 
 
 async def test_two_who_want_the_same_ask_the_source_once(

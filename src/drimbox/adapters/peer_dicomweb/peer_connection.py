@@ -110,7 +110,10 @@ class PeerConnection:
                 allow_redirects=False,
                 server_hostname=peer.db_host,
             ) as answer:
-                yield answer
+                try:
+                    yield answer
+                finally:
+                    _leave(answer)
 
     async def octets_of(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         """Yield the body as it comes, to whoever reads it, where that is not in `request`.
@@ -130,3 +133,12 @@ class PeerConnection:
             raise TimedOut(PARTNER, self._timeouts.idle_seconds) from error
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
             raise Unavailable(PARTNER, "is unreachable or stopped") from error
+
+
+def _leave(answer: aiohttp.ClientResponse) -> None:
+    """Break the connection of an answer that is not read to its end: the Source is free at once.
+
+    An orderly end of TLS waits until the next record has come, however slow the network is.
+    """
+    if answer.connection is not None and answer.connection.transport is not None:
+        answer.connection.transport.abort()

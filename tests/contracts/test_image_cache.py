@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from tests.fakes.conditions import until
 from tests.fakes.dicom_objects import STUDY
 from tests.fakes.series_workers import (
     EXPLICIT,
@@ -19,7 +20,7 @@ from tests.fakes.series_workers import (
     data_set,
     octets_of,
     uid,
-    until,
+    until_copy,
     whole,
     workers_of,
 )
@@ -63,7 +64,7 @@ async def test_what_everybody_who_asked_has_left_is_fetched_no_further(workers: 
     await asyncio.sleep(0.3)
     assert not sender.closed.is_set()
     second.abandon()
-    await asyncio.wait_for(sender.closed.wait(), 1)
+    await asyncio.wait_for(sender.closed.wait(), 30)
     again = await whole(workers[1])
     assert await all_of(again) == [uid(n) for n in NUMBERS]
 
@@ -82,7 +83,7 @@ async def test_what_somebody_still_reads_is_fetched_to_its_end(workers: Workers)
 
 async def test_what_was_fetched_by_one_worker_is_there_for_the_other(workers: Workers) -> None:
     mine = await whole(workers[0])
-    theirs = await until(lambda: workers[1].find_series(KEY), lambda c: c.version is not None)
+    theirs = await until_copy(lambda: workers[1].find_series(KEY), lambda c: c.version is not None)
     assert theirs.version == mine.version
     assert await all_of(theirs) == [uid(n) for n in NUMBERS]
 
@@ -92,7 +93,7 @@ async def test_an_instance_is_given_as_soon_as_it_is_whole(workers: Workers) -> 
     workers[0].open_series(KEY, sender)
     copy = workers[1].open_series(KEY, sender)
     sender.let(1)
-    instance = await asyncio.wait_for(copy.get_instance(uid(3)), 5)
+    instance = await asyncio.wait_for(copy.get_instance(uid(3)), 30)
     assert instance.path.read_bytes()[instance.data_set_offset :] == data_set(3)
     assert copy.version is None
     sender.let()
@@ -139,8 +140,7 @@ async def test_a_series_that_failed_is_fetched_anew(workers: Workers) -> None:
     sender.let()
     with pytest.raises(Unavailable):
         await all_of(copy)
-    await asyncio.sleep(0.05)
-    assert workers[1].find_series(KEY) is None
+    await until(lambda: workers[1].find_series(KEY) is None)
     assert await all_of(await whole(workers[1])) == [uid(n) for n in NUMBERS]
 
 
@@ -156,7 +156,7 @@ async def test_metadata_are_there_once_the_series_is(workers: Workers) -> None:
     rows = asyncio.ensure_future(_rows(copy))
     sender.let()
     streamed = await rows
-    kept = await until(lambda: workers[1].find_series(KEY), lambda c: c.version is not None)
+    kept = await until_copy(lambda: workers[1].find_series(KEY), lambda c: c.version is not None)
     stored = await kept.metadata(URL)
     assert stored is not None
     assert orjson.loads(gzip.decompress(stored.gzipped)) == streamed
@@ -188,7 +188,7 @@ async def test_who_asks_while_a_copy_is_given_up_never_hears_of_that(workers: Wo
     copy = workers[0].open_series(KEY, sender)
     await copy.get_instance(uid(3))
     copy.abandon()
-    await asyncio.wait_for(sender.closed.wait(), 5)
+    await asyncio.wait_for(sender.closed.wait(), 30)
     asked = [cache.open_series(KEY, sender) for cache in (workers[0], *workers)]
     sender.let(20)
     answers = await asyncio.gather(*(octets_of(again) for again in asked))

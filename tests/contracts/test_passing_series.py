@@ -16,7 +16,7 @@ from tests.fakes.series_workers import (
     octets_in,
     octets_of,
     uid,
-    until,
+    until_copy,
     whole,
     workers_of,
 )
@@ -42,7 +42,7 @@ async def test_what_passes_alone_leaves_no_copy(workers: Workers) -> None:
     assert await octets_of(passing) == [data_set(n) for n in NUMBERS]
     assert workers[0].find_series(KEY) is None
     passing.abandon()
-    await asyncio.wait_for(sender.closed.wait(), 5)
+    await asyncio.wait_for(sender.closed.wait(), 30)
     assert workers[1].find_series(KEY) is None
     await _not_expected(workers[1])
 
@@ -69,7 +69,7 @@ async def test_who_asks_for_what_passes_gets_all_of_it(workers: Workers, read: i
     copies = [cache.open_series(KEY, sender) for cache in (*workers, *workers)]
     asked = [asyncio.ensure_future(octets_of(copy)) for copy in copies]
     sender.let()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         after = [await octets_in(stream) async for stream in reader]
         others = await asyncio.gather(*asked)
     assert before + after == [data_set(n) for n in NUMBERS]
@@ -87,7 +87,7 @@ async def test_who_asks_in_the_middle_of_an_instance_gets_all_of_it(workers: Wor
     head = await anext(stream.chunks)
     other = asyncio.ensure_future(octets_of(workers[1].open_series(KEY, sender)))
     await asyncio.sleep(0.1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         mine = [head + await octets_in(stream), *[await octets_in(s) async for s in reader]]
         assert await other == mine == [data_set(n) for n in NUMBERS]
     passing.abandon()
@@ -103,13 +103,13 @@ async def test_who_asked_goes_on_without_the_first(workers: Workers) -> None:
     stream = await anext(reader)
     await anext(stream.chunks)
     copy = workers[1].open_series(KEY, sender)
-    assert (await asyncio.wait_for(copy.get_instance(uid(3)), 5)).sop_instance_uid == uid(3)
+    assert (await asyncio.wait_for(copy.get_instance(uid(3)), 30)).sop_instance_uid == uid(3)
     await _close(stream.chunks, reader)
     passing.abandon()
     other = asyncio.ensure_future(octets_of(copy))
     await asyncio.sleep(0.3)
     sender.let()
-    assert await asyncio.wait_for(other, 5) == [data_set(n) for n in NUMBERS]
+    assert await asyncio.wait_for(other, 30) == [data_set(n) for n in NUMBERS]
     assert sender.started == 1
 
 
@@ -130,8 +130,8 @@ async def test_who_asks_as_the_first_leaves_gets_all_of_it(
     passing.abandon()
     await asyncio.sleep(0.1)
     sender.let(20)
-    assert await asyncio.wait_for(other, 10) == [data_set(n) for n in NUMBERS]
-    await until(lambda: workers[1].find_series(KEY), lambda c: c.version is not None)
+    assert await asyncio.wait_for(other, 30) == [data_set(n) for n in NUMBERS]
+    await until_copy(lambda: workers[1].find_series(KEY), lambda c: c.version is not None)
     assert sender.started == sender.ended
 
 
@@ -155,7 +155,7 @@ async def test_what_passed_and_was_left_is_asked_for_anew(workers: Workers) -> N
     await anext(reader)
     await _close(reader)
     passing.abandon()
-    await asyncio.wait_for(sender.closed.wait(), 1)
+    await asyncio.wait_for(sender.closed.wait(), 30)
     again = await whole(workers[1])
     assert await all_of(again) == [uid(n) for n in NUMBERS]
 
@@ -166,6 +166,6 @@ async def _close(*iterators: AsyncIterator[object]) -> None:
 
 
 async def _not_expected(cache: ImageCache) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while cache.is_expected(KEY):  # noqa: ASYNC110  # another worker's, perhaps
             await asyncio.sleep(0.01)

@@ -116,13 +116,13 @@ async def whole(cache: ImageCache, key: SeriesKey = KEY) -> SeriesCopy:
     sender = Sender()
     sender.let()
     await all_of(cache.open_series(key, sender))
-    return await until(lambda: cache.find_series(key), lambda c: c.version is not None)
+    return await until_copy(lambda: cache.find_series(key), lambda c: c.version is not None)
 
 
-async def until(
+async def until_copy(
     find: Callable[[], SeriesCopy | None], holds: Callable[[SeriesCopy], bool]
 ) -> SeriesCopy:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             copy = find()
             if copy is not None and holds(copy):

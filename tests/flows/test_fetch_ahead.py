@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.fakes.conditions import until
 from tests.fakes.fake_image_cache import FakeImageCache
 from tests.fakes.manifests import made_up_manifest
 
@@ -66,7 +67,7 @@ async def test_every_series_comes_one_after_the_other(tmp_path: Path) -> None:
     assert len(series_of(study)) > 1
     ahead.begin(study.opened())
     ahead.begin(study.opened())
-    await asyncio.sleep(0.01)
+    await until(lambda: bool(study.brought))
     assert study.brought == series_of(study)[:1]
     study.may_go_on.set()
     await ahead.settled()
@@ -94,7 +95,7 @@ async def test_only_some_studies_come_at_once_and_none_once_it_stops(tmp_path: P
     ahead = FetchAhead(is_on=True)
     for study in studies:
         ahead.begin(study.opened())
-    await asyncio.sleep(0.01)
+    await until(lambda: sum(len(study.brought) for study in studies) == MAX_STUDIES)
     assert [len(study.brought) for study in studies] == [1] * MAX_STUDIES + [0]
     await ahead.stop()
     ahead.begin(studies[-1].opened())

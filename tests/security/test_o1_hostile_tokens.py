@@ -129,11 +129,11 @@ def test_no_verifier_believes(
 ) -> None:
     verifier = make()
     hostile = attack(verifier.good)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(NotAuthenticated) as refusal:
         verifier.verify(hostile, START)
     assert refusal.value.error == "invalid_token"
-    assert time.perf_counter() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
 
 
 @pytest.mark.parametrize("make", VERIFIERS.values(), ids=VERIFIERS)

@@ -61,10 +61,10 @@ REFUSED = [
 
 @pytest.mark.parametrize(("content", "error"), REFUSED)
 def test_refuses(content: bytes, error: type[DrimboxError]) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(error):
         parse_xml(content, max_bytes=LIMIT)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -1,10 +1,11 @@
 """`drimbox serve --workers 2`: a worker that is killed is replaced, none outlives the first one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import psutil
 import pytest
+from tests.fakes.conditions import until
 from tests.fixtures.set_up_box import SetUpBox
 
 from drimbox.sandbox.network.processes import Child, accepts_connections
@@ -50,12 +51,6 @@ async def _only_other(first: psutil.Process) -> psutil.Process:
     return others[0]
 
 
-async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not is_so():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
 async def test_a_worker_that_was_killed_is_replaced_and_none_is_left_behind(
     first: psutil.Process,
 ) -> None:
@@ -65,4 +60,4 @@ async def test_a_worker_that_was_killed_is_replaced_and_none_is_left_behind(
     other = await _only_other(first)
     assert other.pid != killed.pid
     first.kill()
-    await _until(lambda: _is_over(other))
+    await until(lambda: _is_over(other), SECONDS)

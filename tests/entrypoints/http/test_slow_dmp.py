@@ -48,7 +48,7 @@ async def test_pages_answer_while_the_dmp_is_asked(tmp_path: Path) -> None:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(find_exams)
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 await dmp.was_asked.wait()
                 for path in ("/consultation", page, "/consultation/exports"):
                     assert (await browser.get(path)).status_code == 200

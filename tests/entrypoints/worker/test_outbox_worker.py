@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from tests.fakes.conditions import until
 from tests.fakes.fake_audit_repository import FakeAuditRepository
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_dmp_feeding import FakeDmpFeeding, make_entry
@@ -246,6 +247,7 @@ async def test_what_cannot_be_audited_is_not_marked_done(box: Box) -> None:
     box.audit.is_away = True
     await box.queue(made_up_publication())
     async with box.working():
+        await until(lambda: bool(box.dmp.calls))
         await anyio.sleep(0.3)
     assert await box.states() == [JobState.SENDING]  # until its lease is over
     box.audit.is_away = False

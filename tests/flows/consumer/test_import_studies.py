@@ -1,12 +1,13 @@
 """Exports: queued, counted, under the local IPP, and whoever broke them named."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
+from tests.fakes.conditions import until
 from tests.fakes.consultation_site import DOCTOR, ConsultationSite
 from tests.fakes.contexts import made_up_caller, made_up_context
 from tests.fakes.manifests import STUDY, made_up_manifest, made_up_series
@@ -69,14 +70,8 @@ async def _running(site: ConsultationSite) -> AsyncIterator[None]:
         tasks.cancel_scope.cancel()
 
 
-async def _until(is_so: Callable[[], bool]) -> None:
-    with anyio.fail_after(30):
-        while not is_so():  # noqa: ASYNC110
-            await anyio.sleep(0.01)
-
-
 async def _finished(site: ConsultationSite, export: Export) -> Export:
-    await _until(lambda: site.exports.exports[export.identifier].state.is_over)
+    await until(lambda: site.exports.exports[export.identifier].state.is_over)
     return site.exports.exports[export.identifier]
 
 
@@ -241,7 +236,7 @@ async def test_a_trail_that_is_away_ends_one_export_only(site: ConsultationSite)
     await site.import_studies.request(caller, [STUDY], "PACS")
     site.audit.is_away = True
     async with _running(site):
-        await _until(lambda: not site.import_studies._under_way)
+        await until(lambda: not site.import_studies._under_way)
         site.audit.is_away = False
         (second,) = await site.import_studies.request(caller, [STUDY], "PACS")
         assert (await _finished(site, second)).state is ExportState.DONE
@@ -257,12 +252,12 @@ async def test_a_register_that_is_away_for_a_moment_ends_no_export(
     caller = made_up_caller(made_up_context())
     (export,) = await site.import_studies.request(caller, [STUDY], "PACS")
     async with _running(site):
-        await _until(lambda: site.exports.exports[export.identifier].state is ExportState.RUNNING)
+        await until(lambda: site.exports.exports[export.identifier].state is ExportState.RUNNING)
         site.exports.is_away = True
         with pytest.raises(Unavailable):
             await site.import_studies.request(caller, [STUDY], "PACS")
         site.clock.advance(11)
-        await _until(lambda: site.exports.refusals > 3)
+        await until(lambda: site.exports.refusals > 3)
         site.exports.is_away = False
         site.destination.opened.set()
         assert (await _finished(site, export)).state is ExportState.DONE
@@ -358,16 +353,16 @@ async def test_a_long_export_goes_on_saying_so(
     context = made_up_context()
     (asked,) = await site.import_studies.request(made_up_caller(context), [STUDY], "PACS")
     async with _running(site):
-        await _until(lambda: site.exports.exports[asked.identifier].state is ExportState.RUNNING)
+        await until(lambda: site.exports.exports[asked.identifier].state is ExportState.RUNNING)
         for _ in range(2):
             said = len(site.exports.history)
             site.clock.advance(59)
-            await _until(lambda said=said: len(site.exports.history) > said)
+            await until(lambda said=said: len(site.exports.history) > said)
             (export,) = await site.import_studies.find(context)
             assert export.state is ExportState.RUNNING
         said = len(site.exports.history)
         site.clock.set_back(3600)
-        await _until(lambda: len(site.exports.history) > said)
+        await until(lambda: len(site.exports.history) > said)
         (export,) = await site.import_studies.find(context)
         assert export.state is ExportState.RUNNING
         site.destination.opened.set()

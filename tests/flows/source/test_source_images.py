@@ -84,7 +84,7 @@ class Site:
         self.pacs.pace = asyncio.Semaphore(permits)
         self.pacs.may_answer.set()
         task = asyncio.create_task(self.fetch(target))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.pacs.is_held.wait()
         return task
 
@@ -101,7 +101,7 @@ class Site:
     async def ask(self, count: int, target: TargetResource) -> list[asyncio.Task[Images]]:
         """Begin so many requests, and wait until the PACS was asked."""
         tasks = [asyncio.create_task(self.fetch(target)) for _ in range(count)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.pacs.was_asked.wait()
         await asyncio.sleep(0.05)
         return tasks
@@ -203,7 +203,7 @@ async def test_the_pacs_is_let_go_once_nobody_waits(
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         await site.pacs.was_released.wait()
         await cache.settled()
     site.pacs.may_answer.set()
@@ -239,7 +239,7 @@ async def test_late_requests_join_what_passes(
     late = [asyncio.create_task(site.fetch(one)) for one in (WHOLE_SERIES, WHOLE_STUDY) * 3]
     await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answers = await asyncio.gather(first, *late)
     assert len(answers[0]) == 3
     assert all(answer == answers[0] for answer in answers)
@@ -257,7 +257,7 @@ async def test_each_series_of_a_study_is_retrieved_once_however_many_ask(
     late = [asyncio.create_task(site.fetch(WHOLE_STUDY)) for _ in range(CLIENTS)]
     await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answers = await asyncio.gather(first, *late)
     assert len(answers[0]) == 9
     assert all(answer == answers[0] for answer in answers)
@@ -283,7 +283,7 @@ async def test_requests_to_another_worker_join_too(
     late = [asyncio.create_task(one.fetch(WHOLE_SERIES)) for one in (other, site) * 3]
     await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answers = await asyncio.gather(first, *late)
     assert len(answers[0]) == 3
     assert all(answer == answers[0] for answer in answers)
@@ -300,7 +300,7 @@ async def test_another_worker_asks_itself_once_the_first_has_left(
     late = asyncio.create_task(other.fetch(WHOLE_SERIES))
     await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert len(await late) == 3
     assert site.pacs.retrievals == 2
 
@@ -338,7 +338,7 @@ async def test_instances_of_a_series_that_passes_come_with_it(
     tasks = [asyncio.create_task(one.fetch(instance(n))) for n in (3, 1) for one in (site, other)]
     await asyncio.sleep(UNTIL_ALL_HAVE_ASKED)
     site.go_on()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         whole, *answers = await asyncio.gather(first, *tasks)
     assert all(answer.items() <= whole.items() for answer in answers)
     assert site.pacs.retrievals == 1

@@ -132,15 +132,15 @@ def test_a_document_is_told_of_and_not_held() -> None:
 
 
 def test_three_hundred_headers_take_less_than_300_ms() -> None:
-    """60 ms is the goal on a quiet machine; five times that is a defect on any."""
+    """60 ms is the goal; five times that, of this thread alone, is a defect on any machine."""
     octets = encoded(made_up_object(1, side=512))
     chunk = octets[:131_066]
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(300):
         reader = MetadataReader(EXPLICIT_VR_LITTLE_ENDIAN)
         reader.feed(chunk)
         reader.metadata(str)
-    assert time.perf_counter() - start < 0.3
+    assert time.thread_time() - start < 0.3
 
 
 def test_a_file_of_ours_begins_with_a_preamble_of_zeros() -> None:

@@ -71,6 +71,6 @@ def test_each_kind_of_matching(keys: dict[str, str], expected: bool) -> None:
 
 
 def test_wildcards_take_no_exponential_time() -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     assert not matches_wildcards("a" * 256, "*a" * 100 + "b")
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1

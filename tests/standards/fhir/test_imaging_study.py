@@ -193,9 +193,9 @@ def test_500_instances_are_built_and_written_within_a_millisecond() -> None:
     record = made_up_record(made_up_manifest(series=(made_up_series(1, 500),)))
     times = []
     for _ in range(30):
-        since = clock.perf_counter()
+        since = clock.thread_time()
         orjson.dumps(encode_imaging_study(record, DICOMWEB))
-        times.append(clock.perf_counter() - since)
+        times.append(clock.thread_time() - since)
     # The best of them: what the work costs, whatever else the machine does meanwhile.
     assert min(times) < 0.001
 

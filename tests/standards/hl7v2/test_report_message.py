@@ -228,8 +228,8 @@ def test_a_message_of_megabytes_is_read_at_once(size: int) -> None:
     assert base64.b64encode(document) in content
     elapsed = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.thread_time()
         assert parse_report_message(content).document == document
-        elapsed.append(time.perf_counter() - started)
+        elapsed.append(time.thread_time() - started)
     # About 25 ms on one core of 2020; the bound is wide for a machine that does other work.
     assert min(elapsed) < 0.25

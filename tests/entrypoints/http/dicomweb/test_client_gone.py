@@ -1,11 +1,11 @@
 """A client that goes in the middle, or wants no body, does not keep the PACS at work."""
 
 import socket
-import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from tests.fakes.conditions import until_blocking
 from tests.fakes.dicom_studies import searchable_objects
 from tests.fakes.dicomweb_site import SYSTEM, DicomwebSite
 
@@ -27,13 +27,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DicomwebSite]:
         yield running
 
 
-def released_within_a_second(site: DicomwebSite) -> bool:
-    deadline = time.monotonic() + 1
-    while time.monotonic() < deadline:
-        if site.pacs.retrievals == site.pacs.released == 1:
-            return True
-        time.sleep(0.01)
-    return False
+def until_released(site: DicomwebSite) -> None:
+    until_blocking(lambda: site.pacs.retrievals == site.pacs.released == 1)
 
 
 def ask(site: DicomwebSite, method: str, accept: str) -> socket.socket:
@@ -61,11 +56,11 @@ def test_the_pacs_is_released_when_the_client_goes(site: DicomwebSite, accept: s
     connection = ask(site, "GET", accept)
     assert connection.recv(100).startswith(b"HTTP/1.1 200")
     connection.close()
-    assert released_within_a_second(site)
+    until_released(site)
 
 
 def test_a_question_for_the_headers_retrieves_no_study(site: DicomwebSite) -> None:
     connection = ask(site, "HEAD", 'multipart/related; type="application/dicom"')
     assert connection.recv(1000).startswith(b"HTTP/1.1 200")
-    assert released_within_a_second(site)
+    until_released(site)
     connection.close()

@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
-from drimbox.adapters.pixel_worker_process.picture_memory import PictureMemory, key_of
+from drimbox.adapters.pixel_worker_process.picture_memory import (
+    MAX_IDLE_SECONDS,
+    PictureMemory,
+    key_of,
+)
 from drimbox.ports.pixel_worker import ImageFormat, Rendering
 
 
@@ -45,6 +49,34 @@ def test_one_large_picture_does_not_push_out_all_others() -> None:
     memory.keep("large", b"x" * 13)
     assert memory.find("large") is None
     assert memory.find("small") == b"x"
+
+
+def test_what_nobody_asks_for_again_is_forgotten() -> None:
+    """Twenty-four megabytes of somebody's images do not stay because a viewer was closed."""
+    now = [1000.0]
+    memory = PictureMemory(clock=lambda: now[0])
+    memory.keep("left", b"x" * 10)
+    memory.keep("given", b"y" * 10)
+    now[0] += MAX_IDLE_SECONDS / 2
+    assert memory.find("given") is not None
+    now[0] += MAX_IDLE_SECONDS / 2
+    assert memory.forget_idle()
+    assert memory.find("left") is None
+    assert memory.find("given") == b"y" * 10
+    now[0] += MAX_IDLE_SECONDS
+    assert not memory.forget_idle()
+
+
+def test_room_of_what_was_forgotten_is_room_again() -> None:
+    now = [0.0]
+    memory = PictureMemory(max_bytes=80, clock=lambda: now[0])
+    for name in "abcdefgh":
+        memory.keep(name, b"x" * 10)
+    now[0] = MAX_IDLE_SECONDS
+    memory.forget_idle()
+    for name in "ijklmnop":
+        memory.keep(name, b"x" * 10)
+    assert memory.find("i") is not None
 
 
 def test_a_file_that_is_not_there_has_no_picture(tmp_path: Path) -> None:

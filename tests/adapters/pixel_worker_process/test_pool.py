@@ -3,6 +3,7 @@
 import asyncio
 import io
 import itertools
+import os
 import random
 import signal
 import sys
@@ -19,6 +20,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
+from drimbox.adapters.pixel_worker_process.picture_memory import PictureMemory
 from drimbox.adapters.pixel_worker_process.pool import PixelWorkerPool
 from drimbox.errors import MalformedMessage, NotAcceptable, NotFound, Unavailable
 from drimbox.model.uids import TransferSyntaxUid
@@ -131,6 +133,26 @@ async def test_the_window_decides_what_is_black_and_white(
     assert (drawn[hounsfield > 200] == 255).all()
     middle = drawn[(hounsfield > -10) & (hounsfield < 10)]
     assert ((middle > 118) & (middle < 138)).all()
+
+
+async def test_a_picture_that_nobody_asks_for_again_does_not_stay(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", [gradient().tobytes()])
+    before = path.stat()
+    pool = PixelWorkerPool(workers=1, pictures=PictureMemory(max_idle_seconds=0.5))
+    try:
+        drawn = await pool.render(path, Rendering())
+        # The same file, as far as its inode, size and time tell: only what is drawn anew differs.
+        with path.open("r+b") as file:
+            file.seek(-len(gradient().tobytes()), os.SEEK_END)
+            file.write(gradient()[::-1].tobytes())
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        for _ in range(20):
+            await asyncio.sleep(1)
+            if await pool.render(path, Rendering()) != drawn:
+                return
+        pytest.fail("it is still the picture drawn first")
+    finally:
+        await pool.stop()
 
 
 async def test_monochrome1_is_drawn_inverted(pool: PixelWorkerPool, tmp_path: Path) -> None:

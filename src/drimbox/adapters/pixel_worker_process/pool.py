@@ -51,10 +51,12 @@ class PixelWorkerPool:
         deadline_seconds: float = 5.0,
         file_deadline_seconds: float = 600.0,
         temporary_directory: Path | None = None,
+        pictures: PictureMemory | None = None,
     ) -> None:
         """Bound the number of children, and the seconds that each frame, and a file, may take.
 
-        temporary_directory is where files to be transcoded lie; None: TMPDIR.
+        temporary_directory is where files to be transcoded lie; None: TMPDIR. pictures keeps what
+        was drawn.
         """
         self._temporary_directory = temporary_directory
         self._workers = workers or len(os.sched_getaffinity(0))
@@ -62,7 +64,8 @@ class PixelWorkerPool:
         self._slots = asyncio.Semaphore(self._workers)
         self._deadline_seconds = deadline_seconds
         self._file_deadline_seconds = file_deadline_seconds
-        self._pictures = PictureMemory()
+        self._pictures = pictures or PictureMemory()
+        self._forgetting: asyncio.TimerHandle | None = None
         self._ahead = DrawingAhead(self._draw)
 
     async def start(self) -> None:
@@ -89,7 +92,19 @@ class PixelWorkerPool:
         request = {"operation": "render", "path": str(path), "rendering": rendering}
         picture = await self._ask(request)
         self._pictures.keep(key, picture)
+        if self._forgetting is None:
+            self._forget_later()
         return picture
+
+    def _forget_later(self) -> None:
+        """Have pictures forgotten that nobody asks for: also where no other is drawn any more."""
+        loop = asyncio.get_running_loop()
+        self._forgetting = loop.call_later(self._pictures.max_idle_seconds / 2, self._forget_idle)
+
+    def _forget_idle(self) -> None:
+        self._forgetting = None
+        if self._pictures.forget_idle():
+            self._forget_later()
 
     async def stored_frame(self, path: Path, frame: int) -> bytes:
         """See ports.pixel_worker."""
@@ -130,6 +145,8 @@ class PixelWorkerPool:
 
     async def stop(self) -> None:
         """End the idle children."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
         await self._ahead.stop()
         while self._idle:
             await self._idle.pop().kill()

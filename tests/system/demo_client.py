@@ -67,6 +67,15 @@ class DemoClient:
 
     async def source_token(self) -> str:
         """Return a token of the Source for the demo's program, by client_credentials."""
+        url = self.descriptor["fhir_client"]["token_url"]
+        async with self.http.post(url, data=self.token_request()) as answer:
+            assert answer.status == 200, await answer.text()
+            token = str((await answer.json())["access_token"])
+        self.secrets.add(token)
+        return token
+
+    def token_request(self) -> Mapping[str, str]:
+        """Return the form by which the demo's program asks for a token, now, once."""
         client = self.descriptor["fhir_client"]
         assertion = encode_client_assertion(
             parse_signing_key(self._fhir_client_key),
@@ -75,17 +84,12 @@ class DemoClient:
             identifier=str(uuid4()),
             now=datetime.now(UTC),
         )
-        form = {
+        return {
             "grant_type": "client_credentials",
             "scope": client["scope"],
             "client_assertion_type": CLIENT_ASSERTION_TYPE,
             "client_assertion": assertion,
         }
-        async with self.http.post(client["token_url"], data=form) as answer:
-            assert answer.status == 200, await answer.text()
-            token = str((await answer.json())["access_token"])
-        self.secrets.add(token)
-        return token
 
     def peer_context(self, *, has_certificate: bool = True) -> ssl.SSLContext:
         """Return TLS towards peer listeners, with the certificate of peer_client or without."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 from tests.fixtures.postgresql import PostgresqlServer
+from tests.system.consumer_box import make_consumer_box
 from tests.system.demo_client import good_call
 from tests.system.numbered_reports import numbered_report, numbered_study, write_numbered_studies
 from tests.system.ports import free_addresses
@@ -18,8 +19,6 @@ from tests.system.source_site import SiteOptions, SourceSite, source_site
 
 from drimbox.sandbox.journey.browser import Browser, Page
 from drimbox.sandbox.network.addresses import Addresses
-from drimbox.sandbox.network.box_settings import consumer_settings
-from drimbox.sandbox.network.processes import Child, accepts_connections
 from drimbox.sandbox.patients.identities import LUCIE
 from drimbox.sandbox.patients.professionals import REFERRING_PHYSICIAN
 
@@ -60,32 +59,10 @@ async def consumers(
 
 async def start_consumer(site: SourceSite, url: str, own: Addresses, stack: AsyncExitStack) -> str:
     """Start a process with the settings of the other, less its ports; return where it listens."""
-    folder = site.options.folder / f"consumer{own.base}"
-    folder.mkdir(mode=0o700)
-    settings_file = folder / "consumer.toml"
-    settings_file.write_text(
-        consumer_settings(
-            folder,
-            site.box.addresses,
-            site.keys,
-            site.service_addresses,
-            site.pacs,
-            storage_url=url,
-        )
-    )
-    variables = {
-        "DRIMBOX_BROWSER__PORT": str(own.consumer_browser),
-        "DRIMBOX_OPERATOR__PORT": str(own.consumer_operator),
-        "DRIMBOX_DICOM__PORT": str(own.consumer_dicom),
-    }
-    arguments = ["-m", "drimbox", "serve", "--settings", str(settings_file)]
-    child = Child(f"consumer {own.base}", arguments, folder / "consumer.log")
-    stack.push_async_callback(child.stop)
-    await child.start(variables)
-    await child.wait_until(
-        lambda: accepts_connections("127.0.0.1", own.consumer_browser), timeout_seconds=60
-    )
-    return f"http://localhost:{own.consumer_browser}"
+    box = make_consumer_box(site, own, storage_url=url)
+    stack.push_async_callback(box.child.stop)
+    await box.start()
+    return box.url
 
 
 def at(process: str, url: str) -> str:

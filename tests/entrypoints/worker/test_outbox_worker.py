@@ -243,6 +243,22 @@ async def test_after_seven_days_a_lot_is_given_up_until_an_operator_retries(box:
 
 
 @pytest.mark.anyio
+async def test_a_lot_of_a_clock_that_was_ahead_is_sent_when_its_time_has_come(box: Box) -> None:
+    """R7: set back an hour after it was made, a lot says a submissionTime that no DMP takes yet."""
+    await box.queue(made_up_publication())
+    box.clock.set_back(3600)
+    await box.run(3600 - 120)
+    assert box.dmp.calls == []
+    assert await box.states() == [JobState.RETRY]
+    (alert,) = await box.alerts.find_open()
+    assert alert.kind is AlertKind.DMP_UNAVAILABLE
+    assert "clock that was ahead" in alert.text
+    await box.run(120)
+    assert box.dmp.calls == [kos_number(1, 1)]
+    assert await box.states() == [JobState.DONE]
+
+
+@pytest.mark.anyio
 async def test_what_cannot_be_audited_is_not_marked_done(box: Box) -> None:
     box.audit.is_away = True
     await box.queue(made_up_publication())

@@ -1,7 +1,7 @@
 """VIHF: what it says of user, patient, structure and software, signed by the structure."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from lxml import etree
@@ -97,6 +97,15 @@ def test_the_subject_is_the_user_and_when_it_logged_in() -> None:
     statement = assertion.find("s:AuthnStatement", NS)
     assert statement is not None
     assert statement.get("AuthnInstant") == "2026-11-24T10:00:00.000Z"
+
+
+def test_nobody_logged_in_after_the_assertion_that_tells_of_it() -> None:
+    """R7: the clock was ahead when the report came, and was set right since."""
+    ahead = replace(IDENTITY, authenticated_at=NOW + timedelta(hours=1))
+    assertion = _encode(ahead)
+    statement = assertion.find("s:AuthnStatement", NS)
+    assert statement is not None
+    assert statement.get("AuthnInstant") == assertion.get("IssueInstant")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Works off the outbox: each lot is sent until the DMP has it, in the order of its study.
 
-claimed ─> sent before and registered already? ─────────────────────────> done
+claimed ─> made in what is the future now (the clock was set back)? ────> retry when it has come
+        ├> sent before and registered already? ─────────────────────────> done
         └> replaced document's entryUUID ─> ITI-41 ─> accepted ─────────> done
                                                     ─> duplicate, equal ─> done
                                                     ─> away ────────────> retry, later dead
@@ -36,6 +37,8 @@ from drimbox.settings.partners import PublicationSettings
 
 # An attempt ends before its lease, so that no other worker sends the same lot meanwhile.
 _ATTEMPT_SHARE_OF_LEASE = 0.8
+# Registries allow for clocks that differ so much.
+_AHEAD = timedelta(seconds=60)
 _log = structlog.get_logger(__name__)
 
 
@@ -68,6 +71,9 @@ class OutboxWorker:
         await loop.run()
 
     async def _work(self, job: PublicationJob) -> None:
+        if job.created_at - self.clock.now() > _AHEAD:
+            await self._wait_for_its_time(job)
+            return
         try:
             description = await self._send_in_time(job)
         except RejectedByPartner as error:
@@ -157,6 +163,15 @@ class OutboxWorker:
             await self._record(job, AuditOutcome.MINOR_FAILURE, reason)
         until = self.clock.now() + timedelta(seconds=self.delay.seconds(job.attempts))
         await self.outbox.mark_retry(job.job_id, until, reason)
+        _log.warning("publication_waits", job_id=job.job_id, attempts=job.attempts)
+
+    async def _wait_for_its_time(self, job: PublicationJob) -> None:
+        """Hold back a lot whose submissionTime, signed with it, a DMP would refuse for good now."""
+        now = self.clock.now()
+        reason = "made by a clock that was ahead of now, sent when that time has come"
+        await self._raise_alert(AlertKind.DMP_UNAVAILABLE, f"publications wait: {reason}", None)
+        latest = now + timedelta(seconds=self.settings.last_retry_seconds)
+        await self.outbox.mark_retry(job.job_id, min(job.created_at, latest), reason)
         _log.warning("publication_waits", job_id=job.job_id, attempts=job.attempts)
 
     async def _give_up(self, job: PublicationJob, kind: AlertKind, reason: str) -> None:

@@ -98,16 +98,17 @@ def _assertion(
     issuer.set("Format", X509_SUBJECT_NAME)
     issuer.text = format_name(key.certificate.subject, profile.issuer_format)
     _add(_add(assertion, "Subject"), "NameID").text = identity.user.identifier
-    _add_authentication(assertion, identity, profile)
+    _add_authentication(assertion, identity, profile, issued_at)
     _add_attributes(_add(assertion, "AttributeStatement"), identity, profile)
     return assertion
 
 
 def _add_authentication(
-    assertion: etree._Element, identity: DmpIdentity, profile: VihfProfile
+    assertion: etree._Element, identity: DmpIdentity, profile: VihfProfile, issued_at: datetime
 ) -> None:
     statement = _add(assertion, "AuthnStatement")
-    statement.set("AuthnInstant", _instant(identity.authenticated_at))
+    # Later than the assertion only by a clock that was set back since: the DMP would refuse that.
+    statement.set("AuthnInstant", _instant(min(identity.authenticated_at, issued_at)))
     context = _add(statement, "AuthnContext")
     _add(context, "AuthnContextClassRef").text = profile.authn_context_class
     is_strong = identity.mode is AuthenticationMode.INDIRECTE_RENFORCEE

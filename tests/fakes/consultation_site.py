@@ -54,6 +54,7 @@ from drimbox.entrypoints.http.viewer_key_images import (
     viewer_key_images_routes,
 )
 from drimbox.entrypoints.http.viewer_links import ViewerLinksDoor, viewer_links_routes
+from drimbox.entrypoints.http.viewer_slices import ViewerSlicesDoor, viewer_slices_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit
@@ -272,6 +273,7 @@ class ConsultationSite:
         return [
             *viewer_document_routes(documents, self.signed_in),
             *viewer_key_images_routes(ViewerKeyImagesDoor(confirm, view_study), self.signed_in),
+            *viewer_slices_routes(ViewerSlicesDoor(confirm, view_study), self.signed_in),
             *viewer_links_routes(ViewerLinksDoor(self.viewer_links), self.signed_in),
             *viewer_routes(
                 ViewerDoor(confirm, view_study, self.import_studies, pages), self.signed_in

@@ -63,7 +63,7 @@ async def test_it_shows_a_ct_its_report_and_its_pdf_and_no_other_patient(
     demo: DemoSession, chromium: Chromium, pictures: Path
 ) -> None:
     tab = await open_ohif(demo, chromium, CT_OF_LUCIE)
-    await tab.wait_for(_SHOWS_AN_IMAGE, timeout_seconds=60)
+    await tab.wait_for(_SHOWS_AN_IMAGE)
     await tab.screenshot(pictures / "ct.png")
     assert "Non destiné au diagnostic" in await tab.evaluate("document.body.innerText")
 
@@ -99,7 +99,7 @@ async def test_it_shows_compressed_images(
     demo: DemoSession, chromium: Chromium, pictures: Path, study: ScenarioStudy
 ) -> None:
     tab = await open_ohif(demo, chromium, study)
-    await tab.wait_for(_SHOWS_AN_IMAGE, timeout_seconds=60)
+    await tab.wait_for(_SHOWS_AN_IMAGE)
     await tab.screenshot(pictures / f"{study.key}.png")
     assert tab.complaints == []
     assert chromium.origins <= origins_of(demo)
@@ -111,14 +111,14 @@ async def test_it_shows_an_enhanced_mr_and_reconstructs_three_planes(
     demo: DemoSession, chromium: Chromium, pictures: Path
 ) -> None:
     tab = await open_ohif(demo, chromium, MR_OF_ANGE)
-    await tab.wait_for(_SHOWS_AN_IMAGE, timeout_seconds=60)
+    await tab.wait_for(_SHOWS_AN_IMAGE)
     await tab.double_click(_THUMBNAIL, 3)
     await tab.wait_for(_NAMES_THE_SERIES)
     await tab.wait_for(_SHOWS_AN_IMAGE)
     await tab.screenshot(pictures / "enhanced-mr.png")
     await tab.evaluate("location.search += '&hangingprotocolId=mpr'")
-    await tab.wait_for(_HAS_THREE_PLANES, timeout_seconds=60)
-    await tab.wait_for(_SHOWS_AN_IMAGE, timeout_seconds=60)
+    await tab.wait_for(_HAS_THREE_PLANES)
+    await tab.wait_for(_SHOWS_AN_IMAGE)
     await tab.screenshot(pictures / "mpr.png")
     assert tab.complaints == []
     assert chromium.origins <= origins_of(demo)

@@ -66,7 +66,7 @@ async def test_a_professional_goes_from_the_dpi_to_the_export(
     await tab.screenshot(pictures / "6-export-bar.png")
     await tab.click("#export-bar button")
     exported = "document.querySelector('.export[data-state=done]') !== null"
-    await tab.wait_for(exported, timeout_seconds=60)
+    await tab.wait_for(exported)
     await tab.wait_for(f'document.querySelector("{exam} .chip-good") !== null')
     await tab.screenshot(pictures / "7-exported.png")
     assert complaints_of(chromium) == []

@@ -157,7 +157,7 @@ async def test_the_exam_that_is_seen_is_exported_from_where_it_is_seen(
     assert await tab.evaluate(destination) == LOCAL_PACS_NAME
     await tab.click("#export button")
     state = "document.getElementById('export-state')"
-    await tab.wait_for(f"{state}.dataset.state === 'done'", timeout_seconds=60)
+    await tab.wait_for(f"{state}.dataset.state === 'done'")
     assert await tab.evaluate(f"{state}.textContent") == f"{LOCAL_PACS_NAME} · Exporté"
     await tab.screenshot(pictures / "exported.png")
     context = (await tab.evaluate("location.pathname")).split("/")[2]

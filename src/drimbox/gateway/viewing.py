@@ -17,6 +17,7 @@ from drimbox.entrypoints.http.viewer_key_images import (
     viewer_key_images_routes,
 )
 from drimbox.entrypoints.http.viewer_links import ViewerLinksDoor, viewer_links_routes
+from drimbox.entrypoints.http.viewer_slices import ViewerSlicesDoor, viewer_slices_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.read_documents import ReadDocuments
@@ -61,6 +62,7 @@ class Viewing:
             *viewer_links_routes(ViewerLinksDoor(links), self.signed_in),
             *viewer_document_routes(documents, self.signed_in),
             *viewer_key_images_routes(key_images, self.signed_in),
+            *viewer_slices_routes(ViewerSlicesDoor(self.confirm, view_study), self.signed_in),
             *viewer_routes(door, self.signed_in),
         ]
 

@@ -23,7 +23,8 @@ from drimbox.errors import SettingsError
 _START_SECONDS = 30
 # So many looks at an element, all at one place.
 _STILL = 5
-_WAIT_SECONDS = 45.0
+# Whoever waits for what comes loses nothing by it; a busy machine takes its time.
+_WAIT_SECONDS = 120.0
 _FLAGS = (
     "--headless=new",
     "--remote-debugging-port=0",

@@ -296,6 +296,35 @@ def test_only_the_page_of_an_exam_to_compare_is_framed_and_by_our_own_pages(
     assert policy == beside["content-security-policy"], "nothing else is let in"
 
 
+@pytest.mark.requirement("VI-CS.35")
+def test_slices_of_a_series_are_told_with_their_places(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    """One image of the two has a position."""
+    site.images.data_sets[SERIES.instances[1].sop_instance_uid] = encode_data_set(
+        {
+            0x00200032: ("DS", b"-125\\-125\\12.5 "),
+            0x00200037: ("DS", b"1\\0\\0\\0\\1\\0 "),
+            0x00200052: ("UI", b"1.2.3\0"),
+        }
+    )
+    root = _root(site, client)
+    answer = client.get(f"{root}/series/{SERIES.series_instance_uid}/slices")
+    assert answer.json() == {
+        "slices": [
+            {
+                "instance": SERIES.instances[1].sop_instance_uid,
+                "frame": 1,
+                "frame_of_reference": "1.2.3",
+                "position_mm": [-125.0, -125.0, 12.5],
+                "normal": [0.0, 0.0, 1.0],
+            }
+        ]
+    }
+    unknown = client.get(f"{root}/series/1.2.3.404/slices")
+    assert (unknown.status_code, unknown.json()["failure"]) == (404, "not-found")
+
+
 @pytest.mark.requirement("VI-CS.34")
 def test_key_images_of_the_exam_are_told_and_those_it_does_not_have_are_counted(
     site: ConsultationSite, client: TestClient

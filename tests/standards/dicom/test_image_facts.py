@@ -54,6 +54,12 @@ def test_the_first_window_of_several_is_taken() -> None:
     assert facts.window == (40, 400)
 
 
+@pytest.mark.parametrize("text", [b"nan", b"inf", b"1e999"])
+def test_what_json_has_no_number_for_is_none(text: bytes) -> None:
+    facts = _facts(_00201041=("DS", text), _00280030=("DS", text + b"\\1"))
+    assert (facts.slice_location_mm, facts.pixel_spacing_mm) == (None, None)
+
+
 def test_a_window_without_width_is_none() -> None:
     assert _facts(_00281050=("DS", b"40"), _00281051=("DS", b"0")).window is None
 

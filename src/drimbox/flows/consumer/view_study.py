@@ -8,6 +8,7 @@ A series is opened once a context; its images are then found on disk, as they ar
 
 import contextlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from drimbox.errors import DrimboxError, NotAcceptable, NotFound, Refused
@@ -71,14 +72,21 @@ class ViewStudy:
             ConsentMissing, NotFound, and what the retrieval from the Source raised.
         """
         opened = await self._open_series(caller, image.study, image.series)
-        try:
+        with self._forgetting_what_fails(caller, image.series):
             return await self._instance(opened, image)
-        except DrimboxError as error:
-            # Opened anew next time: with a fresh token, and traced again.
-            self._opened.pop(_key(caller, image.series), None)
-            if isinstance(error, NotAcceptable):
-                raise NoCommonSyntax(str(error)) from error
-            raise
+
+    async def get_instances(
+        self, caller: Caller, study: StudyInstanceUid, series: SeriesInstanceUid
+    ) -> tuple[CachedInstance, ...]:
+        """Return the files of a series, waiting until all of it has arrived.
+
+        Raises:
+            As for get_instance.
+        """
+        opened = await self._open_series(caller, study, series)
+        with self._forgetting_what_fails(caller, series):
+            copy = opened.open_series(opened.series(series).series_instance_uid)
+            return tuple([instance async for instance in copy.instances()])
 
     async def render(self, caller: Caller, image: ImageAddress, rendering: Rendering) -> bytes:
         """Return one frame, drawn.
@@ -102,6 +110,17 @@ class ViewStudy:
             while len(self._opened) > _MAX_OPENED:
                 self._opened.popitem(last=False)
         return opened
+
+    @contextlib.contextmanager
+    def _forgetting_what_fails(self, caller: Caller, series: SeriesInstanceUid) -> Iterator[None]:
+        """Let a series that failed be opened anew next time: a fresh token, traced again."""
+        try:
+            yield
+        except DrimboxError as error:
+            self._opened.pop(_key(caller, series), None)
+            if isinstance(error, NotAcceptable):
+                raise NoCommonSyntax(str(error)) from error
+            raise
 
     async def _instance(self, opened: OpenedStudy, image: ImageAddress) -> CachedInstance:
         named = {one.sop_instance_uid for one in opened.series(image.series).instances}

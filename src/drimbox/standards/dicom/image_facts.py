@@ -1,5 +1,7 @@
 """Attributes of an image object -> what a viewer says around it (PS3.3 C.7.6, IHE RAD BIR)."""
 
+import math
+
 from drimbox.model.image_facts import Edges, ImageFacts
 from drimbox.standards.dicom.attributes import Attributes
 from drimbox.standards.dicom.data_set import DataSet
@@ -76,10 +78,12 @@ def _unsigned(data_set: DataSet, tag: int) -> int:
 
 
 def _numbers(attributes: Attributes, tag: int) -> tuple[float, ...]:
+    """Return the values of a DS; none where one is no number, or no finite one."""
     try:
-        return tuple(float(text) for text in attributes.texts(tag))
+        numbers = tuple(float(text) for text in attributes.texts(tag))
     except ValueError:
         return ()
+    return numbers if all(map(math.isfinite, numbers)) else ()
 
 
 def _number(attributes: Attributes, tag: int) -> float | None:

@@ -4,6 +4,8 @@ import { FrameStore } from "/static/viewer_frames.js";
 import { presetsFor } from "/static/viewer_presets.js";
 import { ViewFailure } from "/static/viewer_failures.js";
 import { toggleExport } from "/static/viewer_export.js";
+import { SliceLink } from "/static/viewer_link.js";
+import { windowFilter } from "/static/viewer_preview.js";
 import { loadReports, toggleReports } from "/static/viewer_reports.js";
 import {
   isPictured,
@@ -15,6 +17,7 @@ import {
   stackOf,
   tellCount,
 } from "/static/viewer_series.js";
+import { showTexts } from "/static/viewer_texts.js";
 
 const study = JSON.parse(document.getElementById("study").textContent);
 const frames = new FrameStore(document.body.dataset.root);
@@ -35,6 +38,12 @@ let view = { ...ORIGINAL_VIEW };
 let shown = null; // {image, facts, window}
 let cine = null;
 const marked = new Set(); // key images, as "instance/frame"
+const link = new SliceLink({
+  frames,
+  current: () => ({ stack, position }),
+  goTo: (index) => goTo(index, { isLed: true }),
+  tell: tellAwaited,
+});
 
 start();
 
@@ -87,6 +96,7 @@ async function open(one) {
   }
   showPosition();
   await draw();
+  link.onOpened();
   loadRest();
 }
 
@@ -122,6 +132,11 @@ function compare(address, title) {
   byId("compared-title").textContent = title;
   byId("compared").hidden = false;
   byId("compared-page").contentWindow.location.replace(`${address}?beside=1`);
+}
+
+/** Show this exam once more, for two of its series. */
+function compareOwn() {
+  compare(document.body.dataset.root, document.querySelector(".viewer-exam strong").textContent);
 }
 
 function closeCompared() {
@@ -185,39 +200,12 @@ function paint() {
     high * scale,
   );
   brush.filter = "none";
-  showTexts(scale * columnMm);
+  showTextsOf(facts, (scale * columnMm) / devicePixelRatio);
 }
 
-/** While a new window is on its way, the present picture is stretched towards it. */
 function previewFilter() {
-  const wish = window_ ?? shown.facts.window;
-  const drawn = shown.window;
-  const steps = [];
-  if (wish && drawn && (wish[0] !== drawn[0] || wish[1] !== drawn[1])) {
-    const slope = drawn[1] / wish[1];
-    const intercept = (drawn[0] - drawn[1] / 2 - (wish[0] - wish[1] / 2)) / wish[1];
-    byId("preview-slope") ?? addPreviewFilter();
-    for (const part of document.querySelectorAll("#preview feFuncR, #preview feFuncG, #preview feFuncB")) {
-      part.setAttribute("slope", slope);
-      part.setAttribute("intercept", intercept);
-    }
-    steps.push("url(#preview)");
-  }
-  if (view.isInverted) steps.push("invert(1)");
-  return steps.join(" ") || "none";
-}
-
-function addPreviewFilter() {
-  const svg = (name, attributes, ...children) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...children);
-    return element;
-  };
-  const linear = (name) => svg(name, { type: "linear", slope: 1, intercept: 0 });
-  const transfer = svg("feComponentTransfer", {}, linear("feFuncR"), linear("feFuncG"), linear("feFuncB"));
-  const filter = svg("filter", { id: "preview", "color-interpolation-filters": "sRGB" }, transfer);
-  document.body.append(svg("svg", { id: "preview-slope", width: 0, height: 0, "aria-hidden": "true" }, filter));
+  const steps = [windowFilter(shown.window, window_ ?? shown.facts.window), view.isInverted ? "invert(1)" : null];
+  return steps.filter(Boolean).join(" ") || "none";
 }
 
 function clear() {
@@ -237,38 +225,13 @@ function wantedSize() {
   return Math.min(2048, Math.max(512, Math.ceil(pixels / 256) * 256));
 }
 
-/* Texts around the image (IHE BIR) */
+/* Texts */
 
-function showTexts(pixelsPerColumn) {
-  const { facts } = shown;
+function showTextsOf(facts, zoom) {
   const { instance, frame, ...own } = stack[position];
-  const { description, modality, number: seriesNumber } = study.series.find((one) => one.uid === own.series);
-  const wish = window_ ?? facts.window;
-  const number = (value, unit, digits = 1) =>
-    value === null || value === undefined ? "" : `${value.toLocaleString("fr-FR", { maximumFractionDigits: digits })} ${unit}`;
-  const lines = (...texts) => texts.filter(Boolean).join("\n");
-  byId("text-top-left").textContent = lines(
-    description || modality,
-    seriesNumber === null ? "" : `Série ${seriesNumber}`,
-    `Image ${position + 1} / ${stack.length}`,
-    marked.has(`${instance}/${frame}`) ? "★ Image clé" : "",
-    [facts.laterality, facts.view_position].filter(Boolean).join(" "),
-  );
-  byId("text-top-right").textContent = lines(
-    facts.slice_location_mm === null ? "" : `Position ${number(facts.slice_location_mm, "mm")}`,
-    facts.slice_thickness_mm === null ? "" : `Épaisseur ${number(facts.slice_thickness_mm, "mm", 2)}`,
-  );
-  byId("text-bottom-left").textContent = lines(
-    [facts.kvp ? number(facts.kvp, "kV", 0) : "", facts.tube_current_ma ? number(facts.tube_current_ma, "mA", 0) : ""].filter(Boolean).join("  "),
-    [facts.echo_time_ms ? `TE ${number(facts.echo_time_ms, "ms")}` : "", facts.repetition_time_ms ? `TR ${number(facts.repetition_time_ms, "ms", 0)}` : ""].filter(Boolean).join("  "),
-    `${facts.columns} × ${facts.rows}`,
-  );
-  byId("text-bottom-right").textContent = lines(
-    wish && facts.is_monochrome ? `C ${Math.round(wish[0])}  L ${Math.round(wish[1])}` : "",
-    `Zoom ${Math.round((pixelsPerColumn / devicePixelRatio) * 100)} %`,
-  );
-  for (const side of ["left", "right", "top", "bottom"]) byId(`edge-${side}`).textContent = facts.edges[side];
-  viewport.setAttribute("aria-label", `${description || modality}, image ${position + 1} sur ${stack.length}`);
+  const ownSeries = study.series.find((one) => one.uid === own.series);
+  const place = { position, count: stack.length, isKeyImage: marked.has(`${instance}/${frame}`) };
+  showTexts(facts, ownSeries, place, window_ ?? facts.window, zoom);
 }
 
 function tell(text, retry = null) {
@@ -308,12 +271,14 @@ function timeLeft(seconds) {
 
 /* Moving */
 
-function goTo(next) {
+/** Show an image of the stack; isLed where the exam beside this one leads, which it then need not be told. */
+function goTo(next, { isLed = false } = {}) {
   const to = Math.min(Math.max(next, 0), stack.length - 1);
-  if (to === position || !series) return;
+  if (to === position || !series) return isLed && tellAwaited("");
   position = to;
   showPosition();
   draw();
+  if (!isLed) link.onMoved();
 }
 
 function setTool(name) {
@@ -387,9 +352,7 @@ function toggleCine() {
     // Waits for an image that has not come yet, rather than skip it.
     if (!frames.has(stack[next], window_)) return;
     last = now;
-    position = next;
-    showPosition();
-    draw();
+    goTo(next);
   };
   cine = requestAnimationFrame(step);
 }
@@ -414,6 +377,8 @@ function listen() {
   viewport.addEventListener("contextmenu", (event) => event.preventDefault());
   viewport.addEventListener("dblclick", reset);
   byId("compared-close").addEventListener("click", closeCompared);
+  byId("compare-own")?.addEventListener("click", compareOwn);
+  byId("link").addEventListener("click", () => link.toggle());
   document.addEventListener("keydown", onKey);
   byId("position").addEventListener("input", (event) => goTo(Number(event.target.value) - 1));
   byId("speed").addEventListener("input", (event) => setSpeed(event.target.value));
@@ -495,6 +460,7 @@ const KEYS = {
   d: () => setTool("pan"),
   c: toggleReports,
   e: toggleExport,
+  l: () => link.toggle(),
   " ": toggleCine,
 };
 

@@ -8,6 +8,7 @@ const MAX_KEPT = 1200; // compressed
 const MAX_DECODED = 48; // a decoded frame may take 16 MB
 const THUMBNAIL = 192;
 const RETRY_MS = 400;
+const BUSY_MS = 1500;
 const ENOUGH_TO_ESTIMATE = 10; // frames; the first wait for the Source and tell nothing of its pace
 
 export class FrameStore {
@@ -105,6 +106,11 @@ export class FrameStore {
     return (await fetchOrFail(`${this.address(one)}/key-images`)).json();
   }
 
+  /** Where the slices of a series lie in the patient: {slices}. */
+  async slices(series) {
+    return (await fetchOrFail(`${this.#root}/series/${series}/slices`)).json();
+  }
+
   /** Where one object of the exam stands. */
   address({ series, instance }) {
     return `${this.#root}/series/${series}/instances/${instance}`;
@@ -181,13 +187,16 @@ async function fetchOrFail(url, options = {}) {
   throw new ViewFailure(body.failure ?? "error", body.sentence);
 }
 
-/** A workstation that changes network loses what is on its way: once more, then it is an error. */
+/** A workstation that changes network loses what is on its way, a busy box says 503: once more, then it is an error. */
 async function fetchTwice(url, options) {
+  let pause = RETRY_MS;
   try {
-    return await fetch(url, options);
+    const answer = await fetch(url, options);
+    if (answer.status !== 503) return answer;
+    pause = BUSY_MS;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    await new Promise((wake) => setTimeout(wake, RETRY_MS));
-    return fetch(url, options);
   }
+  await new Promise((wake) => setTimeout(wake, pause));
+  return fetch(url, options);
 }

@@ -22,7 +22,13 @@ from drimbox.model.patient import LocalPatientId
 from drimbox.model.publication import Alert, AlertKind, PublicationState
 from drimbox.model.study import StudyPatient
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
-from drimbox.ports.study_register import Alerts, Intake, NewPublication, StudyRegister
+from drimbox.ports.study_register import (
+    Alerts,
+    Intake,
+    NewPublication,
+    PlacedPublication,
+    StudyRegister,
+)
 
 LEASE = 120.0
 
@@ -214,6 +220,45 @@ async def test_published_ones_are_listed_newest_first_of_one_patient_or_all(
     assert await source.register.find_published(studies=some) == (first, second)
     assert await source.register.find_published(other, studies=some) == (first,)
     assert await source.register.find_published(states=[PublicationState.REPLACED]) == ()
+
+
+@pytest.mark.anyio
+async def test_a_walk_goes_through_the_studies_whatever_comes_meanwhile(source: Source) -> None:
+    """A study keeps its place when its KOS is replaced; a new one is before all that is to come."""
+    await source.conclude(*(made_up_publication(study=n) for n in (1, 2, 3, 4)), key="first")
+    for _ in range(4):
+        await source.send_next()
+    register, published = source.register, (PublicationState.PUBLISHED,)
+    page = await register.walk_studies(start=None, limit=2, states=published)
+    assert [_kos_of(one) for one in page.publications] == ["4.1", "3.1"]
+    replaced = made_up_publication(study=1, kos=2, replaces=1)
+    await source.conclude(replaced, made_up_publication(study=5), key="second")
+    for _ in range(2):
+        await source.send_next()
+    rest = await register.walk_studies(start=page.next, limit=2, states=published)
+    assert ([_kos_of(one) for one in rest.publications], rest.next) == (["2.1", "1.2"], None)
+    every = (*published, PublicationState.REPLACED)
+    anew = await register.walk_studies(start=None, limit=9, states=every)
+    assert [_kos_of(one) for one in anew.publications] == ["5.1", "4.1", "3.1", "2.1", "1.2", "1.1"]
+    assert len({one.place for one in anew.publications}) == 5
+
+
+@pytest.mark.anyio
+async def test_a_walk_passes_studies_of_which_nothing_is_told(any_register: AnyRegister) -> None:
+    await any_register.conclude(*(made_up_publication(study=n) for n in (1, 2, 3)))
+    register = any_register.register
+    page = await register.walk_studies(start=None, limit=2, states=(PublicationState.PUBLISHED,))
+    assert page.publications == ()
+    assert page.next is not None
+    waiting = await register.walk_studies(
+        start=page.next, limit=2, states=(PublicationState.PENDING,)
+    )
+    assert [_kos_of(one) for one in waiting.publications] == ["1.1"]
+    assert waiting.next is None
+
+
+def _kos_of(placed: PlacedPublication) -> str:
+    return placed.publication.kos_sop_instance_uid[-3:]
 
 
 @pytest.mark.anyio

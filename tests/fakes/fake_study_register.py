@@ -13,7 +13,13 @@ from drimbox.model.publication import (
     PublicationState,
 )
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
-from drimbox.ports.study_register import CurrentKos, CurrentPage, NewPublication
+from drimbox.ports.study_register import (
+    CurrentKos,
+    CurrentPage,
+    NewPublication,
+    PlacedPublication,
+    StudyWalk,
+)
 
 _CURRENT = (PublicationState.PENDING, PublicationState.PUBLISHED)
 
@@ -100,6 +106,22 @@ class FakeStudyRegister:
             and (studies is None or p.study_instance_uid in studies)
         )
         return tuple(found)[:limit]
+
+    async def walk_studies(
+        self, *, start: int | None, limit: int, states: Collection[PublicationState]
+    ) -> StudyWalk:
+        places: dict[StudyInstanceUid, int] = {}
+        for place, publication in enumerate(self.publications):
+            places.setdefault(publication.study_instance_uid, place)
+        left = sorted((p for p in places.values() if start is None or p <= start), reverse=True)
+        walked = set(left[:limit])
+        found = [
+            PlacedPublication(places[one.study_instance_uid], one)
+            for one in reversed(self.publications)
+            if places[one.study_instance_uid] in walked and one.state in states
+        ]
+        found.sort(key=lambda one: one.place, reverse=True)
+        return StudyWalk(tuple(found), left[limit] if len(left) > limit else None)
 
     async def list_current(
         self,

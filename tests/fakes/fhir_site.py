@@ -37,6 +37,7 @@ from drimbox.flows.fhir_trail import FhirTrail
 from drimbox.flows.read_fhir import ReadFhir
 from drimbox.flows.record_refusal import RecordRefusal
 from drimbox.flows.source.register_records import RegisterRecords
+from drimbox.flows.walk_records import MAX_STUDIES
 from drimbox.model.access import Caller, CallerKind, ConsultationContext
 from drimbox.model.document_entry import SubmissionSet
 from drimbox.model.manifest import ImagingOrder, Manifest
@@ -118,6 +119,7 @@ class FhirSite:
     requests_a_minute: int = 100_000
     is_strict: bool = False
     serves_superseded: bool = False
+    max_studies: int = MAX_STUDIES
     door_error: DrimboxError | None = None
     in_front_of: ConsultationSite | None = None
 
@@ -156,7 +158,10 @@ class FhirSite:
 
     def source(self, bearer: str = "client") -> TestClient:
         """Return a client of the Source."""
-        return self._client(RegisterRecords(self.register, self.patient_ids), bearer)
+        return self._client(self._register_records(), bearer)
+
+    def _register_records(self) -> RegisterRecords:
+        return RegisterRecords(self.register, self.patient_ids, max_publications=self.max_studies)
 
     def _context_records(self) -> ContextRecords:
         site = self.consultation
@@ -170,10 +175,11 @@ class FhirSite:
         return self._door(self._context_records())
 
     def source_door(self) -> FhirDoor:
-        return self._door(RegisterRecords(self.register, self.patient_ids))
+        return self._door(self._register_records())
 
     def _door(self, service: FhirService) -> FhirDoor:
-        reading = ReadFhir(service, FhirTrail(self.audit, self.clock), self.serves_superseded)
+        trail = FhirTrail(self.audit, self.clock)
+        reading = ReadFhir(service, trail, self.serves_superseded, self.max_studies)
         endpoints = Endpoints(FACTS.dicomweb_url, self._viewer_address)
         search = FhirSearch(reading, PageSeal(b"k" * 64), self.clock, FACTS, endpoints)
         return FhirDoor(

@@ -47,6 +47,7 @@ Description: "Codes stables des OperationOutcome. E200 est le code de la spécif
 * #mismatch "Deux sources ne concordent pas"
 * #not-acceptable "Aucun des formats acceptés ne peut être fourni"
 * #not-authenticated "Jeton absent ou sans valeur"
+* #not-counted "Trop d'examens pour donner le total"
 * #not-found "Ressource absente ou inaccessible"
 * #not-supported "Type de ressource ou interaction absents ici"
 * #page-expired "Page de recherche expirée"

@@ -3,6 +3,7 @@
 Implemented by flows/source/register_records.py and flows/consumer/context_records.py.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from drimbox.errors import NotFound
@@ -16,6 +17,14 @@ class UnknownDomain(NotFound):
     """A patient is named by identifiers of domains that nobody here has (PDQm 3.78.4.1.3)."""
 
 
+@dataclass(frozen=True, slots=True)
+class WalkedRecords:
+    """Records of some studies, each with the place of its study; next is None at the end."""
+
+    records: tuple[tuple[int, ImagingRecord], ...]
+    next: int | None
+
+
 class FhirService(Protocol):
     """Every method checks first that this caller may see anything here."""
 
@@ -25,6 +34,14 @@ class FhirService(Protocol):
         Raises:
             Refused, ConsentMissing: a right is missing.
             Unavailable, RejectedByPartner: the DMP gave no list.
+        """
+
+    async def walk_records(
+        self, caller: Caller, query: RecordQuery, start: int | None, max_studies: int
+    ) -> WalkedRecords | None:
+        """Go through all that the caller may see, from a place on; raises as find_records.
+
+        None where the query names whom or what it looks for, so that find_records has it all.
         """
 
     async def find_lists(self, caller: Caller, query: ListQuery) -> FoundLists:

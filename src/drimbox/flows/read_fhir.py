@@ -11,6 +11,7 @@ from typing import Generic
 from drimbox.errors import NotFound, Refused
 from drimbox.flows.fhir_service import FhirService, UnknownDomain
 from drimbox.flows.fhir_trail import FhirTrail, Request, check_right
+from drimbox.flows.walk_records import MAX_STUDIES, RecordWalk, WalkedPage
 from drimbox.model.access import Caller
 from drimbox.model.document_entry import KOS_TYPE, AvailabilityStatus
 from drimbox.model.document_list import DocumentList, ListQuery
@@ -41,11 +42,15 @@ class Answer(Generic[Record]):
 
 @dataclass(frozen=True, slots=True)
 class ReadFhir:
-    """serves_superseded gives the octets of what was replaced, which MHD would call gone (D16)."""
+    """serves_superseded gives the octets of what was replaced, which MHD would call gone (D16).
+
+    max_studies are read for a page of a search that names nobody.
+    """
 
     service: FhirService
     trail: FhirTrail
     serves_superseded: bool = False
+    max_studies: int = MAX_STUDIES
 
     async def search_records(
         self,
@@ -63,19 +68,32 @@ class ReadFhir:
         """
 
         async def work() -> Answer[ImagingRecord]:
-            found = await self.service.find_records(caller, query)
-            records = found.records
-            if query.has_manifests:
-                records = (*records, *(derived(one) for one in records if one.document.is_kos))
-            page = select(search, records, position)
+            walk = RecordWalk(self.service, caller, query, search, self.max_studies)
+            found = None if search.is_sort_asked else await walk.page(position)
+            if found is None:
+                found = await self._ordered(caller, search, query, position)
             if not query.brings_relations:
-                return Answer(page, found.notices)
-            related = await self._replaced(caller, page.matches, found.records)
-            return Answer(page, found.notices, related)
+                return Answer(found.page, found.notices)
+            related = await self._replaced(caller, found.page.matches, found.known)
+            return Answer(found.page, found.notices, related)
 
         return await self.trail.traced(
             caller, request, work, lambda a: [r.subject for r in a.page.matches]
         )
+
+    async def _ordered(
+        self,
+        caller: Caller,
+        search: Search[ImagingRecord],
+        query: RecordQuery,
+        position: Position,
+    ) -> WalkedPage:
+        """Read all that answers, and cut the page out of its order."""
+        found = await self.service.find_records(caller, query)
+        records = found.records
+        if query.has_manifests:
+            records = (*records, *(derived(one) for one in records if one.document.is_kos))
+        return WalkedPage(select(search, records, position), found.records, found.notices)
 
     async def _replaced(
         self, caller: Caller, matches: Iterable[ImagingRecord], known: Iterable[ImagingRecord]

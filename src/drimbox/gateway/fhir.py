@@ -18,7 +18,7 @@ from drimbox.entrypoints.http.fhir.search import FhirSearch
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.entrypoints.http.viewer_links import LINKS_PATH
 from drimbox.flows.consumer.context_records import ContextRecords
-from drimbox.flows.fhir_service import FhirService
+from drimbox.flows.fhir_service import FhirService, WalkedRecords
 from drimbox.flows.fhir_trail import FhirTrail
 from drimbox.flows.read_fhir import ReadFhir
 from drimbox.flows.source.register_records import RegisterRecords
@@ -54,6 +54,11 @@ class RecordsOfBoth:
 
     async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
         return await self._of(caller).find_records(caller, query)
+
+    async def walk_records(
+        self, caller: Caller, query: RecordQuery, start: int | None, max_studies: int
+    ) -> WalkedRecords | None:
+        return await self._of(caller).walk_records(caller, query, start, max_studies)
 
     async def find_lists(self, caller: Caller, query: ListQuery) -> FoundLists:
         return await self._of(caller).find_lists(caller, query)

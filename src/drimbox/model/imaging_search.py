@@ -75,6 +75,7 @@ class Notice(Enum):
     NO_DMP = "dmp-absent"
     DMP_CLOSED = "dmp-closed"
     TOO_MANY = "too-many"
+    NOT_COUNTED = "not-counted"
     PATIENT_NOT_NAMED = "patient-not-named"
 
 

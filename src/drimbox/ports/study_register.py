@@ -53,6 +53,22 @@ class CurrentPage:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedPublication:
+    """A publication and the place of its study in the register: higher is newer, for good."""
+
+    place: int
+    publication: Publication
+
+
+@dataclass(frozen=True, slots=True)
+class StudyWalk:
+    """Some studies of the register, the one first known last; next is None at the end."""
+
+    publications: tuple[PlacedPublication, ...]
+    next: int | None
+
+
 class StudyRegister(Protocol):
     """The register of KOS."""
 
@@ -91,6 +107,15 @@ class StudyRegister(Protocol):
         """List publications that the DMP has, newest first, of one patient (CX) or of all.
 
         states may name those that were replaced.
+        """
+
+    async def walk_studies(
+        self, *, start: int | None, limit: int, states: Collection[PublicationState]
+    ) -> StudyWalk:
+        """Go through the studies, from the place start downwards (None: from the newest).
+
+        limit counts studies; of each come the publications in these states, newest first. A study
+        keeps its place when its KOS is replaced: what arrives meanwhile moves nothing.
         """
 
     async def list_current(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select, update
 
 from drimbox.adapters.storage_sql.alerts import insert_alert
 from drimbox.adapters.storage_sql.engine import AnyRow, Database
@@ -27,7 +27,13 @@ from drimbox.model.publication import (
     PublicationState,
 )
 from drimbox.model.uids import SopInstanceUid, StudyInstanceUid
-from drimbox.ports.study_register import CurrentKos, CurrentPage, NewPublication
+from drimbox.ports.study_register import (
+    CurrentKos,
+    CurrentPage,
+    NewPublication,
+    PlacedPublication,
+    StudyWalk,
+)
 
 _columns = publications.c
 _CURRENT = (PublicationState.PENDING.value, PublicationState.PUBLISHED.value)
@@ -74,6 +80,46 @@ class SqlStudyRegister:
         if patient_id is not None:
             criteria.append(_columns.patient_index == self._sealing.index(_PATIENT, patient_id))
         return await self._find(*criteria, limit=limit)
+
+    async def walk_studies(
+        self, *, start: int | None, limit: int, states: Collection[PublicationState]
+    ) -> StudyWalk:
+        earlier = publications.alias()
+        is_first = ~exists().where(
+            earlier.c.study_instance_uid == _columns.study_instance_uid,
+            earlier.c.publication_id < _columns.publication_id,
+        )
+        firsts = (
+            select(_columns.study_instance_uid, _columns.publication_id)
+            .where(is_first)
+            .order_by(_columns.publication_id.desc())
+            # One more tells whether there is more.
+            .limit(limit + 1)
+        )
+        if start is not None:
+            firsts = firsts.where(_columns.publication_id <= start)
+
+        def work(connection: Connection) -> StudyWalk:
+            found = connection.execute(firsts).all()
+            places = {row.study_instance_uid: row.publication_id for row in found[:limit]}
+            statement = (
+                select(publications)
+                .where(
+                    _columns.study_instance_uid.in_(places),
+                    _columns.state.in_([state.value for state in states]),
+                )
+                .order_by(_columns.publication_id.desc())
+            )
+            placed = [
+                PlacedPublication(places[one.study_instance_uid], one)
+                for one in self._read(connection, statement)
+            ]
+            placed.sort(key=lambda one: one.place, reverse=True)
+            return StudyWalk(
+                tuple(placed), found[limit].publication_id if len(found) > limit else None
+            )
+
+        return await self._database.read(work)
 
     async def list_current(
         self,

@@ -21,6 +21,7 @@ from drimbox.errors import (
 from drimbox.flows.consumer.consult_dmp import DmpNotReadable, DmpState
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.read_documents import ReadDocuments
+from drimbox.flows.fhir_service import WalkedRecords
 from drimbox.model.access import Caller, ConsultationContext, Peer
 from drimbox.model.document_entry import (
     AvailabilityStatus,
@@ -93,6 +94,13 @@ class ContextRecords:
             if error.state not in _NOTICES:
                 raise
             return FoundRecords((), (_NOTICES[error.state],))
+
+    async def walk_records(
+        self, caller: Caller, query: RecordQuery, start: int | None, max_studies: int
+    ) -> WalkedRecords | None:
+        """See FhirService: a context has one patient, whose exams are listed at once."""
+        del caller, query, start, max_studies
+        return None
 
     async def find_lists(self, caller: Caller, query: ListQuery) -> FoundLists:
         """See FhirService: submission sets of which a document is shown to this professional."""

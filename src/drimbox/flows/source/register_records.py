@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from drimbox.errors import InvalidValue, NotFound, Refused
+from drimbox.flows.fhir_service import WalkedRecords
 from drimbox.flows.source.submitted_lots import SubmittedLots
 from drimbox.model.access import Caller, CallerKind
 from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry, SubmissionSet
@@ -26,7 +27,7 @@ from drimbox.standards.fhir.code_systems import OID_PREFIX
 from drimbox.standards.fhir.patient_ids import PatientIds
 from drimbox.standards.fhir.patient_search import has_identifier_of, is_named
 
-# More than any patient has; without a patient the search must be narrowed.
+# More than any patient has; who asks for more in an order of its own must narrow the search.
 MAX_PUBLICATIONS = 500
 _STATUSES = {
     PublicationState.PENDING: AvailabilityStatus.APPROVED,
@@ -49,24 +50,38 @@ _LISTED = {
 class RegisterRecords:
     """Implements flows.fhir_service.FhirService for the Source.
 
-    sources are what the box writes in its KOS.
+    sources are what the box writes in its KOS; max_publications are read at once.
     """
 
     register: StudyRegister
     patient_ids: PatientIds
     sources: tuple[ImageSource, ...] = (OWN_IMAGES,)
     lots: SubmittedLots = field(default_factory=SubmittedLots)
+    max_publications: int = MAX_PUBLICATIONS
 
     async def find_records(self, caller: Caller, query: RecordQuery) -> FoundRecords:
         """See FhirService; without patient nor identifier the newest publications only."""
         _check_system(caller)
         publications, is_partial = await self._publications(query)
-        records = [record for record, _ in await self._read(publications)]
-        if query.reads is Studies.REQUIRED:
-            records = one_a_study(records)
-        elif _asks_for_relations(query, records):
-            records = await self._with_replaced(records)
+        records = await self._told(query, publications)
         return FoundRecords(tuple(records), (Notice.TOO_MANY,) if is_partial else ())
+
+    async def walk_records(
+        self, caller: Caller, query: RecordQuery, start: int | None, max_studies: int
+    ) -> WalkedRecords | None:
+        """See FhirService: the places are those of the register."""
+        _check_system(caller)
+        names_patients = query.patients is not None and all(map(self._ins_of, query.patients))
+        if query.documents is not None or query.studies is not None or names_patients:
+            return None
+        states = _states(query)
+        if not states:
+            return WalkedRecords((), None)
+        walk = await self.register.walk_studies(start=start, limit=max_studies, states=states)
+        places = {str(p.publication.kos_sop_instance_uid): p.place for p in walk.publications}
+        told = await self._told(query, [one.publication for one in walk.publications])
+        records = tuple((places[record.document.unique_id], record) for record in told)
+        return WalkedRecords(records, walk.next)
 
     async def find_lists(self, caller: Caller, query: ListQuery) -> FoundLists:
         """See FhirService: the lots that carried the KOS, each by the id of its KOS.
@@ -112,6 +127,17 @@ class RegisterRecords:
         _check_system(caller)
         return ImagePlaces(self.sources)
 
+    async def _told(
+        self, query: RecordQuery, publications: Sequence[Publication]
+    ) -> list[ImagingRecord]:
+        """Return the records of publications, in their order, in the form that is asked for."""
+        records = [record for record, _ in await self._read(publications)]
+        if query.reads is Studies.REQUIRED:
+            return one_a_study(records)
+        if _asks_for_relations(query, records):
+            return await self._with_replaced(records)
+        return records
+
     async def _publications(self, query: RecordQuery) -> tuple[list[Publication], bool]:
         """Ask by what the register has indexes for; tell whether there may be more."""
         if query.documents is not None:
@@ -127,8 +153,8 @@ class RegisterRecords:
             if all(known):
                 patients = [ins for one in known for ins in one]
                 return await self._of_patients(patients, states), False
-        newest = await self.register.find_published(limit=MAX_PUBLICATIONS + 1, states=states)
-        return list(newest[:MAX_PUBLICATIONS]), len(newest) > MAX_PUBLICATIONS
+        newest = await self.register.find_published(limit=self.max_publications + 1, states=states)
+        return list(newest[: self.max_publications]), len(newest) > self.max_publications
 
     async def _with_replaced(self, records: Sequence[ImagingRecord]) -> list[ImagingRecord]:
         """Tell of each KOS which one it replaced: that of its study before it, unless withdrawn."""
@@ -166,7 +192,7 @@ class RegisterRecords:
         publications: list[Publication] = []
         for ins in patients:
             publications += await self.register.find_published(
-                ins.xds_patient_id, limit=MAX_PUBLICATIONS, states=states
+                ins.xds_patient_id, limit=self.max_publications, states=states
             )
         return publications
 

@@ -70,6 +70,12 @@ _NOTICES: dict[Notice, Issue] = {
         Notice.PATIENT_NOT_NAMED.value,
         "Un patient se cherche par identifier ou _id : ce n'est pas un annuaire.",
     ),
+    Notice.NOT_COUNTED: Issue(
+        Severity.WARNING,
+        "too-costly",
+        Notice.NOT_COUNTED.value,
+        "Trop d'examens pour les compter : le total n'est pas donné.",
+    ),
     Notice.TOO_MANY: Issue(
         Severity.WARNING,
         "incomplete",

@@ -108,7 +108,8 @@ class Search(Generic[Record]):
     """A search as it will be made; honoured are the pairs of the self link, in their own order.
 
     That order is of the resource's parameters, then RESULT_PARAMETERS: one search, one link.
-    assumed is the default filter, where it was applied.
+    assumed is the default filter, where it was applied; is_sort_asked and is_total_asked tell
+    whether the request says so itself: an order, an exact total.
     """
 
     resource: SearchableResource[Record]
@@ -123,6 +124,8 @@ class Search(Generic[Record]):
     ignored: tuple[str, ...] = ()
     honoured: tuple[tuple[str, str], ...] = ()
     assumed: tuple[str, str] | None = None
+    is_sort_asked: bool = False
+    is_total_asked: bool = False
 
     @property
     def names_patient(self) -> bool:
@@ -228,6 +231,8 @@ class _Reading(Generic[Record]):
             ignored=tuple(dict.fromkeys(self._ignored)),
             honoured=(*self._honoured_filters(), *self._honoured_results(sort, count, results)),
             assumed=assumed,
+            is_sort_asked="_sort" in results,
+            is_total_asked=Total.ACCURATE.value in results.get("_total", ()),
         )
 
     def _assume(self) -> tuple[str, str] | None:

@@ -32,10 +32,14 @@ class PageExpired(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """After how many matches the page starts; after is the logical id of the last one shown."""
+    """After how many matches the page starts; after is the logical id of the last one shown.
+
+    place is where a register that is walked through goes on; None where all was read and ordered.
+    """
 
     offset: int = 0
     after: str = ""
+    place: int | None = None
 
 
 BEGINNING = Position()
@@ -43,9 +47,9 @@ BEGINNING = Position()
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Record]):
-    """total counts every match; next is None on the last page."""
+    """total counts every match, None where nobody has; next is None on the last page."""
 
-    total: int
+    total: int | None
     matches: tuple[Record, ...]
     next: Position | None
 
@@ -73,6 +77,7 @@ class PageSeal:
                 state.pairs,
                 state.position.offset,
                 state.position.after,
+                state.position.place,
                 int(state.expires_at.timestamp()),
             ]
         )
@@ -93,11 +98,14 @@ class PageSeal:
             content = self._cipher.decrypt(sealed, [owner.encode()])
         except (UnicodeEncodeError, binascii.Error, ValueError, InvalidTag):
             raise NotFound("no such page") from None
-        resource, pairs, offset, after, expires_at = orjson.loads(content)
+        try:
+            resource, pairs, offset, after, place, expires_at = orjson.loads(content)
+        except ValueError:
+            raise NotFound("a page of another version of this box") from None
         state = PageState(
             resource,
             tuple((name, value) for name, value in pairs),
-            Position(offset, after),
+            Position(offset, after, place),
             datetime.fromtimestamp(expires_at, UTC),
         )
         if state.expires_at <= now:
@@ -109,7 +117,7 @@ def select(
     search: Search[Record], records: Iterable[Record], position: Position = BEGINNING
 ) -> Page[Record]:
     """Apply the filters and the order, and cut out the page that starts at the position."""
-    matches = [r for r in records if all(one.accepts(r) for one in search.filters)]
+    matches = [record for record in records if accepts(search, record)]
     identify = search.resource.parameters["_id"]
     # The logical id last, so that the order is the same at each page.
     matches.sort(key=lambda record: _text(identify, record))
@@ -122,6 +130,14 @@ def select(
     if page and end < len(matches):
         following = Position(end, _text(identify, page[-1]))
     return Page(len(matches), page, following)
+
+
+def accepts(search: Search[Record], record: Record) -> bool:
+    return all(one.accepts(record) for one in search.filters)
+
+
+def logical_id(search: Search[Record], record: Record) -> str:
+    return _text(search.resource.parameters["_id"], record)
 
 
 def _start(position: Position, identifiers: list[str]) -> int:

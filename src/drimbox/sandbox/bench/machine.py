@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from drimbox.sandbox.bench.images_in_memory import has_memory_folder
+from drimbox.sandbox.bench.images_in_memory import images_place
 
 _PROGRAMS = ("orthanc", "orthanc-dicomweb", "nginx-light", "chromium", "curl", "wrk")
 _LIBRARIES = ("drimbox", "uvicorn", "uvloop", "httptools", "aiohttp", "numpy", "imagecodecs")
@@ -17,6 +17,8 @@ async def machine_facts() -> Mapping[str, str]:
     """Return what to print beside the figures."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     installed = [f"{name} {found}" for name in _PROGRAMS if (found := await _package(name))]
+    async with images_place() as place:
+        images = place.told
     return {
         "Processor": f"{_processor()}, {os.cpu_count()} cores",
         "Memory": f"{memory:.0f} GiB",
@@ -24,7 +26,7 @@ async def machine_facts() -> Mapping[str, str]:
         "Python": platform.python_version(),
         "Libraries": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
         "Programs": ", ".join(installed),
-        "Images of the boxes": "on a tmpfs" if has_memory_folder() else "on the disk",
+        "Images of the boxes": images,
     }
 
 

@@ -140,9 +140,9 @@ async def bench_site(
         has_orthanc=True,
         is_without_delay=is_without_delay,
     )
-    with images_in_memory(folder):
-        async with (
-            demo_network(options, announce) as demo,
-            aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False) as http,
-        ):
-            yield BenchSite(demo, http)
+    async with (
+        images_in_memory(folder),
+        demo_network(options, announce) as demo,
+        aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False) as http,
+    ):
+        yield BenchSite(demo, http)

@@ -2,7 +2,8 @@
 
     association    AE title and address on the list, called by our title
     C-ECHO         0000
-    C-FIND         FF00 with an identifier for each match, then 0000
+    C-FIND         FF00 with an identifier for each match, then 0000; FF01 where keys came that
+                   we do not support: they are neither matched nor returned
     C-MOVE         images to an AE of the list, FF00 with counts, then 0000, or B000 or A702 with
                    the UIDs of those that were not taken
 
@@ -27,6 +28,7 @@ from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attributes import ascii_element
 from drimbox.standards.dicom.data_set import DataSet
 from drimbox.standards.dicom.query_identifier import parse_query, parse_retrieval
+from drimbox.standards.dicomweb.manifest_matches import tags_told
 from drimbox.standards.dimse.messages import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_MOVE,
@@ -53,6 +55,7 @@ from drimbox.standards.dimse.status import (
 IDLE_SECONDS = 60.0
 MAX_ASSOCIATIONS = 16
 _PENDING = 0xFF00
+_PENDING_WITHOUT_SOME_KEYS = 0xFF01
 _ANSWERED = frozenset(
     {VERIFICATION, PATIENT_ROOT_FIND, PATIENT_ROOT_MOVE, STUDY_ROOT_FIND, STUDY_ROOT_MOVE}
 )
@@ -208,14 +211,16 @@ class _Session:
 
     async def _find(self, request: Request) -> None:
         try:
-            query = parse_query(request.identifier)
+            has_patients = request.command.sop_class_uid == PATIENT_ROOT_FIND
+            query = parse_query(request.identifier, has_patients=has_patients)
             rows = await self._door.exams.find(self._caller, query.query)
-            answers = query.answers(rows, self._door.settings.ae_title)
         except DrimboxError as error:
             self._respond(request, _status_of(error))
             return
-        for answer in answers:
-            self._respond(request, _PENDING, data_set=answer)
+        told = tags_told(query.query.level)
+        status = _PENDING if query.has_only(told) else _PENDING_WITHOUT_SOME_KEYS
+        for answer in query.answers(rows, self._door.settings.ae_title, told):
+            self._respond(request, status, data_set=answer)
             await self._association.drain()
         self._respond(request, SUCCESS)
 

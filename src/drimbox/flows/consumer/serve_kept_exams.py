@@ -20,7 +20,7 @@ from drimbox.ports.clock import Clock
 from drimbox.ports.image_cache import ImageCache, SeriesCopy, SeriesKey
 from drimbox.ports.kept_exams import KeptExams
 from drimbox.standards.dicom.outgoing import OutgoingIdentity, outgoing_instance
-from drimbox.standards.dicomweb.manifest_matches import INSTANCE_UID, find_in_manifests
+from drimbox.standards.dicomweb.manifest_matches import INSTANCE_UID, find_in_manifests, tags_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ServeKeptExams:
     clock: Clock
 
     async def find(self, caller: LocalCaller, query: DicomQuery) -> tuple[DicomJson, ...]:
-        """Return the matches (C-FIND).
+        """Return the matches (C-FIND); keys that no manifest tells match everything.
 
         Raises:
             Unavailable: the exams, or the audit trail, cannot be reached.
@@ -63,7 +63,10 @@ class ServeKeptExams:
         available = await self._available()
         manifests = [one.exam.local_manifest for one in available]
         await self._record(caller, AuditAction.LOCAL_EXAMS_QUERIED)
-        return find_in_manifests(manifests, query).rows
+        told = tags_told(query.level)
+        # Optional keys that are not supported are not looked at (PS3.4 C.2.2.1.3).
+        matching = {tag: text for tag, text in query.matching.items() if tag in told}
+        return find_in_manifests(manifests, replace(query, matching=matching)).rows
 
     async def retrieve(
         self, caller: LocalCaller, query: DicomQuery, destination: str

@@ -1,6 +1,7 @@
 """Identifiers that others send us with C-FIND and C-MOVE, and our answers (PS3.4 C.4.1, C.4.2)."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from drimbox.errors import InvalidValue
@@ -31,33 +32,48 @@ class ReceivedQuery:
     query: DicomQuery
     identifier: DataSet
 
-    def answers(self, rows: tuple[DicomJson, ...], ae_title: str) -> list[DataSet]:
-        """Return the identifier of each match: every key that was asked for, known or not."""
+    def has_only(self, supported: AbstractSet[str]) -> bool:
+        """Tell whether every key that came is supported, for existence and for matching."""
+        return all(tag in _NOT_KEYS or f"{tag:08X}" in supported for tag in self.identifier)
+
+    def answers(
+        self, rows: tuple[DicomJson, ...], ae_title: str, supported: AbstractSet[str]
+    ) -> list[DataSet]:
+        """Return the identifier of each match: the keys that came, but those not supported.
+
+        PS3.4 C.2.2.1.3: an optional key whose existence is not supported is not returned.
+        """
         if self.level == _PATIENT_LEVEL:
             rows = tuple({_patient_id(row): row for row in rows}.values())
-        return [self._answer(row, ae_title) for row in rows]
-
-    def _answer(self, row: DicomJson, ae_title: str) -> DataSet:
-        known = parse_dicom_json(row)
         asked = {
-            t: known.get(t, _empty(e)) for t, e in self.identifier.items() if t not in _NOT_KEYS
+            tag: _empty(element)
+            for tag, element in self.identifier.items()
+            if tag not in _NOT_KEYS and f"{tag:08X}" in supported
         }
+        return [self._answer(row, ae_title, asked) for row in rows]
+
+    def _answer(self, row: DicomJson, ae_title: str, asked: DataSet) -> DataSet:
+        known = parse_dicom_json(row)
         return {
-            **asked,
+            **{tag: known.get(tag, empty) for tag, empty in asked.items()},
             tags.SPECIFIC_CHARACTER_SET: known[tags.SPECIFIC_CHARACTER_SET],
             tags.QUERY_RETRIEVE_LEVEL: ascii_element("CS", self.level),
             tags.RETRIEVE_AE_TITLE: ascii_element("AE", ae_title),
         }
 
 
-def parse_query(identifier: DataSet) -> ReceivedQuery:
+def parse_query(identifier: DataSet, *, has_patients: bool) -> ReceivedQuery:
     """Read the identifier of a C-FIND; keys in sequences match everything.
 
+    has_patients: the information model is that of the Patient Root, which has a level above.
+
     Raises:
-        InvalidValue: no level that we know.
+        InvalidValue: no level of this model.
     """
     attributes = Attributes(identifier)
     level = attributes.text(tags.QUERY_RETRIEVE_LEVEL)
+    if level == _PATIENT_LEVEL and not has_patients:
+        raise InvalidValue("Query/Retrieve Level", "STUDY, SERIES or IMAGE")
     matching = {
         f"{tag:08X}": text
         for tag, (vr, _) in identifier.items()

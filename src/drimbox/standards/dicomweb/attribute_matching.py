@@ -17,10 +17,16 @@ NUMBERS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"}
 _END_OF_DAY = "235959.999999"
 
 
-def matches(row: DicomJson, keys: Mapping[str, str]) -> bool:
-    """Tell whether a data set matches every key: path of tags (with dots) -> text."""
+def matches(row: DicomJson, keys: Mapping[str, str], *, are_instants: bool = True) -> bool:
+    """Tell whether a data set matches every key: path of tags (with dots) -> text.
+
+    A range of dates and one of times are instants in a search, in a C-FIND only where that was
+    negotiated (are_instants); else each is matched by itself.
+    """
     combined = {
-        t: d for t, d in COMBINED.items() if "-" in keys.get(t, "") and "-" in keys.get(d, "")
+        t: d
+        for t, d in COMBINED.items()
+        if are_instants and "-" in keys.get(t, "") and "-" in keys.get(d, "")
     }
     told_together = {*combined, *combined.values()}
     return all(

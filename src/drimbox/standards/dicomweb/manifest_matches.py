@@ -10,7 +10,7 @@ from drimbox.model.manifest import Manifest, ReferencedInstance, ReferencedSerie
 from drimbox.model.patient import LocalPatientId
 from drimbox.model.retrieval import DicomJson, DicomQuery, MatchPage, QueryLevel
 from drimbox.standards.dicom.attributes import date_text, time_text
-from drimbox.standards.dicomweb.attribute_matching import matches
+from drimbox.standards.dicomweb.attribute_matching import COMBINED, matches
 from drimbox.standards.dicomweb.attribute_names import keyword_of
 
 _Json = dict[str, Mapping[str, object]]
@@ -55,11 +55,13 @@ def check_is_told(query: DicomQuery) -> None:
 def find_in_manifests(manifests: Iterable[Manifest], query: DicomQuery) -> MatchPage:
     """Return the page of the matches, in the order of the manifests."""
     keys = {path: text for path, text in {**query.matching, **query.filters}.items() if text}
+    # A search has its ranges of instants among the filters, a C-FIND has none.
+    are_instants = not COMBINED.keys().isdisjoint(query.filters)
     rows = [
         row
         for manifest in manifests
         for row in _at_level(manifest, query.level, keys)
-        if matches(row, keys)
+        if matches(row, keys, are_instants=are_instants)
     ]
     return page_of(rows, query)
 

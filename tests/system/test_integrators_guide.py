@@ -55,6 +55,7 @@ def _exams_of_the_first_patient(demo: DemoSession) -> set[str]:
 
 @pytest.mark.requirement("FA.1")
 @pytest.mark.requirement("FA.2")
+@pytest.mark.requirement("CO.72")
 async def test_the_blocks_of_curl_find_and_open_an_exam(demo: DemoSession, folder: Path) -> None:
     (folder / "guide.sh").write_text("set -euo pipefail\n" + _blocks("sh"), encoding="utf-8")
     printed = await _run(folder, "bash", "guide.sh")
@@ -64,6 +65,10 @@ async def test_the_blocks_of_curl_find_and_open_an_exam(demo: DemoSession, folde
     assert "a picture: ffd8ff" in printed
     assert "<title>" in printed
     assert "a viewer until 20" in printed
+    ipp = demo.descriptor["patients"][0]["ipp"]
+    # By C-FIND, and in the image that came by C-MOVE.
+    assert printed.count(f"LO [{ipp}") >= 2
+    assert "CS [CT]" in printed
 
 
 @pytest.mark.requirement("FA.4")

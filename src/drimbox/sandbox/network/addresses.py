@@ -103,8 +103,17 @@ class Addresses:
     def consumer_pacs_http(self) -> int:
         return self.base + 18
 
+    @property
+    def consumer_query(self) -> int:
+        return self.base + 19
 
-_LAST = 18
+    @property
+    def console(self) -> int:
+        """Where a workstation of the Consommatrice's site may listen; nothing does by itself."""
+        return self.base + 20
+
+
+_LAST = 20
 
 
 def choose_addresses(base: int | None) -> Addresses:

@@ -32,6 +32,9 @@ Toml = Mapping[str, object]
 _OHIF = Path(__file__).resolve().parents[4] / "viewer" / "dist"
 SOURCE_AE_TITLE = "DRIMBOX1"
 CONSUMER_AE_TITLE = "DRIMBOX2"
+CONSOLE_AE_TITLE = "CONSOLE"
+"""A workstation of the Consommatrice's site, on this host."""
+
 LOCAL_PACS_NAME = "PACS de la Clinique des Essais"
 
 
@@ -102,6 +105,13 @@ def consumer_settings(
             "pacs": _pacs(pacs, CONSUMER_AE_TITLE),
             "dicom": _dicom_listener(pacs, addresses.consumer_dicom, CONSUMER_AE_TITLE),
             "contextual_call": {"allowed_origins": [dpi], "frame_ancestors": [dpi]},
+            "local_query": {
+                "port": addresses.consumer_query,
+                "ae_title": CONSUMER_AE_TITLE,
+                "peers": [
+                    {"ae_title": CONSOLE_AE_TITLE, "host": "127.0.0.1", "port": addresses.console}
+                ],
+            },
             "export_destinations": [
                 {
                     "name": LOCAL_PACS_NAME,

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drimbox.sandbox.network.addresses import Addresses
-from drimbox.sandbox.network.box_settings import LOCAL_PACS_NAME, SOURCE_AE_TITLE
+from drimbox.sandbox.network.box_settings import (
+    CONSOLE_AE_TITLE,
+    CONSUMER_AE_TITLE,
+    LOCAL_PACS_NAME,
+    SOURCE_AE_TITLE,
+)
 from drimbox.sandbox.network.keys import (
     FHIR_CLIENT_ID,
     FHIR_CLIENT_SCOPES,
@@ -82,6 +87,12 @@ def _boxes(demo: RunningDemo) -> Json:
             "fhir_url": f"{consumer}/fhir",
             "dicomweb_url": f"{consumer}/dicom-web",
             "origins_allowed": [f"http://localhost:{ports.dpi}"],
+            "local_query": {
+                "host": "127.0.0.1",
+                "port": ports.consumer_query,
+                "ae_title": CONSUMER_AE_TITLE,
+                "console": {"ae_title": CONSOLE_AE_TITLE, "port": ports.console},
+            },
         },
         "source": {
             "base_url": source,

@@ -175,28 +175,20 @@ async def test_find_at_patient_level_and_with_keys_that_we_do_not_know(
     (status, ds), _ = answers
     assert ds is not None
     # PS3.4 C.2.2.1.3, C.4.1.1.4: neither matched nor returned, and told by the status.
-    assert status == 0xFF01
-    assert (ds.PatientID, str(ds.PatientName)) == ("C001-2026", "PÂQUERETTE^ZOÉ")
-    assert "PatientComments" not in ds
-    assert "ReferencedStudySequence" not in ds
+    assert (status, ds.PatientID, ds.PatientName) == (0xFF01, "C001-2026", "PÂQUERETTE^ZOÉ")
+    assert not {"PatientComments", "ReferencedStudySequence"} & set(ds.dir())
 
 
 async def test_the_study_root_has_no_patient_level(scp: QueryRetrieveScp) -> None:
     assert await ask(scp, FIND, keys("PATIENT", PatientID="")) == [(0xA900, None)]
 
 
-@pytest.mark.parametrize(
-    ("dates", "times", "expected"),
-    [
-        pytest.param("20260701-20260731", "0000-2359", 1, id="both"),
-        pytest.param("20260701-20260731", "0000-0001", 0, id="not the times, on whatever day"),
-    ],
-)
+@pytest.mark.parametrize(("times", "expected"), [("0000-2359", 1), ("0000-0001", 0)])
 async def test_dates_and_times_are_matched_each_by_itself(
-    scp: QueryRetrieveScp, dates: str, times: str, expected: int
+    scp: QueryRetrieveScp, times: str, expected: int
 ) -> None:
-    """Combined only where that is negotiated, which we do not (PS3.4 C.2.2.2.5, C.5.1.1.1)."""
-    answers = await ask(scp, FIND, keys("STUDY", StudyDate=dates, StudyTime=times))
+    """Combined only where that is negotiated, which we do not (PS3.4 C.2.2.2.5)."""
+    answers = await ask(scp, FIND, keys("STUDY", StudyDate="20260701-20260731", StudyTime=times))
     assert answers is not None
     assert len(answers) - 1 == expected
 

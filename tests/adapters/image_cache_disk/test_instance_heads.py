@@ -82,6 +82,20 @@ def test_what_is_at_hand_of_an_instance_is_read_as_the_file_is(path: Path) -> No
     assert HeadReader("/x").learn(instance, first) == expected
 
 
+def test_each_instance_is_read_for_itself_whatever_was_read_before() -> None:
+    """Of many series, in three character sets and without one: nothing of another is left."""
+    reader = HeadReader("/x")
+    for path in [*CORPUS, *reversed(CORPUS), *CORPUS[::3]]:
+        instance = cached(path)
+        try:
+            alone = HeadReader("/x").learn(instance)
+        except DrimboxError:
+            with pytest.raises(DrimboxError):
+                reader.learn(instance)
+            continue
+        assert reader.learn(instance) == alone, path.stem
+
+
 @pytest.mark.parametrize("path", CORPUS, ids=lambda p: p.stem)
 def test_frames_are_those_that_pydicom_finds(path: Path) -> None:
     try:

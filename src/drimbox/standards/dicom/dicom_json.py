@@ -26,7 +26,8 @@ BULK_DATA_THRESHOLD = 1024
 BulkDataUri: TypeAlias = Callable[[str], str]
 """Path of an attribute (`7FE00010`, `54000100/0/54001010`) -> the URI of its value."""
 
-_Decode: TypeAlias = Callable[[bytes], str]
+Decode: TypeAlias = Callable[[bytes], str]
+"""Octets -> text, as Specific Character Set says."""
 _Values: TypeAlias = list[object]
 
 
@@ -39,23 +40,29 @@ def encode_dicom_json(data_set: DataSet, *, bulk_data_uri: BulkDataUri | None = 
     return _Converter(bulk_data_uri).convert(data_set, decoder_of(""), "")
 
 
+def encode_value(vr: str, value: bytes, decode: Decode) -> dict[str, object] | None:
+    """Convert one value that is text or numbers, None for one that is neither."""
+    return _told(vr, value, decode) if vr in _VALUES else None
+
+
+def _told(vr: str, value: bytes, decode: Decode) -> dict[str, object]:
+    values = _VALUES[vr](value, decode)
+    return {"vr": vr, "Value": values} if values else {"vr": vr}
+
+
 class _Converter:
     def __init__(self, bulk_data_uri: BulkDataUri | None) -> None:
         self._bulk_data_uri = bulk_data_uri
 
-    def convert(
-        self, data_set: DataSet, decode: _Decode, path: str
-    ) -> dict[str, dict[str, object]]:
+    def convert(self, data_set: DataSet, decode: Decode, path: str) -> dict[str, dict[str, object]]:
         own = data_set.get(tags.SPECIFIC_CHARACTER_SET)
         if own is not None and isinstance(own[1], bytes):
             decode = decoder_of(character_set_term(own[1]))
         converted: dict[str, dict[str, object]] = {}
         for tag, (vr, value) in data_set.items():
             name = f"{tag:08X}"
-            read = _VALUES.get(vr)
-            if read is not None and isinstance(value, bytes):
-                values = read(value, decode)
-                converted[name] = {"vr": vr, "Value": values} if values else {"vr": vr}
+            if vr in _VALUES and isinstance(value, bytes):
+                converted[name] = _told(vr, value, decode)
             elif isinstance(value, list):
                 converted[name] = self._sequence(value, decode, path + name)
             elif vr == "UN" and (known := _known_vr(tag, data_set)) != "UN":
@@ -64,20 +71,19 @@ class _Converter:
                 converted[name] = self._binary(tag, vr, value, path + name)
         return converted
 
-    def _sequence(self, items: list[DataSet], decode: _Decode, path: str) -> dict[str, object]:
+    def _sequence(self, items: list[DataSet], decode: Decode, path: str) -> dict[str, object]:
         values = [
             self.convert(item, decode, f"{path}/{index}/") for index, item in enumerate(items)
         ]
         # Without items it is empty, which no Value tells (PS3.18 F.2.5).
         return {"vr": "SQ", "Value": values} if values else {"vr": "SQ"}
 
-    def _known(self, vr: str, value: bytes, decode: _Decode, path: str) -> dict[str, object]:
+    def _known(self, vr: str, value: bytes, decode: Decode, path: str) -> dict[str, object]:
         """Read a value whose VR was lost on its way here (PS3.5 6.2.2 note 2)."""
         if vr == "SQ":
             items = DataSetReader(value, Encoding.IMPLICIT_LITTLE).read_items(0, len(value))
             return self._sequence(items, decode, path)
-        values = _VALUES[vr](value, decode)
-        return {"vr": vr, "Value": values} if values else {"vr": vr}
+        return _told(vr, value, decode)
 
     def _binary(self, tag: int, vr: str, value: bytes, path: str) -> dict[str, object]:
         is_pixel_data = tag in PIXEL_DATA_TAGS
@@ -99,7 +105,7 @@ def _known_vr(tag: int, siblings: DataSet) -> str:
     return vr if vr in _VALUES or vr == "SQ" else "UN"
 
 
-def _ascii(value: bytes, decode: _Decode) -> _Values:
+def _ascii(value: bytes, decode: Decode) -> _Values:
     del decode
     return _split(value.decode("latin-1"))
 
@@ -111,25 +117,25 @@ def _split(text: str) -> _Values:
     return [text] if text else []
 
 
-def _ae(value: bytes, decode: _Decode) -> _Values:
+def _ae(value: bytes, decode: Decode) -> _Values:
     return [str(part).strip() for part in _ascii(value, decode)]
 
 
-def _text(value: bytes, decode: _Decode) -> _Values:
+def _text(value: bytes, decode: Decode) -> _Values:
     return _split(decode(value))
 
 
-def _long_text(value: bytes, decode: _Decode) -> _Values:
+def _long_text(value: bytes, decode: Decode) -> _Values:
     text = decode(value).rstrip(" \0")
     return [text] if text else []
 
 
-def _uri(value: bytes, decode: _Decode) -> _Values:
+def _uri(value: bytes, decode: Decode) -> _Values:
     del decode
     return _long_text(value, lambda octets: octets.decode("latin-1"))
 
 
-def _person_name(value: bytes, decode: _Decode) -> _Values:
+def _person_name(value: bytes, decode: Decode) -> _Values:
     return [_component_groups(part) for part in decode(value.rstrip(b" \0")).split("\\") if value]
 
 
@@ -140,11 +146,11 @@ def _component_groups(name: str) -> dict[str, str]:
     return dict(zip(("Alphabetic", "Ideographic", "Phonetic"), groups, strict=False))
 
 
-def _decimal(value: bytes, decode: _Decode) -> _Values:
+def _decimal(value: bytes, decode: Decode) -> _Values:
     return [_number(part, float) for part in _ascii(value, decode)]
 
 
-def _integer(value: bytes, decode: _Decode) -> _Values:
+def _integer(value: bytes, decode: Decode) -> _Values:
     return [_number(part, _int) for part in _ascii(value, decode)]
 
 
@@ -166,16 +172,16 @@ def _int(text: str) -> int:
         return int(float(text))
 
 
-def _attribute_tags(value: bytes, decode: _Decode) -> _Values:
+def _attribute_tags(value: bytes, decode: Decode) -> _Values:
     del decode
     words = struct.unpack(f"<{len(value) // 4 * 2}H", value[: len(value) // 4 * 4])
     return [f"{words[i]:04X}{words[i + 1]:04X}" for i in range(0, len(words), 2)]
 
 
-def _numbers(letter: str) -> Callable[[bytes, _Decode], _Values]:
+def _numbers(letter: str) -> Callable[[bytes, Decode], _Values]:
     size = struct.calcsize("<" + letter)
 
-    def read(value: bytes, decode: _Decode) -> _Values:
+    def read(value: bytes, decode: Decode) -> _Values:
         del decode
         count = len(value) // size
         return list(struct.unpack(f"<{count}{letter}", value[: count * size]))
@@ -183,7 +189,7 @@ def _numbers(letter: str) -> Callable[[bytes, _Decode], _Values]:
     return read
 
 
-_VALUES: dict[str, Callable[[bytes, _Decode], _Values]] = {
+_VALUES: dict[str, Callable[[bytes, Decode], _Values]] = {
     "AE": _ae,
     "AS": _ascii,
     "AT": _attribute_tags,

@@ -65,6 +65,7 @@ _PARTICULARS: dict[AuditAction, dict[str, object]] = {
         "document_unique_id": KOS,
         "consent": "InforméEtNonOpposé",
     },
+    AuditAction.IMAGES_EXPORT_BEGUN: {"destination": "PACS", "study_instance_uid": STUDY},
     AuditAction.IMAGES_EXPORTED: {"destination": "PACS", "study_instance_uid": STUDY},
     AuditAction.LOCAL_EXAMS_QUERIED: {
         "user": "CONSOLE1",

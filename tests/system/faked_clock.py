@@ -20,7 +20,7 @@ import pytest
 HOUR = 3600
 _MULTIARCH = Path("/usr/lib")
 _SEEN_SECONDS = 30.0
-_TOLERANCE_SECONDS = 60.0
+_TOLERANCE_SECONDS = 20.0
 
 
 @lru_cache

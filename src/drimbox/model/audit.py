@@ -17,6 +17,7 @@ class AuditAction(Enum):
     DMP_QUERIED = "dmp-queried"  # ITI-18
     DMP_DOCUMENT_RETRIEVED = "dmp-document-retrieved"  # CO.81, ITI-43
     IMAGES_REQUESTED = "images-requested"  # CO.82, like ITI-43, at the Consommatrice
+    IMAGES_EXPORT_BEGUN = "images-export-begun"  # CO.60, PS3.15 A.5.3.3
     IMAGES_EXPORTED = "images-exported"  # CO.60
     LOCAL_EXAMS_QUERIED = "local-exams-queried"  # CO.72, C-FIND
     FHIR_READ = "fhir-read"

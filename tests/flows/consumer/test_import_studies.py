@@ -157,10 +157,30 @@ async def test_what_cannot_be_in_that_syntax_leaves_as_it_came(site: Consultatio
 async def test_each_export_is_traced(site: ConsultationSite) -> None:
     _hold(site)
     await _export(site)
-    event = site.audit.events[-1]
-    assert (event.action, event.outcome) == (AuditAction.IMAGES_EXPORTED, AuditOutcome.SUCCESS)
-    assert (event.user, event.study_instance_uid) == (DOCTOR.national_id, STUDY)
-    assert event.destination == "PACS"
+    actions = (AuditAction.IMAGES_EXPORT_BEGUN, AuditAction.IMAGES_EXPORTED)
+    events = [event for event in site.audit.events if event.action in actions]
+    assert tuple(event.action for event in events) == actions
+    for event in events:
+        assert event.outcome is AuditOutcome.SUCCESS
+        assert (event.user, event.study_instance_uid) == (DOCTOR.national_id, STUDY)
+        assert event.destination == "PACS"
+
+
+async def test_no_image_leaves_that_is_not_traced_before(site: ConsultationSite) -> None:
+    """R16: a crash in the middle leaves a trace, and where there can be none, nothing leaves."""
+    _hold(site)
+    site.destination.opened = anyio.Event()
+    await site.import_studies.request(made_up_caller(made_up_context()), [STUDY], "PACS")
+    async with _running(site):
+        await until(lambda: site.audit.events != [] and site.audit.events[-1].destination == "PACS")
+        assert site.audit.events[-1].action is AuditAction.IMAGES_EXPORT_BEGUN
+        assert site.destination.received == []
+        site.audit.is_away = True
+        (second,) = await site.import_studies.request(
+            made_up_caller(made_up_context()), [STUDY], "PACS"
+        )
+        await until(lambda: second.identifier not in site.import_studies._under_way)
+        assert site.destination.received == []
 
 
 _FAILURES = [

@@ -171,6 +171,7 @@ EVENTS = [
         id="CO.82 images requested", marks=pytest.mark.requirement("CO.82"),
     ),
     pytest.param(AuditAction.DMP_QUERIED, "110112", "E", ["ITI-18"], id="ITI-18 query"),
+    pytest.param(AuditAction.IMAGES_EXPORT_BEGUN, "110102", "E", [], id="A.5.3.3 begin"),
     pytest.param(AuditAction.IMAGES_EXPORTED, "110104", "C", [], id="A.5.3.7 transfer"),
     pytest.param(AuditAction.ACCESS_REFUSED, "110113", "E", ["110132"], id="A.5.3.11 refusal"),
 ]  # fmt: skip

@@ -3,7 +3,8 @@
     request   consent -> each exam is one of this patient's -> registered, queued; answers at once
     run       one by one: fresh token -> images from their Source (CO.68 checked as they arrive)
               -> brought into the transfer syntax of the destination (CO.74, CO.75)
-              -> Patient ID replaced by the IPP of the call (CO.77) -> C-STORE or STOW-RS -> traced
+              -> traced -> Patient ID replaced by the IPP of the call (CO.77) -> C-STORE or STOW-RS
+              -> traced again, with how it ended
 
 What is queued goes on when its page closes. The process that holds it says so in the register every
 few seconds; an export of which nobody says anything any more is shown as interrupted.
@@ -210,6 +211,7 @@ class ImportStudies:
             identity,
         )
         destination = self.destinations[job.export.destination]
+        await self._trace(job, AuditAction.IMAGES_EXPORT_BEGUN, AuditOutcome.SUCCESS)
         try:
             await destination.store(images, on_stored=job.set_stored)
         except DrimboxError as error:
@@ -239,16 +241,21 @@ class ImportStudies:
                         await self._save(job)
 
     async def _end(self, job: _Job, failure: ExportFailure | None, description: str) -> None:
+        outcome = AuditOutcome.SERIOUS_FAILURE if failure else AuditOutcome.SUCCESS
+        self._under_way.pop(job.export.identifier, None)
+        await self._trace(job, AuditAction.IMAGES_EXPORTED, outcome, description)
+        job.export = replace(job.export, finished_at=self.clock.now(), failure=failure)
+        await self._save(job, state=ExportState.FAILED if failure else ExportState.DONE)
+
+    async def _trace(
+        self, job: _Job, action: AuditAction, outcome: AuditOutcome, description: str = ""
+    ) -> None:
         trace = Trace(
             study=job.export.study_instance_uid,
             destination=job.export.destination,
             description=description,
         )
-        outcome = AuditOutcome.SERIOUS_FAILURE if failure else AuditOutcome.SUCCESS
-        self._under_way.pop(job.export.identifier, None)
-        await self.audit.record(AuditAction.IMAGES_EXPORTED, job.context, outcome, trace)
-        job.export = replace(job.export, finished_at=self.clock.now(), failure=failure)
-        await self._save(job, state=ExportState.FAILED if failure else ExportState.DONE)
+        await self.audit.record(action, job.context, outcome, trace)
 
     async def _save(self, job: _Job, *, state: ExportState | None = None) -> None:
         """Save a job as it is now, one after the other: the last state stays."""

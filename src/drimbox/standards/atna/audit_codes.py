@@ -29,6 +29,7 @@ EXPORT = AuditCode("110106", "DCM", "Export")
 IMPORT = AuditCode("110107", "DCM", "Import")
 QUERY = AuditCode("110112", "DCM", "Query")
 USER_AUTHENTICATION = AuditCode("110114", "DCM", "User Authentication")
+BEGIN_TRANSFERRING = AuditCode("110102", "DCM", "Begin Transferring DICOM Instances")
 INSTANCES_TRANSFERRED = AuditCode("110104", "DCM", "DICOM Instances Transferred")
 PATIENT_RECORD = AuditCode("110110", "DCM", "Patient Record")
 AUDIT_LOG_USED = AuditCode("110101", "DCM", "Audit Log Used")
@@ -106,6 +107,10 @@ PROFILES: dict[AuditAction, EventProfile] = {
     # Like the Document Consumer of ITI-43 (CO.81, CO.82).
     AuditAction.DMP_DOCUMENT_RETRIEVED: _imported(_RETRIEVE_DOCUMENT_SET),
     AuditAction.IMAGES_REQUESTED: _imported(_RETRIEVE_DOCUMENT_SET, _WADO_RS),
+    # PS3.15 A.5.3.3: told before the first octet leaves, so that a crash leaves a trace.
+    AuditAction.IMAGES_EXPORT_BEGUN: EventProfile(
+        BEGIN_TRANSFERRING, "E", (), DataRole.SOURCE, DataRole.DESTINATION
+    ),
     # PS3.15 A.5.3.7: the receiver held no copy before.
     AuditAction.IMAGES_EXPORTED: EventProfile(
         INSTANCES_TRANSFERRED, "C", (), DataRole.SOURCE, DataRole.DESTINATION

@@ -2,6 +2,8 @@
 
     first octet of a request, then 10 s      -> 408 unless its headers are complete
     header block over 32 KiB                 -> 431
+    a body that hardly comes                 -> 408 (slow_peers)
+    an answer that is hardly taken           -> cut (slow_peers)
     more requests under way than allowed     -> 503, come back later (R10)
     an answer that fails after its head      -> cut (cut_answers)
     a large piece of a body                  -> sent as it is (large_pieces)
@@ -22,6 +24,7 @@ from uvicorn.server import ServerState
 
 from drimbox.entrypoints.http.cut_answers import CutAnswers
 from drimbox.entrypoints.http.large_pieces import LargePieces
+from drimbox.entrypoints.http.slow_peers import SlowPeerWatch
 
 HEADER_DEADLINE_SECONDS = 10.0
 MAX_HEADER_BYTES = 32 * 1024
@@ -52,6 +55,9 @@ class HardenedProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._is_in_header = True
         self._deadline: TimerHandle | None = None
+        self._body_bytes = 0
+        self._sender = SlowPeerWatch(self.loop, lambda: self._body_bytes, self._end_slow_body)
+        self._reader = SlowPeerWatch(self.loop, self._octets_taken, self._end_slow_answer)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -68,18 +74,25 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._sender.stop()
+        self._reader.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._is_in_header:
             self._arm()
             self._header_bytes += len(data)
+        else:
+            self._body_bytes += len(data)
         super().data_received(data)
-        if self._is_in_header and self._header_bytes > MAX_HEADER_BYTES:
+        if not self._is_in_header:
+            self._sender.start()
+        elif self._header_bytes > MAX_HEADER_BYTES:
             self._refuse(b"431 Request Header Fields Too Large")
 
     def on_headers_complete(self) -> None:
         self._disarm()
+        self._reader.stop()
         self._is_in_header = False
         # The whole block may have arrived at once, with more than the limit.
         if sum(len(n) + len(v) + 4 for n, v in self.headers) + len(self.url) > MAX_HEADER_BYTES:
@@ -97,8 +110,47 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._sender.stop()
         self._is_in_header = True
         self._header_bytes = 0
+
+    def on_response_complete(self) -> None:
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if is_last and _octets_waiting(self.transport):
+            self._reader.start()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if _octets_waiting(self.transport):  # not idle: an answer is still being taken
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reader.start()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._reader.stop()
+
+    def _octets_taken(self) -> int:
+        """Count from any number; holds while nothing more is written."""
+        return -_octets_waiting(self.transport)
+
+    def _end_slow_answer(self) -> None:
+        if _octets_waiting(self.transport):
+            self.transport.abort()
+
+    def _end_slow_body(self) -> None:
+        if self.flow.read_paused:  # it is we who do not read
+            self._sender.start()
+        elif self.cycle.response_started:
+            self.transport.abort()
+        else:
+            self._refuse(b"408 Request Timeout")
 
     def _is_overloaded(self) -> bool:
         """Count requests under way; connections that only wait do not keep others out."""
@@ -142,6 +194,16 @@ class _TlsScope:
 async def _refused(scope: Scope, receive: Receive, send: Send) -> None:
     """Run in place of the application once the connection was refused."""
     del scope, receive, send
+
+
+def _octets_waiting(transport: asyncio.Transport) -> int:
+    """Count what the peer has not taken, that which is encrypted already too.
+
+    asyncio's transport of TLS counts only what it has not handed to the one below.
+    """
+    below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+    waiting = transport.get_write_buffer_size()
+    return waiting + below.get_write_buffer_size() if below is not None else waiting
 
 
 def client_certificate(scope: Scope) -> bytes | None:

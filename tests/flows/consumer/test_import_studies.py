@@ -169,16 +169,14 @@ async def test_each_export_is_traced(site: ConsultationSite) -> None:
 async def test_no_image_leaves_that_is_not_traced_before(site: ConsultationSite) -> None:
     """R16: a crash in the middle leaves a trace, and where there can be none, nothing leaves."""
     _hold(site)
-    site.destination.opened = anyio.Event()
-    await site.import_studies.request(made_up_caller(made_up_context()), [STUDY], "PACS")
+    site.destination.opened, caller = anyio.Event(), made_up_caller(made_up_context())
+    await site.import_studies.request(caller, [STUDY], "PACS")
     async with _running(site):
         await until(lambda: site.audit.events != [] and site.audit.events[-1].destination == "PACS")
         assert site.audit.events[-1].action is AuditAction.IMAGES_EXPORT_BEGUN
         assert site.destination.received == []
         site.audit.is_away = True
-        (second,) = await site.import_studies.request(
-            made_up_caller(made_up_context()), [STUDY], "PACS"
-        )
+        (second,) = await site.import_studies.request(caller, [STUDY], "PACS")
         await until(lambda: second.identifier not in site.import_studies._under_way)
         assert site.destination.received == []
 
@@ -363,10 +361,7 @@ async def test_a_clock_set_back_hides_no_interrupted_export(site: ConsultationSi
 async def test_a_long_export_goes_on_saying_so(
     site: ConsultationSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For two minutes nothing of it moves, and a minute of silence would count as its end.
-
-    Then the clock is set back an hour (R7).
-    """
+    """For two minutes nothing of it moves; then the clock is set back an hour (R7)."""
     monkeypatch.setattr(import_studies, "_SECONDS_BETWEEN_LOOKS", 0.01)
     _hold(site)
     site.destination.opened = anyio.Event()

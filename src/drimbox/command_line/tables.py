@@ -1,16 +1,9 @@
 """What a command prints: a table for people, or the same rows as JSON for programs."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 Row = Mapping[str, object]
-_WITHOUT_FOLDING = 2000
-_MARKS = {True: Text("✓", style="green"), False: Text("✗", style="red"), None: Text("–")}
 
 
 def print_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) -> None:
@@ -18,12 +11,10 @@ def print_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) ->
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    _console().print(table)
+    # Only here: a box that serves needs nothing of it (docs/decisions/0025).
+    from drimbox.command_line.drawn_tables import draw_rows
+
+    draw_rows(rows, columns)
 
 
 def print_facts(facts: Row, *, as_json: bool) -> None:
@@ -31,24 +22,6 @@ def print_facts(facts: Row, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=1))
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        table.add_row(name.replace("_", " "), _cell(value))
-    _console().print(table)
+    from drimbox.command_line.drawn_tables import draw_facts
 
-
-def _console() -> Console:
-    """Fold to the terminal; where there is none, one line a row, for grep."""
-    is_terminal = sys.stdout.isatty()
-    return Console(highlight=False, width=None if is_terminal else _WITHOUT_FOLDING)
-
-
-def _cell(value: object) -> Text:
-    """Show a value as it is: nothing in it is markup."""
-    if value is None or isinstance(value, bool):
-        return _MARKS[value]
-    if isinstance(value, list | tuple):
-        return Text(", ".join(str(one) for one in value))
-    return Text(str(value))
+    draw_facts(facts)

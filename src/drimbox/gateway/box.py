@@ -34,6 +34,7 @@ from drimbox.settings.load import Settings
 
 _log = structlog.get_logger("box")
 _PURGE_EVERY = timedelta(minutes=10)
+_BOUNDS_KEPT_EVERY_SECONDS = 30.0
 
 
 class Box:
@@ -77,6 +78,8 @@ class Box:
         application = browser_application(parts, identity, images, self._pages, routes, last_routes)
         await self._listen(parts, identity, application)
         self._run(self._purge(parts))
+        if self._is_first_worker:
+            self._run(self._keep_bounds(parts))
         _log.info("box_started", role=self._settings.role.value)
 
     async def stop(self) -> None:
@@ -173,6 +176,15 @@ class Box:
                 await parts.stores.purge(parts.clock.now())
             except DrimboxError as error:
                 _log.warning("purge_failed", reason=str(error))
+
+    async def _keep_bounds(self, parts: Parts) -> None:
+        """Let images go when their time is over, though nothing new arrives."""
+        while True:
+            await asyncio.sleep(_BOUNDS_KEPT_EVERY_SECONDS)
+            try:
+                await parts.cache.keep_bounds()
+            except OSError as error:
+                _log.warning("image_cache_not_bounded", reason=type(error).__name__)
 
     def _run(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

@@ -75,6 +75,47 @@ async def test_a_series_that_is_too_old_is_fetched_anew_and_deleted(tmp_path: Pa
     assert not list((tmp_path / "cache").glob("*/*.dcm"))
 
 
+async def test_a_series_that_is_being_read_outlives_its_room(tmp_path: Path) -> None:
+    """Seen with a bound below the size of a study: its reader was cut where its files had gone."""
+    cache = cache_in(tmp_path, max_bytes=50 * KIB)
+    octets = bytes(100 * KIB)
+    whole = cache.open_series(key(1), lambda: sent(1, octets))
+    arriving = whole.streams()
+    first = await anext(arriving)
+    await cache.settled()  # larger than the bound by itself, and whole
+    assert b"".join([chunk async for chunk in first.chunks]) == octets
+    assert await is_kept(cache, 1)
+    assert not [other async for other in arriving]
+    await cache.keep_bounds()
+    assert not await is_kept(cache, 1)
+
+
+@pytest.mark.parametrize("of_another_worker", [False, True])
+async def test_what_is_read_goes_once_its_reader_has_gone(
+    tmp_path: Path, *, of_another_worker: bool
+) -> None:
+    cache = cache_in(tmp_path, max_bytes=150 * KIB)
+    await fill(cache, 1, octets=bytes(100 * KIB))
+    reader = cache_in(tmp_path) if of_another_worker else cache
+    copy = reader.find_series(key(1))
+    assert copy is not None
+    instances = copy.instances()
+    instance = await anext(instances)
+    await fill(cache, 2, octets=bytes(100 * KIB))
+    assert instance.path.is_file()
+    await instances.aclose()  # type: ignore[attr-defined]
+    await cache.keep_bounds()
+    assert not instance.path.exists()
+
+
+async def test_a_series_that_is_too_old_goes_though_nothing_new_comes(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path)
+    await fill(cache, 1)
+    assert await is_kept(cache, 1)
+    await cache_in(tmp_path, max_age=0.0).keep_bounds()
+    assert not list((tmp_path / "cache").glob("*/*.dcm"))
+
+
 async def test_files_of_before_a_restart_of_the_host_are_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,12 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from drimbox.adapters.image_cache_disk.folder_lock import FOLLOWERS, has_followers
+from drimbox.adapters.image_cache_disk.folder_lock import (
+    FOLLOWERS,
+    READERS,
+    has_followers,
+    reading,
+)
 from drimbox.adapters.image_cache_disk.instance_heads import HeadReader
 from drimbox.adapters.image_cache_disk.journal import NAME, JournalWriter
 from drimbox.adapters.image_cache_disk.series_copies import (
@@ -118,18 +123,17 @@ class ArrivingSeries:
         raise self._failure or NotFound("no such instance in this series")
 
     async def instances(self) -> AsyncIterator[CachedInstance]:
-        """See ports.image_cache."""
+        """See ports.image_cache; its reader may come to the end long after it is whole."""
         given = 0
-        while True:
-            async with self._news:
-                while len(self._arrived) == given and not self._is_over:
-                    await self._news.wait()
-            fresh = list(self._arrived.values())[given:]
-            for instance in fresh:
-                yield instance
-            given += len(fresh)
-            if self._is_over and given == len(self._arrived):
-                break
+        with reading(self._folder):
+            while not (self._is_over and given == len(self._arrived)):
+                async with self._news:
+                    while len(self._arrived) == given and not self._is_over:
+                        await self._news.wait()
+                fresh = list(self._arrived.values())[given:]
+                for instance in fresh:
+                    yield instance
+                given += len(fresh)
         if self._failure is not None:
             raise self._failure
 
@@ -195,7 +199,7 @@ class ArrivingSeries:
         Its images stay until they are here again: somebody may be about to read one.
         """
         for path in self._folder.iterdir():
-            if path.name == FOLLOWERS or path.suffix == IMAGE_SUFFIX:
+            if path.name in {FOLLOWERS, READERS} or path.suffix == IMAGE_SUFFIX:
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         return JournalWriter(self._folder)

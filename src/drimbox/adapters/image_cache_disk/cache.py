@@ -2,6 +2,7 @@
 
     <directory>/<sha256 of the key>/<sha256 of the SOP Instance UID>.dcm
                                    /series.jsonl          whole once its last line says so
+                                   /readers, /followers   locked while somebody reads, reads along
                                    /metadata-….json.gz    made from the files, see metadata_sidecar
     <directory>/demand/<sha256>            when a study or series was last asked for
     <directory>/temporary/                 files being transcoded, under the same protection;
@@ -171,6 +172,10 @@ class DiskImageCache:
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
+    async def keep_bounds(self) -> None:
+        """Delete what is too old or too much, and nobody is reading."""
+        await asyncio.to_thread(make_room, self._directory, self._max_bytes, self._max_age_seconds)
+
     async def stop(self) -> None:
         """End the retrievals under way."""
         tasks = set(self._tasks)
@@ -224,8 +229,7 @@ class DiskImageCache:
             finally:
                 lock.release()
                 del self._arriving[key]
-        bounds = (self._max_bytes, self._max_age_seconds)
-        await asyncio.to_thread(make_room, self._directory, *bounds)
+        await self.keep_bounds()
 
     def _join(self, key: SeriesKey, passing: PassingSeries) -> ArrivingSeries:
         """Make a copy of what passes, which its reader has opened too, if still there.

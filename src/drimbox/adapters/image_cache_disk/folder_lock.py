@@ -6,10 +6,11 @@ The lock is the system's (flock): it ends with the process, however that ends.
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 FOLLOWERS = "followers"
+READERS = "readers"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -66,7 +67,35 @@ def following(folder: Path) -> Iterator[None]:
     Raises:
         OSError: the folder is gone.
     """
-    file = os.open(folder / FOLLOWERS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _shared(folder / FOLLOWERS):
+        yield
+
+
+def has_followers(folder: Path) -> bool:
+    """Tell whether another process reads along."""
+    return _is_shared(folder / FOLLOWERS)
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Say to who makes room, in whatever process, that the files of this folder are being read.
+
+    Where that cannot be said, the disk being full or the folder gone, they are read all the same.
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(_shared(folder / READERS))
+        yield
+
+
+def is_read(folder: Path) -> bool:
+    """Tell whether somebody reads the files of this folder, or reads along."""
+    return _is_shared(folder / READERS) or has_followers(folder)
+
+
+@contextmanager
+def _shared(path: Path) -> Iterator[None]:
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
@@ -74,10 +103,9 @@ def following(folder: Path) -> Iterator[None]:
         os.close(file)
 
 
-def has_followers(folder: Path) -> bool:
-    """Tell whether another process reads along."""
+def _is_shared(path: Path) -> bool:
     try:
-        file = os.open(folder / FOLLOWERS, os.O_RDWR | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

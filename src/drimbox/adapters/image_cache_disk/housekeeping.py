@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from drimbox.adapters.image_cache_disk import journal
-from drimbox.adapters.image_cache_disk.folder_lock import try_to_lock_existing
+from drimbox.adapters.image_cache_disk.folder_lock import is_read, try_to_lock_existing
 
 _log = structlog.get_logger("image_cache")
 DEMAND = "demand"
@@ -22,7 +22,8 @@ def make_room(directory: Path, max_bytes: int, max_age_seconds: float) -> None:
     """Delete whole series, least recently used first, until the bounds hold.
 
     What is unfinished and nobody's is left of a crash or a failure, and goes too; not at once, for
-    it may be asked for again.
+    it may be asked for again. What is being read stays until its readers have gone, though the
+    bounds do not hold meanwhile: at most by what is on its way to somebody.
     """
     _clear_what_is_no_copy(directory)
     others = {DEMAND, TEMPORARY}
@@ -60,11 +61,13 @@ def _clear_what_is_no_copy(directory: Path) -> None:
 
 
 def _delete(folder: Path) -> bool:
-    """Delete a folder that nobody is fetching into."""
+    """Delete a folder that nobody is fetching into, or reads."""
     lock = try_to_lock_existing(folder)
     if lock is None:
         return False
     try:
+        if is_read(folder):
+            return False
         # The journal goes first: what is left of a crash is then unfinished, not wrong.
         (folder / journal.NAME).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from drimbox.adapters.image_cache_disk import journal
-from drimbox.adapters.image_cache_disk.folder_lock import following, is_locked
+from drimbox.adapters.image_cache_disk.folder_lock import following, is_locked, reading
 from drimbox.adapters.image_cache_disk.instance_heads import HeadReader, read_rows
 from drimbox.adapters.image_cache_disk.journal import End, Journal, Place
 from drimbox.adapters.image_cache_disk.metadata_sidecar import (
@@ -51,16 +51,18 @@ class WholeSeries:
 
     async def instances(self) -> AsyncIterator[CachedInstance]:
         """See ports.image_cache."""
-        for instance in self._instances.values():
-            yield instance
+        with reading(self._folder):
+            for instance in self._instances.values():
+                yield instance
 
     async def streams(self, uid: SopInstanceUid | None = None) -> AsyncIterator[InstanceStream]:
         """See ports.image_cache."""
-        if uid is not None:
-            yield read_instance(await self.get_instance(uid))
-            return
-        for instance in self._instances.values():
-            yield read_instance(instance)
+        with reading(self._folder):
+            if uid is not None:
+                yield read_instance(await self.get_instance(uid))
+                return
+            for instance in self._instances.values():
+                yield read_instance(instance)
 
     def abandon(self) -> None:
         """See ports.image_cache: it is here already."""

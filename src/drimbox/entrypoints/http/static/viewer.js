@@ -136,7 +136,7 @@ function compare(address, title) {
 
 /** Show this exam once more, for two of its series. */
 function compareOwn() {
-  compare(document.body.dataset.root, document.querySelector(".viewer-exam strong").textContent);
+  compare(document.body.dataset.root, document.querySelector(".viewer-exam h1").textContent);
 }
 
 function closeCompared() {

@@ -48,7 +48,7 @@ from drimbox.standards.dimse.status import (
     SUCCESS,
     UNRECOGNIZED_OPERATION,
 )
-from drimbox.standards.dimse.upper_layer import CommandReceived, DataReceived, Event
+from drimbox.standards.dimse.upper_layer import CommandReceived, DataReceived, Event, State
 
 _log = structlog.get_logger(__name__)
 _LAST_TAG_NEEDED = tags.SERIES_INSTANCE_UID
@@ -259,6 +259,9 @@ class IncomingAssociation(Association):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._scp.opened(self, self._serve)
+        # ARTIM (PS3.8 9.1.5): who sends his request octet by octet is never silent for long.
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._scp.idle_timeout_seconds, self._end_unrequested)
 
     def deliver(self, event: Event) -> bytes:
         """Answer at once whatever needs no consumer; queue what has one."""
@@ -275,6 +278,11 @@ class IncomingAssociation(Association):
                 return self._data(event)
             case _:
                 return super().deliver(event)
+
+    def _end_unrequested(self) -> None:
+        if self.layer.state is State.AWAITING_REQUEST:
+            _log.warning("association_aborted", reason="not asked for in time")
+            self.abort()
 
     def _answer_request(self, request: AssociateRequest) -> bytes:
         answer = self._scp.answer(request)

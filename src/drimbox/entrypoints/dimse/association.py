@@ -141,6 +141,13 @@ class AcceptedAssociation:
             self._writer.transport.abort()
 
     async def _whole(self, event: CommandReceived) -> Request:
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                return await self._gather(event)
+        except TimeoutError:
+            raise EOFError from None
+
+    async def _gather(self, event: CommandReceived) -> Request:
         octets = bytearray()
         is_over = not event.command.has_data_set
         while not is_over:
@@ -156,18 +163,22 @@ class AcceptedAssociation:
         return Request(event.context_id, event.command, identifier)
 
     async def _next_event(self) -> Event:
+        """Wait for the next event; one that has begun to come must be whole in the idle time."""
+        loop = asyncio.get_running_loop()
+        deadline: float | None = None
         while not self._events:
             try:
-                async with asyncio.timeout(self._idle_seconds):
+                async with asyncio.timeout_at(deadline or loop.time() + self._idle_seconds):
                     octets = await self._reader.read(_READ_BYTES)
             except TimeoutError:
-                if self.is_busy:
+                if self.is_busy and deadline is None:
                     continue
                 raise EOFError from None
             except OSError:
                 raise EOFError from None
             if not octets:
                 raise EOFError
+            deadline = deadline or loop.time() + self._idle_seconds
             self._events += self._layer.receive(octets)
         return self._events.pop(0)
 

@@ -1,7 +1,9 @@
 """XML written by others: what is let in, what is refused, and that no entity is ever expanded."""
 
+import gc
 import time
 
+import psutil
 import pytest
 
 from drimbox.errors import DrimboxError, MalformedMessage, TooLarge
@@ -61,10 +63,10 @@ REFUSED = [
 
 @pytest.mark.parametrize(("content", "error"), REFUSED)
 def test_refuses(content: bytes, error: type[DrimboxError]) -> None:
-    started = time.thread_time()
+    started = time.process_time()
     with pytest.raises(error):
         parse_xml(content, max_bytes=LIMIT)
-    assert time.thread_time() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -99,3 +101,20 @@ def test_says_where_but_never_what() -> None:
         parse_xml(b"<a>\n<DUPONT></JEANNE></a>", max_bytes=LIMIT)
     assert "DUPONT" not in str(refusal.value)
     assert "JEANNE" not in str(refusal.value)
+
+
+def test_names_that_are_made_up_leave_no_memory_behind() -> None:
+    """Found by fuzzing: 41 MiB of a million names, which nothing gave back."""
+
+    def read(number: int) -> None:
+        names = b"".join(b"<n%d_%d/>" % (one, number) for one in range(5000))
+        assert len(parse_xml(b"<a>" + names + b"</a>", max_bytes=LIMIT)) == 5000
+
+    def held_by(numbers: range) -> int:
+        for number in numbers:
+            read(number)
+        gc.collect()
+        return psutil.Process().memory_info().rss
+
+    warm = held_by(range(30))
+    assert held_by(range(30, 180)) - warm < 12 * 1024 * 1024

@@ -1,10 +1,14 @@
 """The only way in for XML written by others: no DOCTYPE, no entities, no network, bounded.
 
-XML 1.0; libxml2 through lxml. Threats: external entities, entity expansion, deep nesting.
+XML 1.0; libxml2 through lxml. Threats: external entities, entity expansion, deep nesting, names
+made up to fill the memory: lxml 6 keeps each name that a thread has read until that thread is over,
+so what others wrote is read in a thread of its own. (From lxml 7 on, names go with their parser.)
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 
 from lxml import etree
 
@@ -17,7 +21,7 @@ MAX_DEPTH = 256
 # when a one-octet encoding doubles in UTF-8.
 _SURELY_WITHOUT_HUGE_TEXT = 4_000_000
 _PROLOGUE_STEP = 4096
-_is_too_deep = etree.XPath("boolean(" + "/*" * (MAX_DEPTH + 1) + ")")
+_TOO_DEEP = "boolean(" + "/*" * (MAX_DEPTH + 1) + ")"
 
 
 class _Prologue:
@@ -47,17 +51,16 @@ def parse_xml(content: bytes, *, max_bytes: int) -> etree._Element:
     """
     if len(content) > max_bytes:
         raise TooLarge(f"XML: {len(content)} octets, at most {max_bytes}")
-    try:
-        _check_prologue(content)
-        root = etree.fromstring(content, _parser(is_huge=len(content) > _SURELY_WITHOUT_HUGE_TEXT))
-    except etree.XMLSyntaxError as error:
-        raise _translated(error) from None
-    # A second lock: the prologue was read by a parser of its own.
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise MalformedMessage("a DOCTYPE is not allowed", where="XML")
-    if _is_too_deep(root):
-        raise TooLarge(f"XML: nested deeper than {MAX_DEPTH} elements")
-    return root
+    return _in_its_own_thread(lambda: _parse(content))
+
+
+def parse_own_xml(content: bytes) -> etree._Element:
+    """Parse what this box wrote itself: of few names, in the thread that asks.
+
+    Raises:
+        TooLarge, MalformedMessage: as parse_xml.
+    """
+    return _parse(content)
 
 
 @contextmanager
@@ -72,6 +75,37 @@ def xml_characters_only(what: str) -> Iterator[None]:
         raise InvalidValue(what, "characters of XML 1.0, no control characters") from None
 
 
+def _in_its_own_thread(work: Callable[[], etree._Element]) -> etree._Element:
+    outcome: Future[etree._Element] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - told to who waits
+            outcome.set_exception(error)
+
+    thread = threading.Thread(target=run, name="xml")
+    thread.start()
+    thread.join()
+    return outcome.result()
+
+
+def _parse(content: bytes) -> etree._Element:
+    is_huge = len(content) > _SURELY_WITHOUT_HUGE_TEXT
+    try:
+        _check_prologue(content)
+        root = etree.fromstring(content, _parser(is_huge=is_huge))
+    except etree.XMLSyntaxError as error:
+        raise _translated(error) from None
+    # A second lock: the prologue was read by a parser of its own.
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise MalformedMessage("a DOCTYPE is not allowed", where="XML")
+    # Compiled here: a compiled expression keeps the names of what it has seen.
+    if is_huge and etree.XPath(_TOO_DEEP)(root):
+        raise TooLarge(f"XML: nested deeper than {MAX_DEPTH} elements")
+    return root
+
+
 def _check_prologue(content: bytes) -> None:
     """Refuse a DOCTYPE before any parser with huge_tree sees the entities it may declare.
 
@@ -84,10 +118,15 @@ def _check_prologue(content: bytes) -> None:
         no_network=True,
         load_dtd=False,
     )
-    for offset in range(0, len(content), _PROLOGUE_STEP):
-        parser.feed(content[offset : offset + _PROLOGUE_STEP])
-        if prologue.is_over:
-            return
+    try:
+        for offset in range(0, len(content), _PROLOGUE_STEP):
+            parser.feed(content[offset : offset + _PROLOGUE_STEP])
+            if prologue.is_over:
+                return
+    finally:
+        # What is not closed keeps its memory for good; that the document is not over, we know.
+        with suppress(etree.XMLSyntaxError):
+            parser.close()
 
 
 def _parser(*, is_huge: bool) -> etree.XMLParser:

@@ -13,13 +13,11 @@ import anyio.to_thread
 from drimbox.model.document_entry import DocumentEntry, SubmissionSet
 from drimbox.model.publication import Publication
 from drimbox.model.uids import SopInstanceUid
-from drimbox.standards.safe_xml import parse_xml
+from drimbox.standards.safe_xml import parse_own_xml
 from drimbox.standards.xds.submit_objects import parse_submit_objects
 
 MAX_LOTS = 600
 """Some 10 kB each."""
-
-_MAX_METADATA = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def _parse_all(publications: Sequence[Publication]) -> dict[SopInstanceUid, Subm
 
 
 def _parse(publication: Publication) -> SubmittedLot | None:
-    submitted = parse_submit_objects(parse_xml(publication.metadata, max_bytes=_MAX_METADATA))
+    submitted = parse_submit_objects(parse_own_xml(publication.metadata))
     kos = publication.kos_sop_instance_uid
     entry = next((e for e in submitted.entries.values() if e.unique_id == kos), None)
     return None if entry is None else SubmittedLot(entry, submitted.submission_set)

@@ -10,11 +10,10 @@ Extension.url    an attribute, as is Element.id
 from lxml import etree
 
 from drimbox.standards.fhir.code_systems import Json
-from drimbox.standards.safe_xml import parse_xml, xml_characters_only
+from drimbox.standards.safe_xml import parse_own_xml, xml_characters_only
 
 _NAMESPACE = "http://hl7.org/fhir"
 # Ours are a few lines.
-_MAX_NARRATIVE = 64 * 1024
 
 
 def encode_xml(resource: Json) -> bytes:
@@ -30,7 +29,7 @@ def encode_xml(resource: Json) -> bytes:
 
 def indented_xml(content: bytes) -> bytes:
     """Write XML of ours anew, to be read by people (`_pretty`, R4 3.1.0.1.12)."""
-    root = parse_xml(content, max_bytes=len(content))
+    root = parse_own_xml(content)
     etree.indent(root)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
@@ -51,7 +50,7 @@ def _add(parent: etree._Element, name: str, value: object) -> None:
             _add(parent, name, one)
         return
     if name == "div" and isinstance(value, str):
-        parent.append(parse_xml(value.encode(), max_bytes=_MAX_NARRATIVE))
+        parent.append(parse_own_xml(value.encode()))
         return
     element = etree.SubElement(parent, f"{{{_NAMESPACE}}}{name}")
     if not isinstance(value, dict):

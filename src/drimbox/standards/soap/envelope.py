@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from drimbox.errors import MalformedMessage, Mismatch
-from drimbox.standards.safe_xml import parse_xml
+from drimbox.standards.safe_xml import parse_own_xml, parse_xml
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 SOAP_1_1 = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -67,7 +67,7 @@ def encode_envelope(
     etree.SubElement(reply_to, f"{{{WSA}}}Address").text = ANONYMOUS
     if security is not None:
         wsse = etree.SubElement(header, f"{{{WSSE}}}Security", nsmap={"wsse": WSSE})
-        wsse.append(parse_xml(security, max_bytes=MAX_ENVELOPE_BYTES))
+        wsse.append(parse_own_xml(security))
     etree.SubElement(envelope, f"{{{SOAP}}}Body").append(body)
     return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
 

@@ -14,8 +14,7 @@ from lxml import etree
 from drimbox.errors import InvalidValue, MalformedMessage, UnsupportedMessage
 from drimbox.model.document_entry import Document, Submission
 from drimbox.model.publication import DmpIdentity, EncodedDocument, EncodedSubmission
-from drimbox.standards.safe_xml import parse_xml, xml_characters_only
-from drimbox.standards.soap.envelope import MAX_ENVELOPE_BYTES
+from drimbox.standards.safe_xml import parse_own_xml, xml_characters_only
 from drimbox.standards.soap.mtom import Attachment, add_include, read_binary
 from drimbox.standards.xds.document_entry import encode_document_entry
 from drimbox.standards.xds.ebrim import Association
@@ -84,7 +83,7 @@ def encode_submit_objects(submission: Submission) -> bytes:
 
 def add_replacement(metadata: bytes, document_id: str, replaced_entry_uuid: str) -> bytes:
     """Add to encoded metadata that this document replaces a registered one (RPLC)."""
-    request = _parse_metadata(metadata)
+    request = parse_own_xml(metadata)
     objects = request.find("rim:RegistryObjectList", _NS)
     if objects is None:
         raise MalformedMessage("missing", where="rim:RegistryObjectList")
@@ -101,7 +100,7 @@ def encode_provide_and_register(
         f"{{{XDSB}}}ProvideAndRegisterDocumentSetRequest",
         nsmap={"xdsb": XDSB, "lcm": LCM, "rim": RIM},
     )
-    request.append(_parse_metadata(metadata))
+    request.append(parse_own_xml(metadata))
     attachments = []
     for document in documents:
         content_id = f"{document.document_id}@drimbox"
@@ -117,7 +116,7 @@ def encode_inline_request(metadata: bytes, documents: Sequence[EncodedDocument])
         f"{{{XDSB}}}ProvideAndRegisterDocumentSetRequest",
         nsmap={"xdsb": XDSB, "lcm": LCM, "rim": RIM},
     )
-    request.append(_parse_metadata(metadata))
+    request.append(parse_own_xml(metadata))
     for document in documents:
         element = etree.SubElement(request, f"{{{XDSB}}}Document", id=document.document_id)
         element.text = base64.b64encode(document.content).decode()
@@ -177,7 +176,3 @@ def _documents(submission: Submission) -> tuple[tuple[str, Document], ...]:
     if submission.signature is not None:
         numbered.append((SIGNATURE_ID, submission.signature))
     return tuple(numbered)
-
-
-def _parse_metadata(metadata: bytes) -> etree._Element:
-    return parse_xml(metadata, max_bytes=MAX_ENVELOPE_BYTES)

@@ -13,8 +13,7 @@ from lxml import etree
 
 from drimbox.errors import MalformedMessage
 from drimbox.model.publication import EncodedDocument
-from drimbox.standards.safe_xml import parse_xml
-from drimbox.standards.soap.envelope import MAX_ENVELOPE_BYTES
+from drimbox.standards.safe_xml import parse_own_xml
 from drimbox.standards.xds.names import NAMESPACES, RIM
 
 FOLDER = "IHE_XDM/SUBSET01"
@@ -30,7 +29,7 @@ def encode_xdm(
     Raises:
         MalformedMessage: an entry without its document, or the reverse.
     """
-    request = parse_xml(metadata, max_bytes=MAX_ENVELOPE_BYTES)
+    request = parse_own_xml(metadata)
     entries = {e.get("id", ""): e for e in request.iter(f"{{{RIM}}}ExtrinsicObject")}
     if set(entries) != {document.document_id for document in documents}:
         raise MalformedMessage("one document for each entry", where="METADATA.XML")

@@ -42,6 +42,7 @@ from drimbox.entrypoints.http.documents import DocumentsDoor, document_routes
 from drimbox.entrypoints.http.downloads import DownloadsDoor, download_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
 from drimbox.entrypoints.http.exports import ExportsDoor, export_routes
+from drimbox.entrypoints.http.front_door import front_door
 from drimbox.entrypoints.http.pages import STATIC_PATH, Pages, static_files
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
@@ -251,6 +252,7 @@ class ConsultationSite:
         document_page = DocumentPage(self.drawing, pages)
         documents = DocumentsDoor(self.confirm_patient, self.read_documents, document_page, pages)
         routes = [
+            front_door("/consultation"),
             *contextual_call_routes(call_door, path="/drim"),
             *download_routes(DownloadsDoor(self.confirm_patient, self.download_studies), signed_in),
             *export_routes(ExportsDoor(self.confirm_patient, self.import_studies), signed_in),

@@ -157,8 +157,8 @@ async def served_bench(pki: TestPki, folder: Path) -> AsyncIterator[Bench]:
             ),
         ),
         homologation_id=SecretStr("H-1"),
-        read_timeout_seconds=5,
-        connect_timeout_seconds=5,
+        read_timeout_seconds=30,
+        connect_timeout_seconds=30,
     )
     async with _bench_of(dmp, settings, Establishments(settings.establishments)) as bench:
         yield bench

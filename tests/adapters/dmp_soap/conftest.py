@@ -1,6 +1,7 @@
 """A client of the loopback DMP, with certificates made on the spot."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -47,14 +48,14 @@ def settings(dmp: LoopbackDmp, tmp_path: Path) -> DmpSettings:
             ),
         ),
         homologation_id=SecretStr("H-1"),
-        connect_timeout_seconds=0.5,
-        read_timeout_seconds=0.5,
+        connect_timeout_seconds=30,
+        read_timeout_seconds=30,
         max_response_bytes=1024 * 1024,
     )
 
 
-@pytest.fixture
-async def client(settings: DmpSettings) -> AsyncIterator[DmpSoapClient]:
+@asynccontextmanager
+async def soap_client(settings: DmpSettings) -> AsyncIterator[DmpSoapClient]:
     client = DmpSoapClient(
         settings,
         establishments=Establishments(settings.establishments),
@@ -63,6 +64,33 @@ async def client(settings: DmpSettings) -> AsyncIterator[DmpSoapClient]:
     )
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+async def client(settings: DmpSettings) -> AsyncIterator[DmpSoapClient]:
+    async with soap_client(settings) as made:
+        yield made
+
+
+@pytest.fixture
+def impatient_settings(settings: DmpSettings) -> DmpSettings:
+    """Half a second is enough, for a DMP that is not to answer at all."""
+    changes = {"connect_timeout_seconds": 0.5, "read_timeout_seconds": 0.5}
+    return settings.model_copy(update=changes)
+
+
+@pytest.fixture
+async def impatient_feeding(impatient_settings: DmpSettings) -> AsyncIterator[SoapDmpFeeding]:
+    async with soap_client(impatient_settings) as client:
+        yield SoapDmpFeeding(client, impatient_settings, FakeClock(), FakeIdentifiers())
+
+
+@pytest.fixture
+async def impatient_consultation(
+    impatient_settings: DmpSettings,
+) -> AsyncIterator[SoapDmpConsultation]:
+    async with soap_client(impatient_settings) as client:
+        yield SoapDmpConsultation(client, impatient_settings, FakeClock())
 
 
 @pytest.fixture

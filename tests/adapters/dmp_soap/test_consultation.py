@@ -247,11 +247,11 @@ async def test_access_needs_a_qualified_identity(consultation: SoapDmpConsultati
 
 @pytest.mark.anyio
 async def test_a_slow_dmp_is_told_apart_from_an_empty_one(
-    dmp: LoopbackDmp, consultation: SoapDmpConsultation
+    dmp: LoopbackDmp, impatient_consultation: SoapDmpConsultation
 ) -> None:
     dmp.mode = Mode.SLOW
     with pytest.raises(TimedOut):
-        await consultation.find_documents(QUERY, USER)
+        await impatient_consultation.find_documents(QUERY, USER)
 
 
 @pytest.mark.anyio

@@ -108,7 +108,7 @@ async def test_slices_of_another_thickness_are_matched_by_position(
     await tab.wait_for(f"{_STATE} === 'Coupes liées : même repère'")
     await _scroll(tab, _OUTER, 100)
     await tab.wait_for(f"{_image(_OUTER)}.startsWith('100 /') && {_place(_OUTER)} !== ''")
-    height = "/Position (.+) mm/.exec({})?.[1]"
+    height = "/Position (.+)\\smm/.exec({})?.[1]"
     await tab.wait_for(f"{height.format(_place(_INNER))} === {height.format(_place(_OUTER))}")
     assert complaints_of(chromium) == []
     await tab.close()

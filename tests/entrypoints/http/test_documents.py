@@ -14,7 +14,7 @@ from tests.flows.consumer.test_read_documents import OTHER_PATIENT
 
 from drimbox.errors import DrimboxError, TimedOut
 from drimbox.model.clinical_document import DocumentKind
-from drimbox.ports.dmp import DocumentAbsent, DocumentAltered
+from drimbox.ports.dmp import DmpForbids, DocumentAbsent, DocumentAltered, DocumentUnreadable
 
 
 @pytest.fixture
@@ -143,6 +143,8 @@ def test_a_document_that_is_not_shown_says_why_in_its_place(
     [
         (DocumentAbsent("lost"), 404, "ne le détient plus ou ne vous le montre pas"),
         (DocumentAltered("other hash"), 502, "autre chose que le document annoncé"),
+        (DocumentUnreadable("no CDA"), 502, "pas lisible"),
+        (DmpForbids("DMP", "LocalPolicyRestrictionError"), 403, "ne vous permet pas"),
         (TimedOut("DMP", 30), 504, "ne répond pas. Réessayez"),
     ],
 )

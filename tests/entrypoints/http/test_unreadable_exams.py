@@ -25,7 +25,7 @@ def site(tmp_path: Path) -> ConsultationSite:
         (Mismatch("another patient"), "un autre patient"),
         (DmpForbids("DMP", "LocalPolicyRestrictionError"), "ne vous permet pas"),
         (RejectedByPartner("DMP", "XDSRepositoryError"), "a refusé"),
-        (TimedOut("DMP", 30), "réessayez dans un instant"),
+        (TimedOut("DMP", 30), "Réessayez dans un instant"),
     ],
 )
 def test_a_document_that_is_no_exam_says_why_beside_the_others(

@@ -21,11 +21,11 @@ from drimbox.entrypoints.http.exam_filters import parse_filters
 from drimbox.entrypoints.http.exports import export_choices
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.problems import status_of
+from drimbox.entrypoints.http.shown_failures import shown_failure_of
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages, form_token, read_form
 from drimbox.errors import (
     ConsentMissing,
     DrimboxError,
-    Mismatch,
     NotFound,
     RejectedByPartner,
     SettingsError,
@@ -41,9 +41,8 @@ from drimbox.model.access import ConsultationContext
 from drimbox.model.imaging_codes import ANATOMIC_REGIONS, MODALITIES
 from drimbox.model.patient import Ins, PatientTraits
 from drimbox.model.practice import Situation
-from drimbox.model.prior_study import PriorStudies, UnreadableStudy
+from drimbox.model.prior_study import PriorStudies
 from drimbox.model.session import Session
-from drimbox.ports.dmp import DmpForbids, DocumentAbsent, DocumentAltered, DocumentUnreadable
 
 # The modalities of the DRIM-M domains come first; the others stand behind them.
 USUAL_MODALITIES = ("CR", "DX", "CT", "MR", "US", "MG", "NM", "PT", "XA", "RF")
@@ -56,19 +55,6 @@ EXAM_OBSTACLES: dict[type[DrimboxError], str] = {
     RejectedByPartner: "dmp-refused",
     Unavailable: "dmp-away",
     SettingsError: "dmp-refused",
-}
-# Why one document of the list is not shown as an exam.
-UNREADABLE_EXAMS: dict[type[DrimboxError], str] = {
-    DocumentAbsent: (
-        "le DMP annonce ce document, mais ne le détient plus ou ne vous le montre pas ; "
-        "inutile de réessayer."
-    ),
-    DocumentUnreadable: "le document n'est pas lisible.",
-    DocumentAltered: "le DMP donne autre chose que le document annoncé ; il n'est pas affiché.",
-    Mismatch: "le document porte l'identité d'un autre patient ; il n'est pas affiché.",
-    DmpForbids: "le DMP ne vous permet pas de lire ce document.",
-    RejectedByPartner: "le DMP a refusé de donner le document.",
-    DrimboxError: "le DMP n'a pas donné le document ; réessayez dans un instant.",
 }
 
 
@@ -146,7 +132,9 @@ class ConsultationDoor:
             "exams.html",
             context=context.identifier,
             studies=found.studies,
-            unreadable=[(one.document, unreadable_text(one)) for one in found.unreadable],
+            unreadable=[
+                (one.document, shown_failure_of(one.failure).sentence) for one in found.unreadable
+            ],
             has_filters=not criteria.is_empty,
             exported={one.study_instance_uid: one for one in exported},
             patient=complete_traits(context.patient, found),
@@ -196,11 +184,6 @@ class ConsultationDoor:
             if situation is not None and structure.identifier == situation.value:
                 return structure.name
         return usable[0].name if situation is None and len(usable) == 1 else ""
-
-
-def unreadable_text(one: UnreadableStudy) -> str:
-    """Say why a document is not shown, to the professional."""
-    return row_of(UNREADABLE_EXAMS, one.failure)
 
 
 def complete_traits(patient: PatientTraits, found: PriorStudies) -> PatientTraits:

@@ -1,7 +1,7 @@
 """What a person reads where images or a document cannot be shown: one set of words (VI-CO.27).
 
-The viewer's scripts get a word and its sentence as JSON, the page of a document the sentence in
-its place. A sentence says what can be done, never what was sent.
+The viewer's scripts get a word and its sentence as JSON, the page of a document and the list of
+exams the sentence in its place. A sentence says what can be done, never what was sent.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,7 +33,7 @@ from drimbox.errors import (
 )
 from drimbox.flows.consumer.view_study import NoCommonSyntax
 from drimbox.model.session import Session
-from drimbox.ports.dmp import DocumentAbsent, DocumentAltered
+from drimbox.ports.dmp import DmpForbids, DocumentAbsent, DocumentAltered, DocumentUnreadable
 
 _log = structlog.get_logger(__name__)
 
@@ -75,12 +75,23 @@ SHOWN_FAILURES: Mapping[type[DrimboxError], ShownFailure] = MappingProxyType(
         DocumentAbsent: ShownFailure(
             HTTPStatus.NOT_FOUND,
             "document-absent",
-            "Le DMP annonce ce document, mais ne le détient plus ou ne vous le montre pas.",
+            "Le DMP annonce ce document, mais ne le détient plus ou ne vous le montre pas. Il est "
+            "inutile de réessayer.",
         ),
         DocumentAltered: ShownFailure(
             HTTPStatus.BAD_GATEWAY,
             "document-altered",
             "Le DMP donne autre chose que le document annoncé : il n'est pas affiché.",
+        ),
+        DocumentUnreadable: ShownFailure(
+            HTTPStatus.BAD_GATEWAY,
+            "unreadable",
+            "Ce document n'est pas lisible.",
+        ),
+        DmpForbids: ShownFailure(
+            HTTPStatus.FORBIDDEN,
+            "not-authorised",
+            "Le DMP ne vous permet pas de lire ce document.",
         ),
         NoCommonSyntax: ShownFailure(
             HTTPStatus.NOT_ACCEPTABLE,

@@ -3,7 +3,7 @@
 const byId = (id) => document.getElementById(id);
 
 const number = (value, unit, digits = 1) =>
-  value === null || value === undefined ? "" : `${value.toLocaleString("fr-FR", { maximumFractionDigits: digits })} ${unit}`;
+  value === null || value === undefined ? "" : `${value.toLocaleString("fr-FR", { maximumFractionDigits: digits })}\u00a0${unit}`;
 const lines = (...texts) => texts.filter(Boolean).join("\n");
 
 /** Write the texts of one image; place is {position, count, isKeyImage}, zoom a number of pixels per column. */
@@ -26,7 +26,7 @@ export function showTexts(facts, { description, modality, number: seriesNumber }
   );
   byId("text-bottom-right").textContent = lines(
     window && facts.is_monochrome ? `C ${Math.round(window[0])}  L ${Math.round(window[1])}` : "",
-    `Zoom ${Math.round(zoom * 100)} %`,
+    `Zoom ${Math.round(zoom * 100)}\u00a0%`,
   );
   for (const side of ["left", "right", "top", "bottom"]) byId(`edge-${side}`).textContent = facts.edges[side];
   byId("viewport").setAttribute("aria-label", `${description || modality}, image ${place.position + 1} sur ${place.count}`);

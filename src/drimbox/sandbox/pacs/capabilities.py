@@ -60,6 +60,7 @@ STORAGE_CLASSES = (
     uid.OphthalmicPhotography8BitImageStorage,
     uid.GrayscaleSoftcopyPresentationStateStorage,
     uid.SegmentationStorage,
+    uid.TwelveLeadECGWaveformStorage,
     uid.BasicTextSRStorage,
     uid.EnhancedSRStorage,
     uid.ComprehensiveSRStorage,

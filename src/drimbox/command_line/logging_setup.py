@@ -1,8 +1,9 @@
 """Logs: one JSON object a line on standard output, cut and escaped; no identity reaches them."""
 
+import json
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -24,7 +25,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
         _redact,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=True)],
+        processors=[*shared, _as_json],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
     )
@@ -35,7 +36,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _exception_type,
-                structlog.processors.JSONRenderer(ensure_ascii=True),
+                _as_json,
             ],
         )
     )
@@ -48,11 +49,19 @@ def keep_logs_apart() -> None:
         processors=[
             structlog.stdlib.add_log_level,
             _redact,
-            structlog.processors.JSONRenderer(ensure_ascii=True),
+            _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+
+
+def _one_line(event: object, *, default: Callable[[object], object] | None = None) -> str:
+    """Write ASCII without control characters; DEL is the one that JSON leaves as it is."""
+    return json.dumps(event, ensure_ascii=True, default=default).replace("\x7f", "\\u007f")
+
+
+_as_json = structlog.processors.JSONRenderer(serializer=_one_line)
 
 
 def _redact(

@@ -1,10 +1,10 @@
-"""The listener against hostile connections: N1, N3, N4, N5, N6 of the security page."""
+"""The listener against hostile connections: N1, N3, N4, N5, N6, N9 of the security page."""
 
 import asyncio
 import inspect
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from drimbox.entrypoints.http import hardened, listener
 from drimbox.entrypoints.http.hardened import client_certificate
-from drimbox.entrypoints.http.listener import HttpListener, peer_tls_context
+from drimbox.entrypoints.http.listener import HttpListener, browser_tls_context, peer_tls_context
 from drimbox.sandbox.trusted_space.pki import Issued, TestPki, organisation_name
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +95,15 @@ async def exchange(
         return await asyncio.wait_for(reader.read(), 15)
     finally:
         writer.close()
+
+
+def _peer_side(issued: Issued, authorities: Path) -> ssl.SSLContext:
+    return peer_tls_context(issued.certificate_file, issued.key_file, authorities)
+
+
+def _browser_side(issued: Issued, authorities: Path) -> ssl.SSLContext:
+    del authorities
+    return browser_tls_context(issued.certificate_file, issued.key_file)
 
 
 def client_context(pki: TestPki, issued: Issued | None) -> ssl.SSLContext:
@@ -199,6 +208,42 @@ async def test_a_handshake_that_does_not_begin_is_given_up_at_its_deadline(
     monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.3)
     async with mutual_listener(pki, recorder) as mutual:
         assert await exchange(mutual.port, b"") == b""
+
+
+@pytest.mark.parametrize(
+    ("version", "ciphers"),
+    [
+        pytest.param(ssl.TLSVersion.TLSv1, "ALL:@SECLEVEL=0", id="TLS 1.0"),
+        pytest.param(ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0", id="TLS 1.1"),
+        pytest.param(ssl.TLSVersion.TLSv1_2, "ECDHE+AES+SHA256:@SECLEVEL=0", id="CBC"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest.mark.parametrize("make", [_peer_side, _browser_side], ids=["peer", "browser"])
+async def test_what_is_weak_of_tls_is_refused(
+    make: Callable[[Issued, Path], ssl.SSLContext],
+    version: ssl.TLSVersion,
+    ciphers: str,
+    pki: TestPki,
+    recorder: Recorder,
+) -> None:
+    """N9: 1.2 at least, and authenticated encryption, on both listeners."""
+    server = pki.issue_server("server", ["db1.test.mesimagesmedicales.fr"], NAME)
+    made = HttpListener(recorder, "127.0.0.1", 0, tls=make(server, pki.ca_file))
+    weak = client_context(pki, pki.issue_client("peer", NAME))
+    weak.minimum_version = ssl.TLSVersion.TLSv1
+    weak.maximum_version = version
+    weak.set_ciphers(ciphers)
+    good = client_context(pki, pki.issue_client("peer2", NAME))
+    name = "db1.test.mesimagesmedicales.fr"
+    await made.start()
+    try:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await exchange(made.port, GET + b"\r\n", weak, name)
+        assert recorder.certificates == []
+        assert (await exchange(made.port, GET + b"\r\n", good, name)).startswith(b"HTTP/1.1 200")
+    finally:
+        await made.stop()
 
 
 @pytest.mark.parametrize("is_encrypted", [False, True])

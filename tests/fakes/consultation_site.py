@@ -65,6 +65,7 @@ from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.list_documents import ListDocuments
+from drimbox.flows.consumer.media_pages import MediaCreator
 from drimbox.flows.consumer.open_contextual_call import OpenContextualCall
 from drimbox.flows.consumer.read_documents import ReadDocuments
 from drimbox.flows.consumer.read_manifests import ReadManifests
@@ -89,6 +90,7 @@ DOCTOR = Professional(
     "899700100321", "DEMO-FAURE", "Olivier", "10", "SM74", (HERE,), authenticated_at=START
 )
 COLLEAGUE = replace(DOCTOR, national_id="899700100411", family_name="DEMO-NGUYEN")
+CREATOR = MediaCreator("Clinique des Essais", "drimbox 0.1.0")
 FORM_TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 
 CALL = {
@@ -154,8 +156,9 @@ class ConsultationSite:
             self.use_session,
             ExportSyntaxes(self.transcoder, self.syntax_rules),
         )
+        syntaxes = self.import_studies.syntaxes
         self.download_studies = DownloadStudies(
-            self.images, self.import_studies.syntaxes, self.trail, self.clock, self.identifiers
+            self.images, syntaxes, self.trail, self.clock, self.identifiers, CREATOR
         )
         self.confirm_patient = ConfirmPatient(
             self.contexts, self.sessions, self.clock, self.situations

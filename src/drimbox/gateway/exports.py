@@ -1,5 +1,7 @@
 """Where studies are exported to, and in which transfer syntax (CO.60, CO.74, CO.75)."""
 
+from importlib.metadata import version
+
 from drimbox.adapters.pacs_dicomweb.stow import StowStorage
 from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
 from drimbox.adapters.pixel_worker_process.instance_transcoder import FileTranscoder
@@ -8,6 +10,7 @@ from drimbox.flows.consumer.download_studies import DownloadStudies
 from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
 from drimbox.flows.consumer.find_prior_studies import FindPriorStudies
 from drimbox.flows.consumer.import_studies import ImportStudies
+from drimbox.flows.consumer.media_pages import MediaCreator
 from drimbox.flows.consumer.sign_in import UseSession
 from drimbox.flows.opened_study import ImageService
 from drimbox.gateway.parts import Parts
@@ -58,6 +61,11 @@ def make_download_studies(parts: Parts, exports: ImportStudies) -> DownloadStudi
         audit=exports.audit,
         clock=parts.clock,
         identifiers=parts.identifiers,
+        creator=MediaCreator(
+            # What is known of one establishment of a box is known of its site.
+            institution=parts.settings.dmp.establishments[0].name,
+            software=f"drimbox {version('drimbox')}",
+        ),
     )
 
 

@@ -65,7 +65,10 @@ async def test_it_holds_what_ihe_pdi_wants(site: ConsultationSite) -> None:
     ]
     assert made_up_context().patient.family_name in index
     assert "13/07/2026" in index
-    assert "\r\n" in readme
+    # RAD TF-2 4.47: who made the medium, with what, how it is laid out.
+    for told in ("Clinique des Essais", "drimbox 0.1.0", "DICOMDIR", "INDEX.HTM"):
+        assert told in readme
+    assert readme.count("\r\n") == readme.count("\n")
 
 
 async def test_images_bear_the_local_ipp_and_their_very_pixels(site: ConsultationSite) -> None:

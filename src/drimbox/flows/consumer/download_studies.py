@@ -14,7 +14,7 @@ from drimbox.errors import DrimboxError, NotAuthenticated, Unavailable
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit, Trace
 from drimbox.flows.consumer.export_stream import ExportStream
 from drimbox.flows.consumer.export_syntaxes import ExportSyntaxes
-from drimbox.flows.consumer.media_pages import index_page, readme
+from drimbox.flows.consumer.media_pages import MediaCreator, index_page, readme
 from drimbox.flows.opened_study import ImageService, OpenedStudy
 from drimbox.model.access import Caller, ConsultationContext
 from drimbox.model.audit import AuditAction, AuditOutcome
@@ -32,7 +32,6 @@ from drimbox.standards.dicom.zip_stream import ZipStream
 
 MAX_AT_ONCE = 4
 _DESTINATION = "ZIP"
-_SOFTWARE = "drimbox"
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ class DownloadStudies:
     audit: ConsultationAudit
     clock: Clock
     identifiers: Identifiers
+    creator: MediaCreator
     _under_way: set[object] = field(default_factory=set, init=False, repr=False)
 
     async def __call__(
@@ -115,7 +115,7 @@ class DownloadStudies:
         yield archive.add("DICOMDIR", directory)
         manifests = [study.manifest for study in studies]
         yield archive.add("INDEX.HTM", index_page(context.patient, manifests))
-        yield archive.add("README.TXT", readme(_SOFTWARE, made_on)) + archive.finish()
+        yield archive.add("README.TXT", readme(self.creator, made_on)) + archive.finish()
 
     def _images(
         self, context: ConsultationContext, study: OpenedStudy

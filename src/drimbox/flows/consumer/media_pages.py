@@ -1,6 +1,7 @@
 """INDEX.HTM and README.TXT of a medium (IHE PDI, RAD TF-2 4.47): what is on it, for people."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 
 from drimbox.model.manifest import Manifest
@@ -36,7 +37,10 @@ profil IHE PDI (Portable Data for Imaging).
   DICOMDIR    répertoire DICOM, à ouvrir dans un logiciel de visualisation
   DICOM/      les images
 
-Préparé par une DRIMbox ({software}) le {made_on}.
+Préparé le {made_on}
+  par     {institution}, à qui s'adresser pour toute question
+  avec    {software}, une DRIMbox
+
 Il contient des données de santé : ne le communiquez qu'aux personnes autorisées.
 """
 
@@ -51,9 +55,20 @@ def index_page(patient: PatientTraits, studies: Iterable[Manifest]) -> bytes:
     return _PAGE.format(patient=escape(who), rows=rows).encode()
 
 
-def readme(software: str, made_on: str) -> bytes:
-    """Return README.TXT, with the line ends of every system."""
-    return _README.format(software=software, made_on=made_on).replace("\n", "\r\n").encode()
+@dataclass(frozen=True, slots=True)
+class MediaCreator:
+    """Who made a medium: the institution, and the software with its version."""
+
+    institution: str
+    software: str
+
+
+def readme(creator: MediaCreator, made_on: str) -> bytes:
+    """Return README.TXT: who made it, with what, how it is laid out; line ends of every system."""
+    text = _README.format(
+        software=creator.software, institution=creator.institution, made_on=made_on
+    )
+    return text.replace("\n", "\r\n").encode()
 
 
 def _row(study: Manifest) -> str:

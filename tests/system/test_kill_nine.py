@@ -1,4 +1,4 @@
-"""R1: kill -9 at any instant loses nothing acknowledged and publishes nothing twice."""
+"""R1, H3: kill -9 at any instant loses nothing acknowledged and publishes nothing twice."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What has no more use is erased, from the file too; what must stay stays."""
+"""What has no more use is erased, from the file too; what must stay stays (F1)."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What is sealed opens with its key, in its place, unaltered; and not otherwise."""
+"""What is sealed opens with its key, in its place, unaltered; and not otherwise (F1)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The white list: what verifies comes into force, what does not leaves the last one in place."""
+"""The white list: what verifies comes into force, what does not leaves the last one (N2, X5)."""
 
 import time
 from collections.abc import AsyncIterator, Callable

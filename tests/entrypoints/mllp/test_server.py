@@ -1,4 +1,4 @@
-"""The MLLP door over real sockets: answers, limits, order, stop."""
+"""The MLLP door over real sockets: answers, limits (H1), who may call (H4), order, stop."""
 
 import asyncio
 import contextlib

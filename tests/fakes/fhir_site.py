@@ -27,6 +27,7 @@ from drimbox.entrypoints.http.fhir.endpoints import Endpoints
 from drimbox.entrypoints.http.fhir.reads import FhirReads
 from drimbox.entrypoints.http.fhir.routes import FhirDoor, fhir_routes
 from drimbox.entrypoints.http.fhir.search import FhirSearch
+from drimbox.entrypoints.http.fhir.search_answers import SearchAnswers
 from drimbox.entrypoints.http.refused_credentials import RefusalsRecorded
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.entrypoints.http.viewer_links import LINKS_PATH
@@ -181,7 +182,8 @@ class FhirSite:
         trail = FhirTrail(self.audit, self.clock)
         reading = ReadFhir(service, trail, self.serves_superseded, self.max_studies)
         endpoints = Endpoints(FACTS.dicomweb_url, self._viewer_address)
-        search = FhirSearch(reading, PageSeal(b"k" * 64), self.clock, FACTS, endpoints)
+        answers = SearchAnswers(PageSeal(b"k" * 64), self.clock, FACTS)
+        search = FhirSearch(reading, answers, FACTS, endpoints)
         return FhirDoor(
             RefusalsRecorded(self._authenticate, RecordRefusal(self.audit, self.clock)),
             FhirReads(reading, FACTS, endpoints),

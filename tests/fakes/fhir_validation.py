@@ -50,7 +50,8 @@ def _element_faults(value: Json, model: BaseModel, path: str) -> Iterator[str]:
     order = [name for name in type(model).elements_sequence() if name in value]  # type: ignore[attr-defined]
     if names != order and not path.endswith("xtension"):
         yield f"{path}: elements out of order: {names}"
-    if "id" in value and not _ID.match(value["id"]):
+    # Of an element it is any string (R4 2.24.0.1): slices have colons in theirs.
+    if "id" in value and "resourceType" in value and not _ID.match(value["id"]):
         yield f"{path}.id: not an id"
     for name, content in value.items():
         if name == "resourceType":

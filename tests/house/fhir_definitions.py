@@ -6,6 +6,8 @@ SUSHI compiles the profiles and the terminology beside it (scripts/profiles does
 from collections.abc import Iterator
 
 import orjson
+from fhir.resources.R4B import get_fhir_model_class
+from pydantic import BaseModel
 from tests.house.source_files import ROOT
 
 from drimbox.standards.fhir.canonical import CANONICAL
@@ -69,9 +71,38 @@ def _written(definition: Json) -> bytes:
     return orjson.dumps(definition, option=orjson.OPT_INDENT_2) + b"\n"
 
 
+def in_schema_order(content: bytes) -> bytes:
+    """Return a definition with its elements in the order of R4, which its XML needs.
+
+    SUSHI writes them in an order of its own.
+    """
+    definition = orjson.loads(content)
+    model = get_fhir_model_class(definition["resourceType"]).model_validate(definition)
+    return _written(_ordered(definition, model))
+
+
+def _ordered(value: Json, model: BaseModel) -> Json:
+    aliases = {field.alias or name: name for name, field in type(model).model_fields.items()}
+    order = ["resourceType", *type(model).elements_sequence()]  # type: ignore[attr-defined]
+    return {
+        name: _ordered_inside(value[name], getattr(model, aliases.get(name, ""), None))
+        for name in sorted(value, key=order.index)
+    }
+
+
+def _ordered_inside(value: object, model: object) -> object:
+    if isinstance(value, list) and isinstance(model, list):
+        return [_ordered_inside(one, inner) for one, inner in zip(value, model, strict=True)]
+    if isinstance(value, dict) and isinstance(model, BaseModel):
+        return _ordered(value, model)
+    return value
+
+
 if __name__ == "__main__":
     for file in FOLDER.glob("*.json"):
         if file.name.startswith(MADE):
             file.unlink()
+        else:
+            file.write_bytes(in_schema_order(file.read_bytes()))
     for file_name, content in made_files().items():
         (FOLDER / file_name).write_bytes(content)

@@ -15,6 +15,7 @@ from drimbox.entrypoints.http.fhir.endpoints import Endpoints, ViewerAddress
 from drimbox.entrypoints.http.fhir.reads import FhirReads
 from drimbox.entrypoints.http.fhir.routes import PREFIX, FhirDoor, fhir_routes
 from drimbox.entrypoints.http.fhir.search import FhirSearch
+from drimbox.entrypoints.http.fhir.search_answers import SearchAnswers
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.entrypoints.http.viewer_links import LINKS_PATH
 from drimbox.flows.consumer.context_records import ContextRecords
@@ -107,8 +108,9 @@ def make_fhir_routes(
     endpoints = Endpoints(facts.dicomweb_url, _viewer_address(base_url, consumer))
     search = FhirSearch(
         reading=reading,
-        seal=PageSeal(sealing.derive_key("fhir pages", SEAL_KEY_LENGTH)),
-        clock=parts.clock,
+        answers=SearchAnswers(
+            PageSeal(sealing.derive_key("fhir pages", SEAL_KEY_LENGTH)), parts.clock, facts
+        ),
         facts=facts,
         own_endpoints=endpoints,
     )

@@ -31,6 +31,7 @@ GOOD = {
     ),
     Kind.REFERENCE: ("a", "Patient/a", "https://box.test/fhir/Patient/a", "https://x.test/Patient/a"),
     Kind.STRING: ("a", "é", r"a\,b", "O'Hara"),
+    Kind.URI: ("https://box.test/fhir/ValueSet/a", "urn:oid:1.2", "urn:oid:1.2,a", r"a\,b"),
 }  # fmt: skip
 BAD = {
     Kind.TOKEN: ("", ",", "a,", "a|b|c", "|"),
@@ -40,6 +41,7 @@ BAD = {
     ),
     Kind.REFERENCE: ("", "a/b/c", "/a", "Patient/", "Pa1ient/a"),
     Kind.STRING: ("", ",", "a,"),
+    Kind.URI: ("", ",", "a,"),
 }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from drimbox.entrypoints.http.fhir.endpoints import Endpoints
 from drimbox.entrypoints.http.fhir.reads import FhirReads
 from drimbox.entrypoints.http.fhir.routes import FhirDoor, fhir_routes
 from drimbox.entrypoints.http.fhir.search import FhirSearch
+from drimbox.entrypoints.http.fhir.search_answers import SearchAnswers
 from drimbox.entrypoints.http.listener import HttpListener
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.errors import NotAuthenticated, Refused
@@ -186,7 +187,7 @@ async def _serve(folder: Path) -> None:
     door = FhirDoor(
         TokenOfContext(tokens, contexts, clock),
         FhirReads(reading, facts, endpoints),
-        FhirSearch(reading, seal, clock, facts, endpoints),
+        FhirSearch(reading, SearchAnswers(seal, clock, facts), facts, endpoints),
         RequestLimit(clock, 10**9),
     )
     app = Starlette(routes=fhir_routes(door), exception_handlers=exception_handlers())

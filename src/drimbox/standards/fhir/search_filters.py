@@ -280,9 +280,32 @@ def _read_strings(
     return Filter(parameter, test)
 
 
+def _read_uris(
+    parameter: SearchParameter[Record], modifier: str, texts: Sequence[str], scene: SearchScene
+) -> Filter[Record]:
+    """Compare whole addresses, to the letter (R4 3.1.1.4.13); by segments with above and below."""
+    del scene
+    asked = [unescaped(text) for text in texts]
+
+    def test(values: Iterable[Value]) -> bool:
+        found = [value for value in values if isinstance(value, str)]
+        return any(_is_same_uri(modifier, value, text) for value in found for text in asked)
+
+    return Filter(parameter, test)
+
+
+def _is_same_uri(modifier: str, value: str, asked: str) -> bool:
+    if modifier == "below":
+        return f"{value}/".startswith(f"{asked.rstrip('/')}/")
+    if modifier == "above":
+        return f"{asked}/".startswith(f"{value.rstrip('/')}/")
+    return value == asked
+
+
 _READERS = {
     Kind.TOKEN: _read_tokens,
     Kind.DATE: _read_dates,
     Kind.REFERENCE: _read_references,
     Kind.STRING: _read_strings,
+    Kind.URI: _read_uris,
 }

@@ -23,6 +23,7 @@ class Kind(Enum):
     DATE = "date"
     REFERENCE = "reference"
     STRING = "string"
+    URI = "uri"
 
 
 # FHIR R4 3.1.1.4.4: those we honour. `missing` goes with every kind.
@@ -32,6 +33,7 @@ MODIFIERS: Mapping[Kind, frozenset[str]] = MappingProxyType(
         Kind.DATE: frozenset({"missing"}),
         Kind.REFERENCE: frozenset({"missing", "identifier"}),
         Kind.STRING: frozenset({"missing", "exact", "contains"}),
+        Kind.URI: frozenset({"missing", "above", "below"}),
     }
 )
 

@@ -20,7 +20,19 @@ _REQUIRED: Mapping[str, frozenset[str]] = {
     "DocumentReference": frozenset({"status", "content"}),
     "Endpoint": frozenset({"status", "connectionType", "payloadType", "address"}),
     "List": frozenset({"status", "mode"}),
+    "CapabilityStatement": frozenset({"status", "date", "kind", "fhirVersion", "format"}),
+    "CodeSystem": frozenset({"status", "content"}),
+    "OperationDefinition": frozenset(
+        {"name", "status", "kind", "code", "system", "type", "instance"}
+    ),
+    "SearchParameter": frozenset({"url", "name", "status", "description", "code", "base", "type"}),
+    "StructureDefinition": frozenset({"url", "name", "status", "kind", "abstract", "type"}),
+    "ValueSet": frozenset({"status"}),
 }
+# Elements marked Σ in every kind of definition.
+_METADATA = frozenset(
+    {"url", "identifier", "version", "name", "title", "status", "experimental", "date", "publisher"}
+)
 # Elements marked Σ in R4; contained goes with the references to it.
 _SUMMARY: Mapping[str, frozenset[str]] = {
     "ImagingStudy": frozenset(
@@ -40,6 +52,19 @@ _SUMMARY: Mapping[str, frozenset[str]] = {
     "List": frozenset(
         {"contained", "status", "mode", "title", "code", "subject", "date", "source"}
     ),
+    "CapabilityStatement": _METADATA
+    | {
+        "kind", "instantiates", "software", "implementation", "fhirVersion", "format",
+        "implementationGuide", "rest",
+        "description",  # no Σ; cpb-2 wants something that tells what it is
+    },
+    "CodeSystem": _METADATA | {"caseSensitive", "content", "count"},
+    "OperationDefinition": _METADATA
+    | {"kind", "affectsState", "code", "system", "type", "instance"},
+    "SearchParameter": _METADATA | {"description", "code", "base", "type"},
+    "StructureDefinition": _METADATA
+    | {"fhirVersion", "kind", "abstract", "type", "baseDefinition", "derivation"},
+    "ValueSet": _METADATA,
 }  # fmt: skip
 # Elements that may refer to what is contained.
 _REFERRING = frozenset({"author", "authenticator", "context", "source"})
@@ -72,16 +97,17 @@ def series_form(summary: Summary, elements: tuple[str, ...], *, is_json: bool) -
 
 
 def _only(resource: Json, names: frozenset[str]) -> Json:
-    kept = {name: value for name, value in resource.items() if name in names | _ALWAYS}
-    # A reference to what is contained needs it (dom-3).
-    if "contained" in resource and names & _REFERRING:
-        kept["contained"] = resource["contained"]
-    meta = kept.get("meta")
+    wanted = names | _ALWAYS
+    if names & _REFERRING:
+        # A reference to what is contained needs it (dom-3).
+        wanted |= {"contained"}
+    kept = {name: value for name, value in resource.items() if name in wanted}
+    meta = kept.pop("meta", None)
     said = meta if isinstance(meta, dict) else {}
     # A part does not follow the profile that the whole claims.
     unclaimed = {name: value for name, value in said.items() if name != "profile"}
-    kept["meta"] = unclaimed | {"tag": [_SUBSETTED]}
-    return {name: kept[name] for name in resource if name in kept} | {"meta": kept["meta"]}
+    first = {"resourceType": kept.pop("resourceType"), "id": kept.pop("id")}
+    return first | {"meta": unclaimed | {"tag": [_SUBSETTED]}} | kept
 
 
 def _without_instances(study: Json) -> Json:

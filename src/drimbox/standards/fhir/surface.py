@@ -8,6 +8,7 @@ from typing import Any
 from drimbox.model.practice import Structure
 from drimbox.standards.fhir.canonical import CANONICAL
 from drimbox.standards.fhir.contextual_call import OPERATION
+from drimbox.standards.fhir.definition_search import definition_search
 from drimbox.standards.fhir.document_list_search import DOCUMENT_LIST
 from drimbox.standards.fhir.document_reference_search import DOCUMENT_REFERENCE
 from drimbox.standards.fhir.endpoint_search import ENDPOINT
@@ -76,8 +77,17 @@ SURFACE: tuple[OfferedResource, ...] = (
         documentation="Establishments of this box; Source boxes; structures that made documents",
     ),
     OfferedResource("Device", documentation="This box; devices that made documents"),
-    OfferedResource("OperationDefinition", is_public=True),
-    OfferedResource("SearchParameter", is_public=True),
+    *(
+        OfferedResource(kind, definition_search(kind), is_public=True)
+        for kind in (
+            "CapabilityStatement",
+            "CodeSystem",
+            "OperationDefinition",
+            "SearchParameter",
+            "StructureDefinition",
+            "ValueSet",
+        )
+    ),
 )
 
 OPERATIONS: Mapping[str, str] = MappingProxyType(

@@ -6,7 +6,6 @@ If-None-Match with this very version   304
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -193,30 +192,10 @@ class FhirReads:
         return _conditional(request, Response(content, 200, headers), record)
 
 
-@dataclass(frozen=True, slots=True)
-class PublicReads:
-    """What needs no token: the statement of what this box does, and its definitions."""
-
-    capability: Json
-    definitions: Mapping[str, Mapping[str, Json]]
-
-    async def metadata(self, request: Request) -> Response:
-        """Return /metadata; of its modes only `full` and `normative` are the same here."""
-        if request.query_params.get("mode", "full") not in {"full", "normative"}:
-            raise NotFound("no such mode of /metadata")
-        return _public(request, self.capability)
-
-    async def definition(self, request: Request) -> Response:
-        kind = request.url.path.rsplit("/", 2)[1]
-        found = self.definitions.get(kind, {}).get(request.path_params["id"])
-        if found is None:
-            raise NotFound("no such definition")
-        return _public(request, found)
-
-
-def _public(request: Request, resource: Json) -> Response:
+def written_public(request: Request, resource: Json) -> Response:
+    """Write what anybody may read and keep for a while."""
     headers = {"Cache-Control": "public, max-age=300"}
-    return _unless_known(request, resource_response(resource, format_of(request), headers=headers))
+    return _unless_known(request, _written(request, resource, headers))
 
 
 def _asked(request: Request, resource: str) -> Asked:
@@ -228,9 +207,10 @@ def _parts(request: Request) -> tuple[Summary, tuple[str, ...]]:
     return parse_parts(request.query_params.multi_items())
 
 
-def _written(request: Request, resource: Json) -> Response:
+def _written(request: Request, resource: Json, headers: dict[str, str] | None = None) -> Response:
     """Write a resource, or the part of it that is asked for."""
-    return resource_response(subset(resource, *_parts(request)), format_of(request))
+    written = subset(resource, *_parts(request))
+    return resource_response(written, format_of(request), headers=headers)
 
 
 def _versioned(request: Request, resource: Json, record: ImagingRecord) -> Response:

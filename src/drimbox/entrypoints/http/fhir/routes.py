@@ -14,14 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from drimbox.entrypoints.http.fhir.reads import FhirReads, PublicReads
+from drimbox.entrypoints.http.fhir.definitions import (
+    PublicDefinitions,
+    load_definitions,
+    public_definitions,
+)
+from drimbox.entrypoints.http.fhir.reads import FhirReads
 from drimbox.entrypoints.http.fhir.search import FhirSearch, owner_of
 from drimbox.entrypoints.http.request_limit import RequestLimit
 from drimbox.errors import NotAuthenticated
 from drimbox.model.access import Caller
 from drimbox.model.scopes import ScopeMissing
-from drimbox.standards.fhir.capability_statement import encode_capability_statement
-from drimbox.standards.fhir.definitions import definitions
 from drimbox.standards.fhir.surface import SURFACE, OfferedResource
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
@@ -62,14 +65,26 @@ class FhirDoor:
 
 def fhir_routes(door: FhirDoor) -> list[BaseRoute]:
     """Return the routes of /fhir."""
-    public = PublicReads(encode_capability_statement(door.reads.facts), definitions())
+    public = public_definitions(door.search.answers, load_definitions())
     routes: list[BaseRoute] = [Route(f"{PREFIX}/metadata", public.metadata)]
     for offered in SURFACE:
         if offered.is_public:
-            routes.append(Route(f"{PREFIX}/{offered.name}/{_ID}", public.definition))
+            routes += _public_routes(public, offered)
         else:
             routes += _guarded_routes(door, offered)
     return routes
+
+
+def _public_routes(public: PublicDefinitions, offered: OfferedResource) -> Iterator[BaseRoute]:
+    path, resource = f"{PREFIX}/{offered.name}", offered.search
+    if resource is not None:
+
+        async def search(request: Request) -> Response:
+            return await public.search(request, resource)
+
+        yield Route(path, search)
+        yield Route(f"{path}/_search", search, methods=["POST"])
+    yield Route(f"{path}/{_ID}", public.read)
 
 
 def _guarded_routes(door: FhirDoor, offered: OfferedResource) -> Iterator[BaseRoute]:

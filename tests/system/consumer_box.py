@@ -64,6 +64,7 @@ def make_consumer_box(
         "DRIMBOX_BROWSER__PORT": str(own.consumer_browser),
         "DRIMBOX_OPERATOR__PORT": str(own.consumer_operator),
         "DRIMBOX_DICOM__PORT": str(own.consumer_dicom),
+        "DRIMBOX_LOCAL_QUERY__PORT": str(own.consumer_query),
     }
     arguments = ["-m", "drimbox", "serve", "--settings", str(settings_file)]
     child = Child(f"consumer {own.base}", arguments, folder / "consumer.log")

@@ -60,6 +60,7 @@ async def far(
                 "DRIMBOX_BROWSER__PORT": str(own.consumer_browser),
                 "DRIMBOX_OPERATOR__PORT": str(own.consumer_operator),
                 "DRIMBOX_DICOM__PORT": str(own.consumer_dicom),
+                "DRIMBOX_LOCAL_QUERY__PORT": str(own.consumer_query),
                 "DRIMBOX_STORAGE__CACHE_DIRECTORY": str(folder / "images"),
                 "DRIMBOX_TRUSTED_SPACE__STATE_DIRECTORY": str(folder / "trusted-space"),
                 "DRIMBOX_TRUSTED_SPACE__ADDRESSES": json.dumps(

@@ -52,6 +52,8 @@ async def test_it_opens_at_an_exam_or_a_series_and_one_click_changes_the_series(
     header = await tab.evaluate("document.querySelector('.viewer-patient').innerText")
     assert f"IPP local\n{MR_OF_ANGE.patient.consumer_patient_id.value}" in header
     await tab.wait_for(f"{_THUMBNAILS} === 5")
+    frames = f"document.querySelector('{_SERIES.format(5)} small').textContent"
+    await tab.wait_for(f"{frames} === '24 images'")
 
     await tab.click(_SERIES.format(3))
     await tab.wait_for(f"{_current(3)} && {_TEXT}.includes('Ax T2 TSE') && {SHOWS_AN_IMAGE}")

@@ -274,7 +274,8 @@ function timeLeft(seconds) {
 /** Show an image of the stack; isLed where the exam beside this one leads, which it then need not be told. */
 function goTo(next, { isLed = false } = {}) {
   const to = Math.min(Math.max(next, 0), stack.length - 1);
-  if (to === position || !series) return isLed && tellAwaited("");
+  if (isLed) tellAwaited("");
+  if (to === position || !series) return;
   position = to;
   showPosition();
   draw();

@@ -45,6 +45,8 @@ export async function loadThumbnails(study, frames) {
     try {
       image.src = URL.createObjectURL(await frames.thumbnail(stack[series.is_pictured ? stack.length >> 1 : 0]));
       image.hidden = false;
+      // One object may be a stack of frames: how many, its header tells.
+      if (series.is_pictured && stack.length === 1) tellCount(series, (await frames.facts(stack[0])).number_of_frames);
     } catch {
       // The series has its name and modality; opening it tells what is wrong.
     }

@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from drimbox.command_line.logging_setup import keep_logs_apart, set_up_logging
+from drimbox.standards.dicom.character_sets import decoder_of
 
 INS = "190017512345612"
 
@@ -67,3 +68,10 @@ def test_the_answer_of_a_command_is_alone_on_standard_output(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert [line["event"] for line in _lines(captured.err)] == ["white_list_not_refreshed"]
+
+
+def test_a_library_s_warning_quotes_no_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+    """Found by fuzzing: the values of Specific Character Set stood in the log."""
+    set_up_logging()
+    assert decoder_of(f"\\ISO 2022 IR {INS}")(b"\x1b$B") != ""
+    assert capsys.readouterr().out == ""

@@ -6,6 +6,7 @@ writes the input beside the corpus. `scripts/fuzz` runs this for every family.
 
 import argparse
 import gc
+import logging
 import os
 import sys
 import time
@@ -96,6 +97,8 @@ def _log_to_nowhere() -> None:
     set_up_logging()
     nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(nowhere))
+    for handler in logging.getLogger().handlers:
+        handler.setStream(nowhere)
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,6 +11,8 @@ import structlog
 from drimbox.errors import raised_at
 
 _MAX_TEXT = 512
+# Its warnings quote the values of a data set.
+_QUOTING_LIBRARY = "pydicom"
 # Names under which an identity or a secret might be logged by mistake: their values never leave.
 NEVER_TOLD = frozenset(
     {"ins", "patient", "patient_id", "token", "access_token", "authorization", "body", "name"}
@@ -41,6 +43,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger(_QUOTING_LIBRARY).setLevel(logging.CRITICAL)
 
 
 def keep_logs_apart() -> None:

@@ -5,7 +5,7 @@ are drawn by a pixel worker with nothing else to do. Only what is whole on this 
 a study whose rights were checked; what cannot be drawn is told to whoever asks for it.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +17,7 @@ from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid
 from drimbox.ports.image_cache import CachedInstance
 from drimbox.ports.pixel_worker import PixelWorker, Rendering
+from drimbox.recently_used import RecentlyUsed
 
 PICTURES_AHEAD = 4
 MAX_STACKS = 64
@@ -48,8 +49,8 @@ class DrawAhead:
 
     def __init__(self, pixels: PixelWorker) -> None:
         self._pixels = pixels
-        self._scrolls: OrderedDict[tuple[object, ...], _Scroll] = OrderedDict()
-        self._orders: OrderedDict[SeriesInstanceUid, _Order] = OrderedDict()
+        self._scrolls = RecentlyUsed[tuple[object, ...], _Scroll](MAX_STACKS)
+        self._orders = RecentlyUsed[SeriesInstanceUid, _Order](MAX_STACKS)
 
     async def note(
         self,
@@ -83,20 +84,16 @@ class DrawAhead:
             self._pixels.draw_ahead(instance.path, replace(rendering, frame=ahead + 1))
 
     def _scroll(self, stack: tuple[object, ...]) -> _Scroll:
-        scroll = self._scrolls.pop(stack, None) or _Scroll()
-        self._scrolls[stack] = scroll
-        if len(self._scrolls) > MAX_STACKS:
-            self._scrolls.popitem(last=False)
+        scroll = self._scrolls.find(stack) or _Scroll()
+        self._scrolls.keep(stack, scroll)
         return scroll
 
     def _order(self, series: ReferencedSeries) -> "_Order":
         uid = series.series_instance_uid
-        known = self._orders.pop(uid, None)
+        known = self._orders.find(uid)
         if known is None or known.series is not series:
             known = _order_of(series)
-        self._orders[uid] = known
-        if len(self._orders) > MAX_STACKS:
-            self._orders.popitem(last=False)
+            self._orders.keep(uid, known)
         return known
 
 

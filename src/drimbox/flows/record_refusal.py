@@ -4,13 +4,13 @@ Whoever sends such credentials by the thousand must not fill the trail: so many 
 address are recorded. The log has a line of each in any case.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from drimbox.errors import DrimboxError
 from drimbox.model.audit import AuditAction, AuditEvent, AuditOutcome
 from drimbox.ports.audit_repository import AuditRepository
 from drimbox.ports.clock import Clock
+from drimbox.recently_used import RecentlyUsed
 
 UNKNOWN_USER = "unknown"
 MAX_OF_AN_ADDRESS = 600
@@ -34,7 +34,7 @@ class RecordRefusal:
     def __init__(self, audit: AuditRepository, clock: Clock) -> None:
         self._audit = audit
         self._clock = clock
-        self._counted: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._counted = RecentlyUsed[str, tuple[float, int]](_MAX_ADDRESSES)
 
     async def __call__(self, request: RefusedRequest, error: DrimboxError) -> None:
         """Record a refusal; the error's text never quotes a credential.
@@ -58,11 +58,8 @@ class RecordRefusal:
 
     def _count(self, address: str) -> int:
         now = self._clock.monotonic()
-        since, count = self._counted.get(address, (now, 0))
+        since, count = self._counted.find(address) or (now, 0)
         if now - since >= _WINDOW_SECONDS:
             since, count = now, 0
-        self._counted[address] = since, count + 1
-        self._counted.move_to_end(address)
-        if len(self._counted) > _MAX_ADDRESSES:
-            self._counted.popitem(last=False)
+        self._counted.keep(address, (since, count + 1))
         return count + 1

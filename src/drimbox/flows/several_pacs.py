@@ -5,7 +5,6 @@ Each gives its own issuer of Patient IDs with its studies; numbers are never com
 """
 
 import asyncio
-import collections
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +20,7 @@ from drimbox.model.retrieval import (
 from drimbox.model.study import Study
 from drimbox.model.uids import StudyInstanceUid, TransferSyntaxUid
 from drimbox.ports.pacs import Pacs
+from drimbox.recently_used import RecentlyUsed
 
 MAX_REMEMBERED = 2000
 _STUDY_UID = "0020000D"
@@ -34,8 +34,8 @@ class SeveralPacs:
     """
 
     members: Sequence[Pacs]
-    _holders: "collections.OrderedDict[str, Pacs]" = field(
-        default_factory=collections.OrderedDict, init=False, repr=False
+    _holders: RecentlyUsed[str, Pacs] = field(
+        default_factory=lambda: RecentlyUsed(MAX_REMEMBERED), init=False, repr=False
     )
 
     async def echo(self) -> None:
@@ -55,7 +55,7 @@ class SeveralPacs:
             if isinstance(answer, Study):
                 self._remember(study_instance_uid, member)
                 return answer
-        self._holders.pop(study_instance_uid, None)
+        self._holders.forget(study_instance_uid)
         raise _worst([answer for answer in answers if isinstance(answer, BaseException)])
 
     async def retrieve(
@@ -68,13 +68,13 @@ class SeveralPacs:
             async for instance in instances:
                 yield instance
         except NotFound:
-            self._holders.pop(target.study_instance_uid, None)
+            self._holders.forget(target.study_instance_uid)
             raise
         finally:
             await close(instances)
 
     async def _holder_of(self, study: StudyInstanceUid) -> Pacs:
-        known = self._holders.get(study)
+        known = self._holders.find(study)
         if known is not None:
             return known
         query = DicomQuery(QueryLevel.STUDY, {_STUDY_UID: study}, (_STUDY_UID,), limit=1)
@@ -88,14 +88,11 @@ class SeveralPacs:
         raise _worst([answer for answer in answers if isinstance(answer, BaseException)])
 
     def _members_for(self, study: str) -> Sequence[Pacs]:
-        known = self._holders.get(study)
+        known = self._holders.find(study)
         return self.members if known is None else [known]
 
     def _remember(self, study: StudyInstanceUid, member: Pacs) -> None:
-        self._holders[study] = member
-        self._holders.move_to_end(study)
-        while len(self._holders) > MAX_REMEMBERED:
-            self._holders.popitem(last=False)
+        self._holders.keep(study, member)
 
 
 def _worst(failures: Sequence[BaseException]) -> BaseException:

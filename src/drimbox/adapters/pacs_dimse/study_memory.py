@@ -1,11 +1,11 @@
 """What a PACS has lately said of its studies, so that a retrieval need not ask again."""
 
-import collections
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from drimbox.model.study import Study
 from drimbox.model.uids import SeriesInstanceUid, SopClassUid, StudyInstanceUid
+from drimbox.recently_used import RecentlyUsed
 
 LIFETIME_SECONDS = 300.0
 MAX_STUDIES = 500
@@ -27,9 +27,7 @@ class StudyMemory:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._studies: collections.OrderedDict[StudyInstanceUid, _Remembered] = (
-            collections.OrderedDict()
-        )
+        self._studies = RecentlyUsed[StudyInstanceUid, _Remembered](MAX_STUDIES)
 
     def remember_study(self, study: Study) -> None:
         self.remember(
@@ -45,21 +43,17 @@ class StudyMemory:
         series: Iterable[SeriesInstanceUid],
     ) -> None:
         classes = tuple(dict.fromkeys(sop_classes))
-        self._studies[study] = _Remembered(
-            self._now() + LIFETIME_SECONDS, classes, frozenset(series)
-        )
-        self._studies.move_to_end(study)
-        while len(self._studies) > MAX_STUDIES:
-            self._studies.popitem(last=False)
+        until = self._now() + LIFETIME_SECONDS
+        self._studies.keep(study, _Remembered(until, classes, frozenset(series)))
 
     def forget(self, study: StudyInstanceUid) -> None:
-        self._studies.pop(study, None)
+        self._studies.forget(study)
 
     def sop_classes(
         self, study: StudyInstanceUid, series: Iterable[SeriesInstanceUid]
     ) -> tuple[SopClassUid, ...]:
         """Return the study's SOP classes where all these series are remembered, else none."""
-        remembered = self._studies.get(study)
+        remembered = self._studies.find(study)
         if remembered is None or remembered.until < self._now():
             return ()
         return remembered.sop_classes if remembered.series.issuperset(series) else ()

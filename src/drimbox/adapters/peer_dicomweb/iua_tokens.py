@@ -10,7 +10,6 @@ One token serves one context at one box: another patient is another consent.
 
 import json
 import re
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +32,7 @@ from drimbox.model.access import ConsultationContext, Peer
 from drimbox.model.practice import Structure
 from drimbox.ports.clock import Clock, Identifiers
 from drimbox.ports.trusted_space import TrustedSpace
+from drimbox.recently_used import RecentlyUsed
 from drimbox.settings.partners import TlsFiles
 from drimbox.standards.iua.assertion import Assertion, encode_assertion
 from drimbox.standards.iua.iti71_get_access_token import ACCESS_TOKEN_TYPE, JWT_TYPE, GrantType
@@ -84,7 +84,7 @@ class IuaTokens:
             raise SettingsError("peer_client.key_file", str(error)) from error
         certificate = x509.load_pem_x509_certificates(client.certificate_file.read_bytes())[0]
         self._certificate_der = certificate.public_bytes(Encoding.DER)
-        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._kept = RecentlyUsed[_Key, _Kept](_MAX_KEPT)
         self._asking: WeakValueDictionary[_Key, anyio.Lock] = WeakValueDictionary()
 
     async def token_for(self, peer: Peer, context: ConsultationContext, access_token: str) -> str:
@@ -92,16 +92,15 @@ class IuaTokens:
         key = _key_of(peer, context)
         lock = self._asking.setdefault(key, anyio.Lock())
         async with lock:
-            kept = self._kept.get(key)
+            kept = self._kept.find(key)
             if kept is None or kept.serves_until <= self._clock.now():
                 kept = await self._exchange(peer, context, access_token)
-                self._keep(key, kept)
-        self._kept.move_to_end(key)
+                self._kept.keep(key, kept)
         return kept.token
 
     def forget(self, peer: Peer, context: ConsultationContext) -> bool:
         """See ports.peer_tokens."""
-        return self._kept.pop(_key_of(peer, context), None) is not None
+        return self._kept.forget(_key_of(peer, context)) is not None
 
     async def _exchange(self, peer: Peer, context: ConsultationContext, access_token: str) -> _Kept:
         # Who we are is what the white list says of our certificate, as the other box reads it.
@@ -139,11 +138,6 @@ class IuaTokens:
         )
         audience = f"https://{peer.db_host}{TOKEN_PATH}"
         return encode_assertion(actor, self._key, audience=audience, now=self._clock.now())
-
-    def _keep(self, key: _Key, kept: _Kept) -> None:
-        self._kept[key] = kept
-        while len(self._kept) > _MAX_KEPT:
-            self._kept.popitem(last=False)
 
 
 def _key_of(peer: Peer, context: ConsultationContext) -> _Key:

@@ -1,10 +1,10 @@
 """How much one caller may ask (429, RFC 6585): a bucket of tokens that fills again with time."""
 
 import math
-from collections import OrderedDict
 
 from drimbox.errors import Unavailable
 from drimbox.ports.clock import Clock
+from drimbox.recently_used import RecentlyUsed
 
 _MAX_CALLERS = 10_000
 
@@ -27,7 +27,7 @@ class RequestLimit:
     def __init__(self, clock: Clock, a_minute: int) -> None:
         self._clock = clock
         self._a_minute = a_minute
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._left = RecentlyUsed[str, tuple[float, float]](_MAX_CALLERS)
 
     def take(self, caller: str) -> None:
         """Count one request.
@@ -36,11 +36,8 @@ class RequestLimit:
             TooManyRequests: one too many.
         """
         now = self._clock.monotonic()
-        left, since = self._left.get(caller, (float(self._a_minute), now))
+        left, since = self._left.find(caller) or (float(self._a_minute), now)
         left = min(self._a_minute, left + (now - since) * self._a_minute / 60)
         if left < 1:
             raise TooManyRequests(math.ceil((1 - left) * 60 / self._a_minute))
-        self._left[caller] = (left - 1, now)
-        self._left.move_to_end(caller)
-        if len(self._left) > _MAX_CALLERS:
-            self._left.popitem(last=False)
+        self._left.keep(caller, (left - 1, now))

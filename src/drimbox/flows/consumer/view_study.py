@@ -7,7 +7,6 @@ A series is opened once a context; its images are then found on disk, as they ar
 """
 
 import contextlib
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -20,6 +19,7 @@ from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
 from drimbox.ports.image_cache import CachedInstance
 from drimbox.ports.pixel_worker import PixelWorker, Rendering
+from drimbox.recently_used import RecentlyUsed
 
 _MAX_OPENED = 1000
 
@@ -41,8 +41,8 @@ class NoCommonSyntax(NotAcceptable):
 class ViewStudy:
     images: ImageService
     pixels: PixelWorker
-    _opened: OrderedDict[tuple[str, SeriesInstanceUid], OpenedStudy] = field(
-        default_factory=OrderedDict, init=False, repr=False
+    _opened: RecentlyUsed[tuple[str, SeriesInstanceUid], OpenedStudy] = field(
+        default_factory=lambda: RecentlyUsed(_MAX_OPENED), init=False, repr=False
     )
 
     async def open(self, caller: Caller, study: StudyInstanceUid) -> Manifest:
@@ -103,12 +103,10 @@ class ViewStudy:
         self, caller: Caller, study: StudyInstanceUid, series: SeriesInstanceUid
     ) -> OpenedStudy:
         key = _key(caller, series)
-        opened = self._opened.get(key)
+        opened = self._opened.find(key)
         if opened is None or opened.manifest.study_instance_uid != study:
             opened = await self.images.open_study(caller, TargetResource(study, series), None)
-            self._opened[key] = opened
-            while len(self._opened) > _MAX_OPENED:
-                self._opened.popitem(last=False)
+            self._opened.keep(key, opened)
         return opened
 
     @contextlib.contextmanager
@@ -117,7 +115,7 @@ class ViewStudy:
         try:
             yield
         except DrimboxError as error:
-            self._opened.pop(_key(caller, series), None)
+            self._opened.forget(_key(caller, series))
             if isinstance(error, NotAcceptable):
                 raise NoCommonSyntax(str(error)) from error
             raise

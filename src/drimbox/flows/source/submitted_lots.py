@@ -4,7 +4,6 @@ Searches without a patient read hundreds of lots. What is not kept yet is parsed
 them at once would hold the event loop for a fifth of a second.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import anyio.to_thread
 from drimbox.model.document_entry import DocumentEntry, SubmissionSet
 from drimbox.model.publication import Publication
 from drimbox.model.uids import SopInstanceUid
+from drimbox.recently_used import RecentlyUsed
 from drimbox.standards.safe_xml import parse_own_xml
 from drimbox.standards.xds.submit_objects import parse_submit_objects
 
@@ -32,26 +32,21 @@ class SubmittedLots:
     """Lots by the UID of their KOS, the least recently used forgotten first."""
 
     def __init__(self, *, max_lots: int = MAX_LOTS) -> None:
-        self._max_lots = max_lots
-        self._kept: OrderedDict[SopInstanceUid, SubmittedLot] = OrderedDict()
+        self._kept = RecentlyUsed[SopInstanceUid, SubmittedLot](max_lots)
 
     async def read(
         self, publications: Sequence[Publication]
     ) -> Mapping[SopInstanceUid, SubmittedLot]:
         """Return the lots by their KOS; one whose metadata do not speak of it is left out."""
-        missing = [p for p in publications if p.kos_sop_instance_uid not in self._kept]
-        found = {
-            p.kos_sop_instance_uid: self._kept[p.kos_sop_instance_uid]
-            for p in publications
-            if p.kos_sop_instance_uid in self._kept
-        }
+        asked = [p.kos_sop_instance_uid for p in publications]
+        kept = {kos: self._kept.find(kos) for kos in asked}
+        found = {kos: lot for kos, lot in kept.items() if lot is not None}
+        missing = [p for p in publications if p.kos_sop_instance_uid not in found]
         if missing:
-            found |= await anyio.to_thread.run_sync(_parse_all, missing)
-        for kos, lot in found.items():
-            self._kept[kos] = lot
-            self._kept.move_to_end(kos)
-        while len(self._kept) > self._max_lots:
-            self._kept.popitem(last=False)
+            parsed = await anyio.to_thread.run_sync(_parse_all, missing)
+            for kos, lot in parsed.items():
+                self._kept.keep(kos, lot)
+            found |= parsed
         return found
 
 

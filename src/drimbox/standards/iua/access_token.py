@@ -7,13 +7,13 @@ patient stays on our side, the INS is never in a token.
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from drimbox.errors import NotAuthenticated
 from drimbox.model.consent import InformationEtOppositionConsultation
+from drimbox.recently_used import RecentlyUsed
 from drimbox.standards.iua.iua_extensions import (
     IheIua,
     encode_extensions,
@@ -127,8 +127,7 @@ class VerifiedTokens:
     """
 
     def __init__(self, limit: int = MAX_VERIFIED) -> None:
-        self._limit = limit
-        self._kept: OrderedDict[str, tuple[Claims, AccessToken]] = OrderedDict()
+        self._kept = RecentlyUsed[str, tuple[Claims, AccessToken]](limit)
 
     def __contains__(self, text: str) -> bool:
         return text in self._kept
@@ -141,7 +140,7 @@ class VerifiedTokens:
         Raises:
             NotAuthenticated: as parse_access_token.
         """
-        found = self._kept.get(text)
+        found = self._kept.find(text)
         if found is None:
             claims = parse_signed_token(text, keys, _SHAPE)
             found = claims, _from_claims(claims, issuer, audience)
@@ -149,12 +148,9 @@ class VerifiedTokens:
         try:
             _check_live(claims, token, now)
         except NotAuthenticated:
-            self._kept.pop(text, None)
+            self._kept.forget(text)
             raise
-        self._kept[text] = found
-        self._kept.move_to_end(text)
-        while len(self._kept) > self._limit:
-            self._kept.popitem(last=False)
+        self._kept.keep(text, found)
         return token
 
 

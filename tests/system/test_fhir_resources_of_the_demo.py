@@ -94,10 +94,13 @@ def _roles(answers: list[Json]) -> Iterator[str]:
 def _definitions(statement: Json) -> Iterator[str]:
     (rest,) = statement["rest"]
     for resource in rest["resource"]:
+        for profile in resource.get("supportedProfile", ()):
+            yield "StructureDefinition/" + profile.rpartition("/")[2]
         for parameter in resource.get("searchParam", ()):
             if "drimbox.example" in parameter.get("definition", ""):
                 yield "SearchParameter/" + parameter["definition"].rpartition("/")[2]
-    yield "OperationDefinition/contextual-call"
+    yield from ("OperationDefinition/contextual-call", "CodeSystem/drimbox-issue")
+    yield "ValueSet/drimbox-modality"
 
 
 def _references(value: object) -> Iterator[str]:

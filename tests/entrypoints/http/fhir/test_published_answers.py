@@ -25,6 +25,7 @@ from drimbox.model.imaging_record import derived_id
 from drimbox.model.practice import Code
 from drimbox.standards.fhir.contextual_call import OPERATION
 from drimbox.standards.fhir.search import MAX_PARAMETERS
+from drimbox.standards.fhir.surface import SURFACE
 
 pytestmark = pytest.mark.requirement("FA.6")
 
@@ -41,6 +42,9 @@ ROWS = [
     if method in {"get", "post"} and path != CALL
     for status in item[method]["responses"]
 ]
+
+
+PUBLIC = {one.name for one in SURFACE if one.is_public}
 
 
 class Asking:
@@ -66,6 +70,10 @@ class Asking:
             "Device": "drimbox",
             "OperationDefinition": "contextual-call",
             "SearchParameter": "ImagingStudy-accession-number",
+            "CapabilityStatement": "drimbox",
+            "CodeSystem": "drimbox-issue",
+            "StructureDefinition": "drimbox-imaging-study",
+            "ValueSet": "drimbox-modality",
             "List": self._first("List"),
             "Practitioner": f"{KOS}-practitioner-1",
             "PractitionerRole": f"{KOS}-role-1-1",
@@ -119,9 +127,11 @@ def fails_with(error: DrimboxError) -> Callable[[Asking], httpx2.Response]:
 
 
 def malformed(asking: Asking) -> httpx2.Response:
-    """A search by what it cannot read; any other request with two credentials."""
+    """A search by what it cannot read, a part that is none; else with two credentials."""
     if asking.is_search:
         return asking.ask("_count=x")
+    if asking.kind in {"metadata", *PUBLIC}:
+        return asking.ask("_summary=count")
     twice = httpx2.Headers([("Authorization", "Bearer doctor")] * 2)
     return asking.site.consumer(bearer="").get(asking.path, headers=twice)
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -99,7 +100,13 @@ def read_dicom(octets: bytes) -> None:
 
 def read_whole_data_set(octets: bytes) -> None:
     data_set = read_data_set(octets[1:], ENCODINGS[first_octet(octets) % len(ENCODINGS)])
-    for read in (parse_query, parse_retrieval, parse_image_facts):
+    readers = (
+        partial(parse_query, has_patients=True),
+        partial(parse_query, has_patients=False),
+        parse_retrieval,
+        parse_image_facts,
+    )
+    for read in readers:
         try:
             read(data_set)
         except DrimboxError:

@@ -7,6 +7,10 @@ const root = location.pathname.split("/").slice(0, 4).join("/");
 // French where nobody has chosen another language on this workstation.
 if (!localStorage.getItem("i18nextLng")) localStorage.setItem("i18nextLng", "fr");
 
+// One of OHIF's bundles wants Node's __filename where document.currentScript is null, which it is
+// when the last file that it waited for is a style sheet; its page stayed empty then.
+window.__filename = "";
+
 window.config = {
   name: "drimbox",
   routerBasename: root,

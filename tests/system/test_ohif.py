@@ -87,6 +87,20 @@ async def test_it_shows_a_ct_its_report_and_its_pdf_and_no_other_patient(
     await tab.close()
 
 
+async def test_it_opens_again_though_its_style_sheets_come_last(
+    demo: DemoSession, chromium: Chromium
+) -> None:
+    """Its scripts are kept by the browser, its styles asked for: one bundle did not expect that."""
+    tab = await open_ohif(demo, chromium, ULTRASOUND_OF_CAMILLE)
+    await tab.wait_for(_SHOWS_AN_IMAGE)
+    await tab.delay_network(0.5)
+    address = await tab.evaluate("location.href")
+    await tab.goto("about:blank")
+    await tab.goto(address)
+    await tab.wait_for(_SHOWS_AN_IMAGE)
+    await tab.close()
+
+
 @pytest.mark.requirement("VI-CS.30 / .31")
 @pytest.mark.parametrize(
     "study",

@@ -174,6 +174,13 @@ class Tab:
         """Empty the browser's cache."""
         await self._send("Network.clearBrowserCache")
 
+    async def delay_network(self, seconds: float) -> None:
+        """Have each answer come so much later; what the browser keeps comes at once."""
+        await self._send(
+            "Network.emulateNetworkConditions",
+            offline=False, latency=seconds * 1000, downloadThroughput=-1, uploadThroughput=-1,
+        )  # fmt: skip
+
     async def close(self) -> None:
         """End it as its user does; what it complained of stays."""
         self.is_closed = True

@@ -52,7 +52,7 @@ def test_one_large_picture_does_not_push_out_all_others() -> None:
 
 
 def test_what_nobody_asks_for_again_is_forgotten() -> None:
-    """Twenty-four megabytes of somebody's images do not stay because a viewer was closed."""
+    """Twelve megabytes of somebody's images do not stay because a viewer was closed."""
     now = [1000.0]
     memory = PictureMemory(clock=lambda: now[0])
     memory.keep("left", b"x" * 10)

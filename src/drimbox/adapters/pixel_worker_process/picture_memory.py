@@ -1,7 +1,7 @@
 """Pictures drawn a moment ago: a viewer that goes back and forth in a stack has each drawn once.
 
 Known by the file as it is now (its inode, size and time) and by how it was drawn. Bounded by their
-octets; the least recently given is forgotten first, and what nobody asks for again in a minute.
+octets; the least recently given is forgotten first, and what nobody asks for again in half a minute.
 """
 
 import time
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from drimbox.ports.pixel_worker import Rendering
 
-MAX_BYTES = 24 * 1024 * 1024
-MAX_IDLE_SECONDS = 60.0
+MAX_BYTES = 12 * 1024 * 1024
+MAX_IDLE_SECONDS = 30.0
 
 Key = Hashable
 

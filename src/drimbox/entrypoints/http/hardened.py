@@ -30,7 +30,7 @@ HEADER_DEADLINE_SECONDS = 10.0
 MAX_HEADER_BYTES = 32 * 1024
 # Octets of an answer that its peer has not taken yet: at most, shared by the answers under way
 # when it begins, at least.
-_MOST_WAITING = 1024 * 1024
+_MOST_WAITING = 512 * 1024
 _WAITING_TOGETHER = 4 * 1024 * 1024
 _LEAST_WAITING = 64 * 1024
 _CONNECTIONS_A_REQUEST = 4

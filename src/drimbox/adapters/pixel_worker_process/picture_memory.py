@@ -1,7 +1,7 @@
 """Pictures drawn a moment ago: a viewer that goes back and forth in a stack has each drawn once.
 
 Known by the file as it is now (its inode, size and time) and by how it was drawn. Bounded by their
-octets; the least recently given is forgotten first, and what nobody asks for again in half a minute.
+octets; the least recently given is forgotten first, and what nobody asks for in half a minute.
 """
 
 import time

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, update
+from sqlalchemy import Connection, Select, select, update
 
+from drimbox.adapters.storage_sql.due_rows import is_due
 from drimbox.adapters.storage_sql.engine import AnyRow, Database
 from drimbox.adapters.storage_sql.sealing import Sealing
 from drimbox.adapters.storage_sql.tables import (
@@ -61,9 +62,16 @@ class SqlIntake:
 
     async def claim(self, now: datetime, lease_seconds: float) -> ReceivedMessage | None:
         lease = timedelta(seconds=lease_seconds)
+        due = is_due(
+            received_messages,
+            UNFINISHED_MESSAGE,
+            now,
+            lease=lease,
+            longest_wait=self._longest_wait,
+        )
         candidate = (
             select(_columns.message_id)
-            .where(_is_unfinished, _is_due(now, lease, self._longest_wait))
+            .where(_is_unfinished, due)
             .order_by(_columns.message_id)
             .limit(1)
         )
@@ -124,16 +132,6 @@ class SqlIntake:
 
 def _place(key_digest: bytes) -> tuple[str, str, bytes]:
     return "received_messages", "content", key_digest
-
-
-def _is_due(now: datetime, lease: timedelta, longest_wait: timedelta) -> ColumnElement[bool]:
-    """Tell what may be claimed; a clock set back must not hold a message for as long."""
-    return or_(
-        _columns.state == IntakeState.PENDING.value,
-        _columns.due_at <= now,
-        and_(_columns.state == IntakeState.PROCESSING.value, _columns.due_at > now + 2 * lease),
-        and_(_columns.state == IntakeState.RETRY.value, _columns.due_at > now + longest_wait),
-    )
 
 
 def _claim(connection: Connection, candidate: Select[int], lease_end: datetime) -> AnyRow | None:

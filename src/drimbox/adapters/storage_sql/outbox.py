@@ -14,15 +14,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    and_,
     delete,
     exists,
     insert,
-    or_,
     select,
     update,
 )
 
+from drimbox.adapters.storage_sql.due_rows import is_due
 from drimbox.adapters.storage_sql.engine import AnyRow, Database
 from drimbox.adapters.storage_sql.records import decode_record, encode_record
 from drimbox.adapters.storage_sql.sealing import Sealing
@@ -69,7 +68,9 @@ class SqlOutbox:
 
     async def claim(self, now: datetime, lease_seconds: float) -> PublicationJob | None:
         lease = timedelta(seconds=lease_seconds)
-        candidate = _candidate(_is_due(now, lease, self._longest_wait))
+        candidate = _candidate(
+            is_due(outbox, UNFINISHED_JOB, now, lease=lease, longest_wait=self._longest_wait)
+        )
         # Most polls find nothing: see that in a reading transaction, which holds up no writer.
         if await self._database.read(lambda c: c.execute(candidate).scalar()) is None:
             return None
@@ -252,7 +253,7 @@ def _document_place(submission_unique_id: str, position: int) -> tuple[str, ...]
     return "outbox_documents", "content", submission_unique_id, str(position)
 
 
-def _candidate(is_due: ColumnElement[bool]) -> Select[int]:
+def _candidate(due: ColumnElement[bool]) -> Select[int]:
     """Select the oldest job due whose study has no earlier unfinished job."""
     earlier = outbox.alias("earlier")
     has_earlier = exists().where(
@@ -262,19 +263,9 @@ def _candidate(is_due: ColumnElement[bool]) -> Select[int]:
     )
     return (
         select(_columns.job_id)
-        .where(is_state_in(_columns.state, UNFINISHED_JOB), is_due, ~has_earlier)
+        .where(is_state_in(_columns.state, UNFINISHED_JOB), due, ~has_earlier)
         .order_by(_columns.job_id)
         .limit(1)
-    )
-
-
-def _is_due(now: datetime, lease: timedelta, longest_wait: timedelta) -> ColumnElement[bool]:
-    """Tell what may be claimed; a clock set back must not hold a job for as long."""
-    return or_(
-        _columns.state == JobState.PENDING.value,
-        _columns.due_at <= now,
-        and_(_columns.state == JobState.SENDING.value, _columns.due_at > now + 2 * lease),
-        and_(_columns.state == JobState.RETRY.value, _columns.due_at > now + longest_wait),
     )
 
 

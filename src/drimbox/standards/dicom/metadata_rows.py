@@ -5,7 +5,6 @@ quarter of the time of standards/dicom/metadata, whose words these are. Whatever
 Explicit VR Little Endian is left to it.
 """
 
-import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,19 +26,15 @@ from drimbox.standards.dicom.data_set import (
 from drimbox.standards.dicom.dicom_json import BulkDataUri, encode_dicom_json, encode_value
 from drimbox.standards.dicom.element_stream import LARGE
 from drimbox.standards.dicom.frame_index import FRAME_TAGS
-from drimbox.standards.dicom.skimming import skim
-from drimbox.standards.dicom.value_representations import LONG_VRS
+from drimbox.standards.dicom.skimming import HEADER, LONG_LENGTH, LONGEST_HEADER, skim
+from drimbox.standards.dicom.value_representations import LONG_VR_LETTERS
 
 MAX_REMEMBERED = 20_000
 MAX_RUNS = 64
 _LEAST_TOGETHER = 3
 _LONGEST_REMEMBERED = 4096
-_HEADER = struct.Struct("<HH2sH")
-_LENGTH = struct.Struct("<I")
-_LONG = frozenset(vr.encode("ascii") for vr in LONG_VRS)
 _LAST_TAG = 0xFFFFFFFF
 _AVAILABLE_TRANSFER_SYNTAX = 0x00083002
-_LONGEST_HEADER = 12
 _CHARACTER_SET = frozenset({tags.SPECIFIC_CHARACTER_SET})
 
 
@@ -120,12 +115,12 @@ class MetadataRows:
             head.frame_facts |= run.frame_facts
             start += len(run.octets)
         found, frame_facts, offset = list[bytes](), DataSet(), start
-        while offset <= len(octets) - _LONGEST_HEADER:
-            group, element, letters, length = _HEADER.unpack_from(octets, offset)
+        while offset <= len(octets) - LONGEST_HEADER:
+            group, element, letters, length = HEADER.unpack_from(octets, offset)
             tag, value = group << 16 | element, offset + 8
-            if letters in _LONG:
+            if letters in LONG_VR_LETTERS:
                 # Of a length that is not told, or of pixels, nothing is known.
-                (length,) = _LENGTH.unpack_from(octets, value)
+                (length,) = LONG_LENGTH.unpack_from(octets, value)
                 value += 4
             known = self._known.get((octets[offset : value + length], b""))
             if known is None or group & 1 or tag > last_tag:
@@ -215,15 +210,15 @@ def _character_set_of(octets: bytes) -> bytes:
 
 
 def _read_header(octets: bytes, offset: int) -> ElementHeader:
-    if offset + _LONGEST_HEADER > len(octets):
+    if offset + LONGEST_HEADER > len(octets):
         return DataSetReader(octets, Encoding.EXPLICIT_LITTLE).read_header(offset, len(octets))
-    group, element, letters, length = _HEADER.unpack_from(octets, offset)
+    group, element, letters, length = HEADER.unpack_from(octets, offset)
     if group == 0xFFFE or not letters.isalpha() or not letters.isupper():
         raise MalformedMessage("not an element of Explicit VR (PS3.5 7.1.2)")
     tag, vr = group << 16 | element, letters.decode("ascii")
-    if letters not in _LONG:
+    if letters not in LONG_VR_LETTERS:
         return ElementHeader(tag, vr, length, offset + 8)
-    (length,) = _LENGTH.unpack_from(octets, offset + 8)
+    (length,) = LONG_LENGTH.unpack_from(octets, offset + 8)
     return ElementHeader(tag, vr, length, offset + 12)
 
 

@@ -4,17 +4,14 @@ The images of a series say of their patient the same in the same octets. Whoever
 only has to find them again, which costs a fifth of reading a head.
 """
 
-import struct
 from typing import NamedTuple
 
-from drimbox.standards.dicom.data_set import UNDEFINED_LENGTH
-from drimbox.standards.dicom.value_representations import LONG_VRS, SHORT_VRS
+from drimbox.standards.dicom.data_set import UNDEFINED_LENGTH, Encoding
+from drimbox.standards.dicom.value_representations import LONG_VR_LETTERS, SHORT_VR_LETTERS
 
-_HEADER = struct.Struct("<HH2sH")
-_LONG_LENGTH = struct.Struct("<I")
-_LONG = frozenset(vr.encode("ascii") for vr in LONG_VRS)
-_SHORT = frozenset(vr.encode("ascii") for vr in SHORT_VRS)
-_LONGEST_HEADER = 12
+HEADER = Encoding.EXPLICIT_LITTLE.tag_vr_and_length
+LONG_LENGTH = Encoding.EXPLICIT_LITTLE.long_length
+LONGEST_HEADER = 12
 
 
 class Skimmed(NamedTuple):
@@ -33,18 +30,18 @@ def skim(
     is known: such a head has to be read.
     """
     values: dict[int, bytes] = {}
-    offset, last = start, len(octets) - _LONGEST_HEADER
+    offset, last = start, len(octets) - LONGEST_HEADER
     while offset <= last:
-        group, element, letters, length = _HEADER.unpack_from(octets, offset)
+        group, element, letters, length = HEADER.unpack_from(octets, offset)
         tag, value = group << 16 | element, offset + 8
         if tag > last_tag:
             return Skimmed(values, offset)
-        if letters in _LONG:
-            (length,) = _LONG_LENGTH.unpack_from(octets, value)
+        if letters in LONG_VR_LETTERS:
+            (length,) = LONG_LENGTH.unpack_from(octets, value)
             value += 4
             if length == UNDEFINED_LENGTH:
                 return None
-        elif letters not in _SHORT:
+        elif letters not in SHORT_VR_LETTERS:
             return None
         offset = value + length
         if tag in wanted:

@@ -17,6 +17,10 @@ SHORT_VRS = (
     | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"}
 ) - LONG_VRS
 
+# As they stand in a header.
+LONG_VR_LETTERS = frozenset(vr.encode("ascii") for vr in LONG_VRS)
+SHORT_VR_LETTERS = frozenset(vr.encode("ascii") for vr in SHORT_VRS)
+
 PIXEL_REPRESENTATION = 0x00280103
 BITS_ALLOCATED = 0x00280100
 LUT_DESCRIPTOR = 0x00283002

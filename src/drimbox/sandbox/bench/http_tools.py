@@ -56,7 +56,7 @@ async def transfer(
     command += ["--noproxy", "*", "--write-out", form, *options]
     for name, value in headers.items():
         command += ["--header", f"{name}: {value}"]
-    told = orjson.loads(await _run([*command, url]))
+    told = orjson.loads(await run([*command, url]))
     if told["status"] != 200:
         raise RejectedByPartner("bench", str(told["status"]), urlsplit(url).path)
     return Transfer(int(told["octets"]), float(told["first"]), float(told["total"]))
@@ -78,7 +78,7 @@ async def requests_per_second(
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script)]
         for header, value in headers.items():
             command += ["-H", f"{header}: {value}"]
-        printed = await _run([*command, f"{parts.scheme}://{parts.netloc}"])
+        printed = await run([*command, f"{parts.scheme}://{parts.netloc}"])
     told = orjson.loads(printed[printed.rindex(b"{") :])
     if told["refused"] or told["broken"] or not told["requests"]:
         raise RejectedByPartner("bench", f"{told}", parts.path)
@@ -90,7 +90,7 @@ def _target(url: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-async def _run(command: Sequence[str]) -> bytes:
+async def run(command: Sequence[str]) -> bytes:
     """Run a program and return what it prints.
 
     Raises:

@@ -1,6 +1,5 @@
 """Where the boxes of the bench keep their images: in memory, as docs/operations.md advises."""
 
-import asyncio
 import os
 import shutil
 import tempfile
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drimbox.adapters.image_cache_disk.memory_folder import SHARED_MEMORY, is_in_memory
+from drimbox.errors import DrimboxError
+from drimbox.sandbox.bench.http_tools import run
 
 # Twenty studies of 158 MB in each of two boxes, and what else this host keeps there.
 _LEAST_BYTES = 8 * 1024**3
@@ -55,14 +56,23 @@ async def images_place() -> AsyncIterator[ImagesPlace]:
         yield ImagesPlace(None, "on the disk")
         return
     with tempfile.TemporaryDirectory(prefix="drimbox-bench-", dir=SHARED_MEMORY) as name:
-        is_ours = os.geteuid() == 0 and await _run(*_MOUNT, name)
+        is_ours = os.geteuid() == 0 and await _is_mounted(name)
         try:
             told = "on a tmpfs with huge=within_size" if is_ours else "on a tmpfs"
             yield ImagesPlace(Path(name), told)
         finally:
             if is_ours:
                 # Not lazily: whoever still writes there would be a fault of the bench.
-                await _run("umount", name)
+                await run(["umount", name])
+
+
+async def _is_mounted(name: str) -> bool:
+    """Mount a tmpfs there; a container may not let even root do so."""
+    try:
+        await run([*_MOUNT, name])
+    except DrimboxError:
+        return False
+    return True
 
 
 def _has_room() -> bool:
@@ -72,14 +82,3 @@ def _has_room() -> bool:
     except OSError:
         return False
     return is_in_memory(SHARED_MEMORY) and free >= _LEAST_BYTES
-
-
-async def _run(*command: str) -> bool:
-    """Run a program without a word; tell whether it did what it was asked."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )
-    except OSError:
-        return False
-    return await process.wait() == 0

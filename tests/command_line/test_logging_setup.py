@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import structlog
+from tests.fakes.log_settings import logging_as_before
 
 from drimbox.command_line.logging_setup import keep_logs_apart, set_up_logging
 from drimbox.standards.dicom.character_sets import decoder_of
@@ -16,12 +17,8 @@ INS = "190017512345612"
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logging_as_before():
+        yield
 
 
 def _lines(text: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 import structlog
+from tests.fakes.log_settings import logging_as_before
 
 from drimbox.command_line.logging_setup import set_up_logging
 
@@ -21,12 +22,8 @@ MAX_TEXT = 512
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logging_as_before():
+        yield
 
 
 def _hostile_texts() -> Iterator[str]:

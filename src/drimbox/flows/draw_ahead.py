@@ -84,8 +84,10 @@ class DrawAhead:
             self._pixels.draw_ahead(instance.path, replace(rendering, frame=ahead + 1))
 
     def _scroll(self, stack: tuple[object, ...]) -> _Scroll:
-        scroll = self._scrolls.find(stack) or _Scroll()
-        self._scrolls.keep(stack, scroll)
+        scroll = self._scrolls.find(stack)
+        if scroll is None:
+            scroll = _Scroll()
+            self._scrolls.keep(stack, scroll)
         return scroll
 
     def _order(self, series: ReferencedSeries) -> "_Order":

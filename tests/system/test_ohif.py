@@ -93,7 +93,7 @@ async def test_it_opens_again_though_its_style_sheets_come_last(
     """Its scripts are kept by the browser, its styles asked for: one bundle did not expect that."""
     tab = await open_ohif(demo, chromium, ULTRASOUND_OF_CAMILLE)
     await tab.wait_for(_SHOWS_AN_IMAGE)
-    await tab.delay_network(0.5)
+    await tab.slow_down(processor=1, latency_ms=500, bytes_per_second=-1)
     address = await tab.evaluate("location.href")
     await tab.goto("about:blank")
     await tab.goto(address)

@@ -162,7 +162,10 @@ class Tab:
     async def slow_down(
         self, *, processor: float, latency_ms: float, bytes_per_second: int
     ) -> None:
-        """Make it a tab of a slow workstation on a slow line; processor is a divisor of speed."""
+        """Make it a tab of a slow workstation on a slow line; what the browser keeps comes at once.
+
+        processor is a divisor of speed; bytes_per_second -1 is as many as come.
+        """
         await self._send("Emulation.setCPUThrottlingRate", rate=processor)
         await self._send(
             "Network.emulateNetworkConditions",
@@ -173,13 +176,6 @@ class Tab:
     async def forget_files(self) -> None:
         """Empty the browser's cache."""
         await self._send("Network.clearBrowserCache")
-
-    async def delay_network(self, seconds: float) -> None:
-        """Have each answer come so much later; what the browser keeps comes at once."""
-        await self._send(
-            "Network.emulateNetworkConditions",
-            offline=False, latency=seconds * 1000, downloadThroughput=-1, uploadThroughput=-1,
-        )  # fmt: skip
 
     async def close(self) -> None:
         """End it as its user does; what it complained of stays."""

@@ -4,6 +4,7 @@ The other way round, an answer that is not published fails whichever test is giv
 (tests/fakes/published_answers.py).
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -225,11 +226,14 @@ class Asking:
         return answer
 
     def again(self) -> requests.Response:
-        """Ask with the ETag of a first answer."""
+        """Ask with the ETag of an earlier answer; one made of what is still coming has none."""
         accept = "application/dicom" if self.last == "{instance}" else None
         query = "contentType=image/png" if self.last == "wado" else ""
-        etag = self.ask(304, accept, query).headers["etag"]
-        return self.ask(304, accept, query, **{"If-None-Match": etag})
+        until = time.monotonic() + 60
+        while "etag" not in (first := self.ask(304, accept, query)).headers:
+            assert time.monotonic() < until, "no answer has an ETag"
+            time.sleep(0.1)
+        return self.ask(304, accept, query, **{"If-None-Match": first.headers["etag"]})
 
     def in_range(self, status: int, wanted: str) -> requests.Response:
         accept = "application/dicom" if self.last == "{instance}" else None

@@ -96,7 +96,7 @@ async def test_no_image_of_a_hostile_name_comes_in(scp: StoreScp) -> None:
     octets, uid = encoded(good), str(good.SOPInstanceUID)
     funnel, received = InstanceFunnel(), dict[str, bytes]()
     reader = asyncio.create_task(read_all(funnel, received))
-    with scp.expect(TargetResource(ONE), (), funnel) as expectation:
+    with scp.moves.expect(TargetResource(ONE), (), funnel) as expectation:
         for hostile in UIDS:
             for named, data_set, expected in (
                 (hostile, with_uids(octets, uid, hostile), INVALID_INSTANCE),

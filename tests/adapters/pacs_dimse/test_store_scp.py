@@ -94,8 +94,8 @@ async def test_two_retrievals_at_once_get_each_its_own(scp: StoreScp) -> None:
     received: tuple[dict[str, bytes], dict[str, bytes]] = ({}, {})
     readers = [asyncio.create_task(read_all(f, r)) for f, r in zip(funnels, received, strict=True)]
     with (
-        scp.expect(TargetResource(ONE), (), funnels[0]) as one,
-        scp.expect(TargetResource(OTHER), (), funnels[1]) as other,
+        scp.moves.expect(TargetResource(ONE), (), funnels[0]) as one,
+        scp.moves.expect(TargetResource(OTHER), (), funnels[1]) as other,
     ):
         sender = await call(scp)
         for number in range(1, 4):
@@ -132,7 +132,7 @@ async def test_lets_in_what_agrees_by_message_and_by_study(
 ) -> None:
     funnel, received = InstanceFunnel(), dict[str, bytes]()
     reader = asyncio.create_task(read_all(funnel, received))
-    with scp.expect(TargetResource(ONE), (), funnel) as expectation:
+    with scp.moves.expect(TargetResource(ONE), (), funnel) as expectation:
         assert expectation.message_id == 1
         sender = await call(scp)
         status = await sender.send(study, 1, originator=originator, message_id=message_id)
@@ -146,7 +146,7 @@ async def test_lets_in_what_agrees_by_message_and_by_study(
 
 async def test_another_series_of_the_study_is_refused(scp: StoreScp) -> None:
     target = TargetResource(ONE, SeriesInstanceUid(f"{ONE}.2"))
-    with scp.expect(target, (), InstanceFunnel()) as expectation:
+    with scp.moves.expect(target, (), InstanceFunnel()) as expectation:
         sender = await call(scp)
         status = await sender.send(ONE, 1, originator="DRIMBOX", message_id=expectation.message_id)
         assert status == NOT_AUTHORIZED
@@ -154,8 +154,8 @@ async def test_another_series_of_the_study_is_refused(scp: StoreScp) -> None:
 
 async def test_two_of_one_study_are_not_guessed_apart(scp: StoreScp) -> None:
     with (
-        scp.expect(TargetResource(ONE), (), InstanceFunnel()),
-        scp.expect(TargetResource(ONE), (), InstanceFunnel()),
+        scp.moves.expect(TargetResource(ONE), (), InstanceFunnel()),
+        scp.moves.expect(TargetResource(ONE), (), InstanceFunnel()),
     ):
         sender = await call(scp)
         assert await sender.send(ONE, 1) == NOT_AUTHORIZED
@@ -191,7 +191,7 @@ async def test_titles_that_are_not_agreed_are_rejected(
 async def test_a_pacs_has_its_whole_time_to_answer_after_a_slow_reader(scp: StoreScp) -> None:
     """It is not silent while its last instance waits to be read, nor as soon as that was."""
     idle_seconds = 0.3
-    with scp.expect(TargetResource(ONE), (), InstanceFunnel()) as expectation:
+    with scp.moves.expect(TargetResource(ONE), (), InstanceFunnel()) as expectation:
         association = MoveAssociation(idle_seconds, expectation)
         assert not association.is_excused()
         expectation.begin()

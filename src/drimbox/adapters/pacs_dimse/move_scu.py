@@ -3,11 +3,12 @@
 import asyncio
 
 from drimbox.adapters.pacs_dimse.association import Association, associate_request
+from drimbox.adapters.pacs_dimse.expected_moves import Expectation
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, connect_to_pacs, read_identifier
 from drimbox.adapters.pacs_dimse.get_scu import RetrievalScope, check_retrieved
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
 from drimbox.adapters.pacs_dimse.presentation_contexts import number_contexts
-from drimbox.adapters.pacs_dimse.store_scp import Expectation, StoreScp
+from drimbox.adapters.pacs_dimse.store_scp import StoreScp
 from drimbox.errors import RejectedByPartner, Unavailable
 from drimbox.model.retrieval import TargetResource
 from drimbox.settings.partners import PacsSettings
@@ -52,7 +53,7 @@ async def move(
         Unavailable, RejectedByPartner: it failed, or could not send everything.
     """
     await scp.start()
-    with scp.expect(target, scope.transfer_syntaxes, funnel) as expectation:
+    with scp.moves.expect(target, scope.transfer_syntaxes, funnel) as expectation:
         association = MoveAssociation(settings.idle_timeout_seconds, expectation)
         try:
             await connect_to_pacs(association, settings)

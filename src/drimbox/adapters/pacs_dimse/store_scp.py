@@ -1,35 +1,28 @@
 """Our own Storage SCP: where the PACS sends what our C-MOVE asked for (PS3.4 B.2, C.4.2).
 
-An arrival belongs to a retrieval when both agree: Move Originator AE and Message ID (where the PACS
-sends them), and Study Instance UID, read at the head of the data set before anything is passed on.
-Whatever nobody asked for is refused.
+The head of a data set is read before anything is passed on; what no retrieval under way asked for
+(expected_moves) is refused.
 """
 
 import asyncio
-import math
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from drimbox.adapters.pacs_dimse.association import Association, own_information
+from drimbox.adapters.pacs_dimse.expected_moves import Expectation, ExpectedMoves
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER
 from drimbox.adapters.pacs_dimse.get_scu import store_response
-from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel, arrival_of
+from drimbox.adapters.pacs_dimse.instance_funnel import arrival_of
 from drimbox.errors import DrimboxError, InvalidValue, MalformedMessage, Unavailable
-from drimbox.model.retrieval import TargetResource
-from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
+from drimbox.model.uids import SopClassUid, SopInstanceUid
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
 from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attributes import Attributes
 from drimbox.standards.dicom.data_set import DataSet
 from drimbox.standards.dicom.element_stream import ElementStream, Remainder, WholeElement
-from drimbox.standards.dicom.transfer_syntaxes import (
-    STORED_SYNTAXES,
-    UNCOMPRESSED_SYNTAXES,
-    encoding_of,
-)
+from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 from drimbox.standards.dimse.messages import VERIFICATION, Command, CommandField
 from drimbox.standards.dimse.pdu import (
     AssociateAccept,
@@ -56,55 +49,8 @@ _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 _MAX_ASSOCIATIONS = 64
 
 
-@dataclass(eq=False, slots=True)
-class Expectation:
-    """One C-MOVE under way; pending counts instances accepted and not yet read.
-
-    read_at is when the last of them was, on the loop's clock.
-    """
-
-    message_id: int
-    target: TargetResource
-    transfer_syntaxes: tuple[TransferSyntaxUid, ...]
-    funnel: InstanceFunnel
-    pending: int = 0
-    read_at: float = -math.inf
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.idle.set()
-
-    def begin(self) -> None:
-        self.pending += 1
-        self.idle.clear()
-
-    def end(self) -> None:
-        self.pending -= 1
-        self.read_at = asyncio.get_running_loop().time()
-        if self.pending == 0:
-            self.idle.set()
-
-    def wants(self, command: Command, header: Attributes, originators: frozenset[str]) -> bool:
-        """Tell whether an arriving instance is of this retrieval, asked for by one of ours."""
-        originator, message_id = (
-            command.move_originator_ae_title,
-            command.move_originator_message_id,
-        )
-        if message_id is not None and message_id != self.message_id:
-            return False
-        if originator and originator not in originators:
-            return False
-        target = self.target
-        wanted = (
-            (target.study_instance_uid, header.text(tags.STUDY_INSTANCE_UID)),
-            (target.series_instance_uid, header.text(tags.SERIES_INSTANCE_UID)),
-            (target.sop_instance_uid, command.sop_instance_uid),
-        )
-        return all(asked is None or asked == came for asked, came in wanted)
-
-
 class StoreScp:
-    """The listener and the retrievals that wait for arrivals.
+    """The listener; `moves` are the retrievals that wait for arrivals.
 
     Args:
         pacs: whose arrivals are awaited; their AE titles may call unless the listener lists others.
@@ -116,16 +62,14 @@ class StoreScp:
         self._idle_timeout_seconds = max(one.idle_timeout_seconds for one in pacs)
         self._maximum_pdu = max(one.maximum_pdu for one in pacs)
         self._listener = listener
-        self._expectations: list[Expectation] = []
         self._server: asyncio.Server | None = None
         self._starting = asyncio.Lock()
         self._open: set[IncomingAssociation] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._message_id = 0
         # We call the PACS by one title and listen under another; some PACS (and pynetdicom) give
         # their own title where PS3.7 9.3.1.1 wants that of who asked.
-        self._originators = frozenset(
-            {listener.ae_title, *(one.calling_ae_title for one in pacs), *self._callers}
+        self.moves = ExpectedMoves(
+            frozenset({listener.ae_title, *(one.calling_ae_title for one in pacs), *self._callers})
         )
 
     @property
@@ -165,29 +109,6 @@ class StoreScp:
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    @contextmanager
-    def expect(
-        self,
-        target: TargetResource,
-        transfer_syntaxes: tuple[TransferSyntaxUid, ...],
-        funnel: InstanceFunnel,
-    ) -> Iterator[Expectation]:
-        """Let the instances of one C-MOVE in while it runs."""
-        expectation = Expectation(self._next_message_id(), target, transfer_syntaxes, funnel)
-        self._expectations.append(expectation)
-        try:
-            yield expectation
-        finally:
-            self._expectations.remove(expectation)
-
-    def _next_message_id(self) -> int:
-        """Return a Message ID that no C-MOVE under way has: arrivals are told apart by it."""
-        used = {expectation.message_id for expectation in self._expectations}
-        while True:
-            self._message_id = self._message_id % 0xFFFF + 1
-            if self._message_id not in used:
-                return self._message_id
-
     # For IncomingAssociation.
 
     @property
@@ -214,27 +135,11 @@ class StoreScp:
         abstract = context.abstract_syntax
         if abstract != VERIFICATION and not abstract.startswith(_STORAGE_ROOT):
             return ContextAnswer(context.context_id, ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED)
-        takes = self._syntaxes()
+        takes = self.moves.transfer_syntaxes()
         syntax = next((one for one in context.transfer_syntaxes if one in takes), None)
         if syntax is None:
             return ContextAnswer(context.context_id, ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED)
         return ContextAnswer(context.context_id, ContextResult.ACCEPTANCE, syntax)
-
-    def _syntaxes(self) -> frozenset[str]:
-        """Return what the retrievals under way take: everything, unless each says otherwise."""
-        limits = [one.transfer_syntaxes for one in self._expectations]
-        if not limits or () in limits:
-            return frozenset((*STORED_SYNTAXES, *UNCOMPRESSED_SYNTAXES))
-        return frozenset(uid for limit in limits for uid in (*limit, *UNCOMPRESSED_SYNTAXES))
-
-    def match(self, command: Command, header: DataSet) -> Expectation | None:
-        """Return the one retrieval that an instance belongs to."""
-        attributes = Attributes(header)
-        found = [
-            one for one in self._expectations if one.wants(command, attributes, self._originators)
-        ]
-        # Two of the same study and a PACS that does not say which: neither may be guessed.
-        return found[0] if len(found) == 1 else None
 
     def opened(
         self, association: "IncomingAssociation", serve: Callable[[], Coroutine[object, None, None]]
@@ -345,7 +250,7 @@ class IncomingAssociation(Association):
         if store.status is not None:
             _log.warning("instance_refused", status=f"{store.status:04X}")
             return
-        expectation = self._scp.match(store.request.command, store.header)
+        expectation = self._scp.moves.match(store.request.command, store.header)
         if expectation is None:
             _log.warning("instance_not_asked_for")
             store.status = NOT_AUTHORIZED

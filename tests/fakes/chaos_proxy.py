@@ -25,6 +25,7 @@ class Then(Enum):
     RESET = "RST to the client"
     HALF_CLOSE = "FIN to the client, whose octets still go on"
     BLACKHOLE = "nothing more, in neither direction, connection open"
+    STALL = "nothing more to the client, until it is gone"
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,8 @@ class ChaosProxy:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         elif then is Then.HALF_CLOSE:
             writer.write_eof()
+            await there
+        elif then is Then.STALL:
             await there
         elif then is Then.BLACKHOLE:
             there.cancel()

@@ -7,6 +7,7 @@ import asyncio
 import email
 import email.policy
 import io
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -41,18 +42,20 @@ class DicomwebService:
     store_answer: web.Response | None = None
     refuses: dict[str, int] = field(default_factory=dict)
     url: str = ""
+    port: int = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["DicomwebService"]:
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["DicomwebService"]:
         application = web.Application(client_max_size=64 * 1024 * 1024)
         application.router.add_get("/dicom-web/{path:.*}", self._get)
         application.router.add_post("/dicom-web/studies", self._store)
         runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/dicom-web"
+        self.port = runner.addresses[0][1]
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}/dicom-web"
         try:
             yield self
         finally:

@@ -122,7 +122,10 @@ class ServiceConnection:
                 data=body,
                 allow_redirects=False,
             ) as answer:
-                yield answer
+                try:
+                    yield answer
+                finally:
+                    _leave(answer)
         except TimeoutError:
             # Without its cause: that would carry the address, and with it UIDs.
             raise TimedOut(self.partner, self.settings.idle_timeout_seconds) from None
@@ -163,3 +166,12 @@ class ServiceConnection:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+def _leave(answer: aiohttp.ClientResponse) -> None:
+    """Break the connection of an answer that is not read to its end: the service is free at once.
+
+    An orderly end of TLS waits until the next record has come, however slow the network is.
+    """
+    if answer.connection is not None and answer.connection.transport is not None:
+        answer.connection.transport.abort()

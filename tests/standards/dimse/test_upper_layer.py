@@ -1,6 +1,7 @@
 """An association means the same however its octets are cut; what breaks it is named."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -88,6 +89,20 @@ def test_a_message_longer_than_the_peers_pdu_is_cut_to_it() -> None:
         CommandReceived(1, STORE),
         DataReceived(1, octets, is_last=True),
     ]
+
+
+def test_each_fragment_has_an_even_number_of_octets() -> None:
+    """PS3.8 E.1; the maximum that a peer names may be odd."""
+    requestor, acceptor = UpperLayer(), UpperLayer(is_acceptor=True)
+    acceptor.receive(requestor.request(REQUEST))
+    odd = replace(ACCEPT, user_information=replace(USER, maximum_pdu=101))
+    requestor.receive(acceptor.accept(odd))
+    sent = requestor.send_data(1, bytes(250), is_last=True)
+    lengths, offset = [], 0
+    while offset < len(sent):
+        lengths.append(int.from_bytes(sent[offset + 6 : offset + 10], "big") - 2)
+        offset += 12 + lengths[-1]
+    assert lengths == [94, 94, 62]
 
 
 CONVERSATION = b"".join(

@@ -149,13 +149,15 @@ class _Sender:
         association.send(context.context_id, request)
         held = b""
         async for chunk in instance.chunks:
-            # One chunk is held back, because the last must say that it is.
-            if held:
+            # One chunk is held back, because the last must say that it is; with it an odd octet:
+            # chunks are cut anywhere, fragments at even places only (PS3.8 E.1).
+            even = len(held) & ~1
+            if even:
                 association.write(
-                    association.layer.send_data(context.context_id, held, is_last=False)
+                    association.layer.send_data(context.context_id, held[:even], is_last=False)
                 )
                 await association.drain()
-            held = chunk
+            held = held[even:] + chunk
         association.write(association.layer.send_data(context.context_id, held, is_last=True))
         association.expect_answer()
 

@@ -286,11 +286,15 @@ class UpperLayer:
         return octets
 
     def send_data(self, context_id: int, octets: bytes, *, is_last: bool) -> bytes:
-        """Write a piece of a data set, cut to the length of PDU that the peer takes."""
+        """Write a piece of a data set, cut to the length of PDU that the peer takes.
+
+        Every piece but the last must have an even number of octets (PS3.8 E.1).
+        """
         return self._fragments(context_id, octets, 0, is_last=is_last)
 
     def _fragments(self, context_id: int, octets: bytes, flags: int, *, is_last: bool) -> bytes:
-        size = max(self._peer_maximum_pdu - _PDV_OVERHEAD, 2)
+        # PS3.8 E.1: each fragment has an even number of octets; dcmtk aborts at an odd one.
+        size = max(self._peer_maximum_pdu - _PDV_OVERHEAD & ~1, 2)
         whole = memoryview(octets)
         pieces = [whole[start : start + size] for start in range(0, len(whole), size)] or [whole]
         last = len(pieces) - 1

@@ -1,0 +1,80 @@
+"""dcmtk's storescp as an export destination: it holds us to the letter of PS3.8."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom import Dataset
+from tests.fakes.conditions import until
+from tests.fakes.dicom_objects import encoded, made_up_object
+from tests.system.ports import free_port
+
+from drimbox.adapters.pacs_dimse.store_scu import DimseStorage
+from drimbox.model.retrieval import InstanceStream
+from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
+from drimbox.settings.partners import ExportDestination
+
+pytestmark = [pytest.mark.anyio, pytest.mark.system]
+
+
+@contextlib.contextmanager
+def storescp(folder: Path, maximum_pdu: int) -> Iterator[int]:
+    if shutil.which("storescp") is None:
+        pytest.skip("dcmtk is not installed: apt-get install dcmtk")
+    port = free_port()
+    options = ("--max-pdu", str(maximum_pdu), "--output-directory", str(folder))
+    with subprocess.Popen(["storescp", *options, str(port)]) as server:
+        try:
+            yield port
+        finally:
+            server.terminate()
+
+
+def read_folder(folder: Path) -> dict[str, Dataset]:
+    return {ds.SOPInstanceUID: ds for ds in map(pydicom.dcmread, folder.iterdir())}
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def streams(objects: list[Dataset], chunk_size: int) -> AsyncIterator[InstanceStream]:
+    for ds in objects:
+        yield InstanceStream(
+            SopClassUid(ds.SOPClassUID),
+            SopInstanceUid(ds.SOPInstanceUID),
+            TransferSyntaxUid(ds.file_meta.TransferSyntaxUID),
+            in_chunks(encoded(ds), chunk_size),
+        )
+
+
+async def in_chunks(octets: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(octets), size):
+        yield octets[start : start + size]
+
+
+@pytest.mark.requirement("CO.60")
+@pytest.mark.parametrize("maximum_pdu", [4096, 16383, 131072])
+@pytest.mark.parametrize("chunk_size", [1, 1001, 1_000_000])
+async def test_what_the_network_cut_at_odd_places_is_taken(
+    tmp_path: Path, maximum_pdu: int, chunk_size: int
+) -> None:
+    """PS3.8 E.1: fragments have an even number of octets; what a Source sends is cut anywhere."""
+    objects = [made_up_object(number, side=64) for number in (1, 2)]
+    counts: list[int] = []
+    with storescp(tmp_path, maximum_pdu) as port:
+        storage = DimseStorage(
+            ExportDestination(name="Console", host="127.0.0.1", port=port, ae_title="ANY")
+        )
+        await until(lambda: is_listening(port))
+        await storage.store(streams(objects, chunk_size), on_stored=counts.append)
+    assert counts == [1, 2]
+    arrived = read_folder(tmp_path)
+    for sent in objects:
+        assert arrived[sent.SOPInstanceUID].PixelData == sent.PixelData

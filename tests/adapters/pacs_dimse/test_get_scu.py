@@ -11,6 +11,7 @@ from drimbox.adapters.pacs_dimse.association import HIGH_WATER
 from drimbox.adapters.pacs_dimse.get_scu import (
     GetAssociation,
     GetNotSupported,
+    NothingSent,
     RetrievalScope,
     get,
 )
@@ -32,11 +33,20 @@ from drimbox.standards.dimse.messages import (
     CommandField,
     SubOperations,
 )
-from drimbox.standards.dimse.pdu import AssociateReject
+from drimbox.standards.dimse.pdu import (
+    AssociateAccept,
+    AssociateReject,
+    AssociateRequest,
+    ContextAnswer,
+    ContextResult,
+    RoleSelection,
+    UserInformation,
+)
 
 pytestmark = pytest.mark.anyio
 CT = SopClassUid("1.2.840.10008.5.1.4.1.1.2")
 JPEG_LS = TransferSyntaxUid("1.2.840.10008.1.2.4.80")
+JPEG_XL = "1.2.840.10008.1.2.4.110"
 SCOPE = RetrievalScope((CT,), ())
 TARGET = TargetResource(StudyInstanceUid("1.2.3"))
 PIXELS = bytes(range(256)) * 200
@@ -150,6 +160,53 @@ async def says_success_with_failures(peer: Peer) -> None:
     await peer.finish()
 
 
+async def ends_before_its_last(peer: Peer) -> None:
+    await peer.accept()
+    context, request, _ = await peer.message()
+    peer.store(CT, "1.2.3.1", PIXELS)
+    peer.answer(context, request, 0, SubOperations(0, 2, 0, 0))
+    peer.store(CT, "1.2.3.2", PIXELS)
+    await peer.finish()
+
+
+async def ends_without_a_status(peer: Peer) -> None:
+    await peer.accept()
+    context, request, _ = await peer.message()
+    peer.store(CT, "1.2.3.1", PIXELS)
+    peer.send(context, Command(CommandField.C_GET_RSP, request.message_id))
+    await peer.finish()
+
+
+async def sends_nothing_of_two(peer: Peer) -> None:
+    await peer.accept()
+    context, request, _ = await peer.message()
+    peer.answer(context, request, 0xB000, SubOperations(0, 0, 2, 0))
+    await peer.finish()
+
+
+async def lets_us_take_nothing(peer: Peer) -> None:
+    roles = (RoleSelection(CT, is_scu=True, is_scp=False),)
+    await peer.accept(extended=UserInformation(16384, "1.2.3", roles=roles))
+    await peer.finish()
+
+
+async def accepts_a_syntax_that_was_not_proposed(peer: Peer) -> None:
+    request = await peer.event()
+    assert isinstance(request, AssociateRequest)
+    peer.request = request
+    get, *storage = request.contexts
+    answers = (
+        ContextAnswer(get.context_id, ContextResult.ACCEPTANCE, get.transfer_syntaxes[0]),
+        *(ContextAnswer(c.context_id, ContextResult.ACCEPTANCE, JPEG_XL) for c in storage),
+    )
+    titles = request.called_ae_title, request.calling_ae_title
+    accept = AssociateAccept(*titles, answers, UserInformation(16384, "1.2.3"))
+    peer.raw(peer.layer.accept(accept))
+    await peer.message()
+    peer.store(CT, "1.2.3.1", PIXELS)
+    await peer.finish()
+
+
 async def sends_a_wrong_uid(peer: Peer) -> None:
     await peer.accept()
     await peer.message()
@@ -191,6 +248,13 @@ async def has_no_get(peer: Peer) -> None:
         pytest.param(never_accepts, TimedOut, id="it never answers the association"),
         pytest.param(sends_half, Unavailable, id="it could not send everything"),
         pytest.param(says_success_with_failures, Unavailable, id="it counts failures"),
+        pytest.param(ends_before_its_last, Unavailable, id="it counts more than it sent"),
+        pytest.param(ends_without_a_status, Unavailable, id="it ends without a status"),
+        pytest.param(sends_nothing_of_two, NothingSent, id="it could send nothing"),
+        pytest.param(lets_us_take_nothing, GetNotSupported, id="it refuses our role"),
+        pytest.param(
+            accepts_a_syntax_that_was_not_proposed, Unavailable, id="it accepts another syntax"
+        ),
         pytest.param(sends_a_wrong_uid, Unavailable, id="it sends a path for a UID"),
         pytest.param(is_full, Unavailable, id="it has no association free"),
         pytest.param(ends_with(0xA701), Unavailable, id="it is out of resources"),
@@ -209,6 +273,21 @@ async def test_names_what_went_wrong(
         with pytest.raises(error) as raised:
             await retrieve(port, idle_seconds=0.3)
     assert type(raised.value) is error
+
+
+async def warns_of_one(peer: Peer) -> None:
+    await peer.accept()
+    context, request, _ = await peer.message()
+    peer.store(CT, "1.2.3.1", PIXELS)
+    peer.store(CT, "1.2.3.2", PIXELS)
+    peer.answer(context, request, 0xB000, SubOperations(0, 1, 0, 1))
+    await peer.finish()
+
+
+async def test_a_warning_is_no_want() -> None:
+    """PS3.4 table C.4-3: B000 also means that all came and some with a warning."""
+    async with scripted_pacs(warns_of_one) as port:
+        assert await retrieve(port) == [PIXELS, PIXELS]
 
 
 async def test_a_consumer_that_leaves_ends_the_association_at_once() -> None:

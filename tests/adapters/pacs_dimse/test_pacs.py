@@ -24,7 +24,12 @@ from drimbox.standards.dicom.transfer_syntaxes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     JPEG_LS_LOSSLESS,
 )
-from drimbox.standards.dimse.messages import STUDY_ROOT_GET, STUDY_ROOT_MOVE
+from drimbox.standards.dimse.messages import (
+    STUDY_ROOT_GET,
+    STUDY_ROOT_MOVE,
+    CommandField,
+    SubOperations,
+)
 
 CT, SR = SopClassUid("1.2.840.10008.5.1.4.1.1.2"), SopClassUid("1.2.840.10008.5.1.4.1.1.88.22")
 STUDY, SERIES = StudyInstanceUid("1.2.3"), SeriesInstanceUid("1.2.3.1")
@@ -113,6 +118,31 @@ async def test_what_is_remembered_is_no_rule_where_c_get_was_chosen(known_study:
             await anext(pacs.retrieve(TargetResource(STUDY)))
         await pacs.close()
     assert proposed == [STUDY_ROOT_GET]
+
+
+@pytest.mark.parametrize("status", [0xA702, 0xB000])
+async def test_what_c_get_cannot_send_is_asked_by_c_move(known_study: None, status: int) -> None:
+    """So it is with a PACS that passes over our role, and with one that cannot send this syntax."""
+    asked: list[CommandField] = []
+
+    async def sends_nothing(peer: Peer) -> None:
+        await peer.accept()
+        context, request, _ = await peer.message()
+        asked.append(request.field)
+        is_get = request.field is CommandField.C_GET_RQ
+        counts = SubOperations(0, 0, 2, 0) if is_get else SubOperations()
+        peer.answer(context, request, status if is_get else 0xA801, counts)
+        await peer.finish()
+
+    async with scripted_pacs(sends_nothing) as port:
+        pacs = made_up_pacs(port)
+        for _ in range(2):
+            with pytest.raises(RejectedByPartner) as raised:
+                await anext(pacs.retrieve(TargetResource(STUDY)))
+            assert raised.value.code == "A801"
+        await pacs.close()
+    # Of another study it may be able to: that is not remembered.
+    assert asked == [CommandField.C_GET_RQ, CommandField.C_MOVE_RQ] * 2
 
 
 async def test_by_c_get_only_means_so(known_study: None) -> None:

@@ -8,7 +8,7 @@ from tests.fakes.dicom_objects import CT, SR, STUDY, MadeUpStudy, encoded
 
 from drimbox.adapters.pacs_dimse import search
 from drimbox.adapters.pacs_dimse.find_scu import FindSession
-from drimbox.errors import NotFound, TooLarge
+from drimbox.errors import NotFound, RejectedByPartner, TooLarge
 from drimbox.model.retrieval import DicomQuery, QueryLevel
 from drimbox.model.uids import SopClassUid, SopInstanceUid, StudyInstanceUid
 from drimbox.standards.dicom import tags
@@ -29,6 +29,7 @@ class StrictSession:
     """A PACS that wants every UID above the level, and gives back only what was asked."""
 
     is_relational: bool = False
+    keeps_its_word: bool = True
     silent_on: frozenset[int] = frozenset()
     asked: list[str] = field(default_factory=list)
     studies: tuple[str, ...] = (STUDY,)
@@ -38,7 +39,10 @@ class StrictSession:
         level = keys.text(tags.QUERY_RETRIEVE_LEVEL)
         self.asked.append(level)
         above = list(UNIQUE)[: list(UNIQUE).index(level)]
-        if not self.is_relational:
+        if self.is_relational and not self.keeps_its_word:
+            if not all(keys.text(UNIQUE[name]) for name in above):
+                raise RejectedByPartner("PACS", "A900")
+        elif not self.is_relational:
             assert all(keys.text(UNIQUE[name]) for name in above), f"a UID misses above {level}"
         found: dict[str, DataSet] = {}
         for study in self.studies:
@@ -175,6 +179,14 @@ async def test_a_relational_pacs_is_asked_once() -> None:
     query = DicomQuery(QueryLevel.IMAGE, {"00100020": "IPP50", "00080016": SR}, ("00100010",))
     (found,) = await search.find(as_session(fake), query)
     assert fake.asked == ["IMAGE"]
+    assert found["00100010"]["Value"] == [{"Alphabetic": "PÂQUERETTE^ZOÉ"}]
+
+
+async def test_a_pacs_that_agreed_and_then_refuses_is_asked_level_by_level() -> None:
+    fake = StrictSession(is_relational=True, keeps_its_word=False)
+    query = DicomQuery(QueryLevel.IMAGE, {"00100020": "IPP50", "00080016": SR}, ("00100010",))
+    (found,) = await search.find(as_session(fake), query)
+    assert fake.asked[:3] == ["IMAGE", "STUDY", "SERIES"]
     assert found["00100010"]["Value"] == [{"Alphabetic": "PÂQUERETTE^ZOÉ"}]
 
 

@@ -10,6 +10,7 @@ import asyncio
 import collections
 import socket
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import cast
 
 from drimbox.errors import DrimboxError, RejectedByPartner, TimedOut, Unavailable
@@ -58,6 +59,7 @@ class Association(asyncio.BufferedProtocol):
         self.contexts: dict[int, ProposedContext] = {}
         """Presentation contexts in force, each with its one transfer syntax."""
         self.peer_extended: tuple[ExtendedNegotiation, ...] = ()
+        self.peer_roles: tuple[RoleSelection, ...] = ()
         self._idle_timeout = idle_timeout
         self._view = memoryview(bytearray(_BUFFER))
         self._events: collections.deque[Event] = collections.deque()
@@ -233,15 +235,19 @@ class Association(asyncio.BufferedProtocol):
             raise _rejection(self.partner, answer)
         if not isinstance(answer, AssociateAccept):
             raise Unavailable(self.partner, "answered an association request with something else")
-        proposed = {context.context_id: context for context in request.contexts}
+        # What was accepted in a syntax that was not proposed is not in force (PS3.8 9.3.3.2).
         self.contexts = {
-            context_id: ProposedContext(
-                context_id, proposed[context_id].abstract_syntax, (transfer_syntax,)
-            )
-            for context_id, transfer_syntax in self.layer.accepted.items()
-            if context_id in proposed
+            context.context_id: replace(context, transfer_syntaxes=(accepted,))
+            for context in request.contexts
+            if (accepted := self.layer.accepted.get(context.context_id))
+            in context.transfer_syntaxes
+        }
+        self.layer.accepted = {
+            context_id: context.transfer_syntaxes[0]
+            for context_id, context in self.contexts.items()
         }
         self.peer_extended = answer.user_information.extended
+        self.peer_roles = answer.user_information.roles
 
     def context_for(self, abstract_syntax: str) -> ProposedContext | None:
         """Return an accepted presentation context of this SOP class."""

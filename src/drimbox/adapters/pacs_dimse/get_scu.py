@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from drimbox.adapters.pacs_dimse.association import Association, associate_request
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, connect_to_pacs, read_identifier
@@ -21,12 +22,18 @@ from drimbox.standards.dicom.transfer_syntaxes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     UNCOMPRESSED_SYNTAXES,
 )
-from drimbox.standards.dimse.messages import STUDY_ROOT_GET, Command, CommandField
+from drimbox.standards.dimse.messages import (
+    STUDY_ROOT_GET,
+    Command,
+    CommandField,
+    SubOperations,
+)
 from drimbox.standards.dimse.pdu import AssociateRequest, ProposedContext, RoleSelection
 from drimbox.standards.dimse.status import (
     PENDING,
     SOP_CLASS_NOT_SUPPORTED,
     SUB_OPERATIONS_INCOMPLETE,
+    SUB_OPERATIONS_NOT_PERFORMED,
     SUCCESS,
     UNRECOGNIZED_OPERATION,
     error_of,
@@ -39,6 +46,17 @@ class GetNotSupported(RejectedByPartner):
 
     def __init__(self) -> None:
         super().__init__(PARTNER, "C-GET", "not supported")
+
+
+class NothingSent(Unavailable):
+    """All of a retrieval failed: it may go better another way."""
+
+
+class Retrieved(NamedTuple):
+    """The final response of a C-GET or C-MOVE, and how many instances came before it."""
+
+    response: Command
+    received: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +109,7 @@ async def get(
     Raises:
         GetNotSupported: the PACS does not do C-GET.
         NotAcceptable: it has nothing in the syntaxes that the caller takes.
+        NothingSent: it could send none of it this way.
         Unavailable, RejectedByPartner: it failed, or could not send everything.
     """
     association = GetAssociation(settings.idle_timeout_seconds)
@@ -100,8 +119,8 @@ async def get(
         context = _get_context(association)
         _check_acceptable(association, scope)
         for index, target in enumerate(targets):
-            response = await _get_one(association, context, index + 1, target, funnel)
-            check_retrieved(response, scope, funnel)
+            retrieved = await _get_one(association, context, index + 1, target, funnel)
+            check_retrieved(retrieved, scope, funnel)
         funnel.end_one()
     except BaseException:
         association.abort()
@@ -110,8 +129,15 @@ async def get(
 
 
 def _get_context(association: Association) -> ProposedContext:
+    """Return the context of C-GET.
+
+    Raises:
+        GetNotSupported: there is none, or the PACS lets us be the SCP of nothing (PS3.7 D.3.3.4).
+    """
     context = association.context_for(STUDY_ROOT_GET)
-    if context is None:
+    roles = association.peer_roles
+    # Some that say nothing of roles send all the same.
+    if context is None or (roles and not any(role.is_scp for role in roles)):
         raise GetNotSupported
     return context
 
@@ -137,14 +163,15 @@ async def _get_one(
     message_id: int,
     target: TargetResource,
     funnel: InstanceFunnel,
-) -> Command:
-    """Retrieve one target and return the final response."""
+) -> Retrieved:
+    """Retrieve one target."""
     is_implicit = context.transfer_syntaxes[0] == IMPLICIT_VR_LITTLE_ENDIAN
     identifier = encode_data_set(retrieve_identifier(target), is_implicit=is_implicit)
     request = Command(
         CommandField.C_GET_RQ, message_id, sop_class_uid=STUDY_ROOT_GET, has_data_set=True
     )
     association.send(context.context_id, request, identifier)
+    received = 0
     while True:
         event = await association.next_event()
         if not isinstance(event, CommandReceived):
@@ -152,13 +179,14 @@ async def _get_one(
         command = event.command
         if command.field is CommandField.C_STORE_RQ:
             await funnel.offer(arrival_of(association, event))
+            received += 1
             continue
         if command.field is not CommandField.C_GET_RSP:
             raise Unavailable(PARTNER, f"sent {command.field.name} during a C-GET")
         if command.has_data_set:
             await read_identifier(association)
         if command.status not in PENDING:
-            return command
+            return Retrieved(command, received)
 
 
 def _check_acceptable(association: Association, scope: RetrievalScope) -> None:
@@ -172,24 +200,42 @@ def _check_acceptable(association: Association, scope: RetrievalScope) -> None:
         raise NotAcceptable("the PACS can send in none of the transfer syntaxes asked for")
 
 
-def check_retrieved(response: Command, scope: RetrievalScope, funnel: InstanceFunnel) -> None:
-    """Judge the final response of a C-GET or C-MOVE.
+def check_retrieved(retrieved: Retrieved, scope: RetrievalScope, funnel: InstanceFunnel) -> None:
+    """Judge the end of a C-GET or C-MOVE.
 
     Raises:
         GetNotSupported: the PACS knows no such operation.
         NotFound: it sent nothing, because it holds nothing.
         NotAcceptable: it sent nothing, and the caller does not take every syntax.
+        NothingSent: it holds something, and could send none of it.
         Unavailable: it did not send everything.
         RejectedByPartner: it refused.
     """
-    status, counts = response.status or SUCCESS, response.sub_operations
+    status, counts = retrieved.response.status, retrieved.response.sub_operations
+    if status is None:
+        raise Unavailable(PARTNER, "ended a retrieval without a status (PS3.7 9.1.3.2)")
     if status in {SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION} and funnel.count == 0:
         raise GetNotSupported
     if scope.transfer_syntaxes and counts.failed and funnel.count == 0:
         raise NotAcceptable("the PACS sends nothing in the transfer syntaxes asked for")
-    if status == SUB_OPERATIONS_INCOMPLETE or (status == SUCCESS and counts.failed):
-        raise Unavailable(PARTNER, f"did not send every instance ({counts.failed or 0} failed)")
-    if status != SUCCESS:
+    _check_counts(status, counts, retrieved.received)
+    if status not in {SUCCESS, SUB_OPERATIONS_INCOMPLETE}:
         raise error_of(PARTNER, status)
     if funnel.count == 0:
         raise NotFound("the PACS holds no such instance")
+
+
+def _check_counts(status: int, counts: SubOperations, received: int) -> None:
+    """Check that all came; warnings alone are no want (PS3.4 table C.4-3).
+
+    Raises:
+        NothingSent, Unavailable: it did not.
+    """
+    is_incomplete = status == SUB_OPERATIONS_INCOMPLETE and counts.failed != 0
+    if is_incomplete or status == SUB_OPERATIONS_NOT_PERFORMED or counts.failed:
+        reason = f"did not send every instance ({counts.failed or 0} failed)"
+        raise (Unavailable if received else NothingSent)(PARTNER, reason)
+    sent = (counts.completed or 0) + (counts.warning or 0)
+    if sent > received:
+        # A last response that overtakes an image would make a series short that looks whole.
+        raise Unavailable(PARTNER, f"counts {sent} instances and sent {received}")

@@ -5,7 +5,7 @@ import asyncio
 from drimbox.adapters.pacs_dimse.association import Association, associate_request
 from drimbox.adapters.pacs_dimse.expected_moves import Expectation
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, connect_to_pacs, read_identifier
-from drimbox.adapters.pacs_dimse.get_scu import RetrievalScope, check_retrieved
+from drimbox.adapters.pacs_dimse.get_scu import RetrievalScope, Retrieved, check_retrieved
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
 from drimbox.adapters.pacs_dimse.presentation_contexts import number_contexts
 from drimbox.adapters.pacs_dimse.store_scp import StoreScp
@@ -61,7 +61,7 @@ async def move(
             response = await _move(association, target, expectation, scp.ae_title)
             # The last instances may still wait to be read.
             await expectation.idle.wait()
-            check_retrieved(response, scope, funnel)
+            check_retrieved(Retrieved(response, funnel.count), scope, funnel)
             funnel.end_one()
         except BaseException:
             association.abort()

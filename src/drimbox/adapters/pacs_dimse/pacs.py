@@ -10,7 +10,7 @@ import structlog
 
 from drimbox.adapters.pacs_dimse import search
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER, FindScu
-from drimbox.adapters.pacs_dimse.get_scu import GetNotSupported, RetrievalScope, get
+from drimbox.adapters.pacs_dimse.get_scu import GetNotSupported, NothingSent, RetrievalScope, get
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
 from drimbox.adapters.pacs_dimse.move_relay import FirstWorker
 from drimbox.adapters.pacs_dimse.move_scu import move
@@ -169,16 +169,20 @@ class DimsePacs:
         scope: RetrievalScope,
         funnel: InstanceFunnel,
     ) -> bool:
-        """Retrieve each group on its own association; False when the PACS has no C-GET."""
+        """Retrieve each group on its own association; False where C-MOVE is to be tried."""
         try:
             async with asyncio.TaskGroup() as associations:
                 for group in groups:
                     associations.create_task(get(self._settings, group, scope, funnel))
         except ExceptionGroup as failures:
             first = failures.exceptions[0]
-            if not (isinstance(first, GetNotSupported) and self._can_move):
+            is_of_get = isinstance(first, GetNotSupported | NothingSent)
+            if not (is_of_get and self._can_move and funnel.count == 0):
                 raise first from None
-            await self._remember_no_get()
+            if isinstance(first, GetNotSupported):
+                await self._remember_no_get()
+            else:
+                _log.warning("c_get_sent_nothing", reason=str(first))
             return False
         return True
 

@@ -1,14 +1,16 @@
 """Searches level by level, as every PACS allows: STUDY, then SERIES, then IMAGE (RAD-14).
 
-A PACS that agreed to relational queries is asked at the last level at once.
+A PACS that agreed to relational queries is asked at the last level at once, and level by level
+where it then refuses one.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from drimbox.adapters.pacs_dimse.find_scu import FindSession
-from drimbox.errors import InvalidValue, NotFound, TooLarge
+from drimbox.errors import InvalidValue, NotFound, RejectedByPartner, TooLarge
 from drimbox.model.retrieval import DicomJson, DicomQuery, QueryLevel
 from drimbox.model.study import Series, Study
 from drimbox.model.uids import SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid
@@ -199,7 +201,8 @@ async def find(session: FindSession, query: DicomQuery) -> tuple[DicomJson, ...]
     """
     search = _Search(session, query)
     if session.is_relational:
-        return await search.at_once()
+        with suppress(RejectedByPartner):
+            return await search.at_once()
     return await search.level_by_level()
 
 

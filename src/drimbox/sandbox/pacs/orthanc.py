@@ -14,20 +14,20 @@ from pathlib import Path
 import aiohttp
 import orjson
 
-from drimbox.errors import RejectedByPartner, SettingsError, TimedOut, Unavailable
+from drimbox.errors import SettingsError, TimedOut, Unavailable
 from drimbox.sandbox.pacs.network_namespace import (
     NetworkNamespace,
     can_make_namespaces,
     make_namespace,
     remove_namespace,
 )
+from drimbox.sandbox.pacs.orthanc_loading import load_instances
 from drimbox.sandbox.pacs.server import PeerAddress
 
 _INSTALL = "not installed: apt-get install orthanc orthanc-dicomweb"
 _PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
-_LOADERS = 4
 _LOOPBACK = "127.0.0.1"
 _SERVICES = ("Echo", "Find", "Get", "Move", "Store")
 _TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10, sock_read=60)
@@ -111,7 +111,7 @@ class OrthancPacs:
 
         Raises:
             SettingsError: Orthanc is not installed.
-            Unavailable: it ended, or does not answer.
+            Unavailable: it ended, or does not answer, or breaks off each time.
             RejectedByPartner: it refused a file.
         """
         await self.prepare()
@@ -194,8 +194,7 @@ class OrthancPacs:
                     await self._wait_until_it_answers(session)
             except TimeoutError as error:
                 raise TimedOut("Orthanc", _START_SECONDS) from error
-            left = iter(files)
-            await asyncio.gather(*(self._post_each(session, left) for _ in range(_LOADERS)))
+            await load_instances(session, self.http_url, files)
 
     async def _wait_until_it_answers(self, session: aiohttp.ClientSession) -> None:
         while True:
@@ -208,14 +207,6 @@ class OrthancPacs:
                         return
             except aiohttp.ClientError:
                 await asyncio.sleep(0.05)
-
-    async def _post_each(self, session: aiohttp.ClientSession, left: Iterable[Path]) -> None:
-        for path in left:
-            octets = await asyncio.to_thread(path.read_bytes)
-            url = f"{self.http_url}/instances"
-            async with session.post(url, data=octets, allow_redirects=False) as answer:
-                if answer.status != 200:
-                    raise RejectedByPartner("Orthanc", str(answer.status), path.name)
 
 
 def _modality(title: str, address: PeerAddress) -> dict[str, object]:

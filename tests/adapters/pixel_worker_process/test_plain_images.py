@@ -106,6 +106,7 @@ def test_it_is_drawn_as_pydicom_reads_it(
         pytest.param({"BitsAllocated": 32, "BitsStored": 32}, id="32 bits"),
         pytest.param({"NumberOfFrames": 99}, id="more frames than pixels"),
         pytest.param({"ModalityLUTSequence": Sequence([Dataset()])}, id="a modality LUT"),
+        pytest.param({"VOILUTSequence": Sequence([Dataset()])}, id="a VOI LUT and no window"),
         pytest.param({"SharedFunctionalGroupsSequence": Sequence([Dataset()])}, id="groups"),
         pytest.param({"PerFrameFunctionalGroupsSequence": Sequence([Dataset()])}, id="of frames"),
         pytest.param({"DerivationDescription": "x" * 70_000}, id="a long header"),

@@ -15,12 +15,9 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.multival import MultiValue
-from pydicom.pixels.processing import (
-    apply_color_lut,
-    apply_modality_lut,
-    convert_color_space,
-)
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 
+from drimbox.adapters.pixel_worker_process.colours import eight_bits, to_rgb
 from drimbox.adapters.pixel_worker_process.grey import (
     Grey,
     GreyScale,
@@ -38,10 +35,9 @@ from drimbox.adapters.pixel_worker_process.pixels import (
     load,
 )
 from drimbox.adapters.pixel_worker_process.plain_images import find_plain_image
+from drimbox.adapters.pixel_worker_process.voi_luts import find_voi_lut
 from drimbox.ports.pixel_worker import ImageFormat, Rendering, SourceRegion
 
-_NATIVE_YBR = frozenset({"YBR_FULL", "YBR_FULL_422"})
-_UNCONVERTED = frozenset(f"1.2.840.10008.1.2.{n}" for n in ("4.57", "4.70", "4.80", "4.81", "5"))
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 _MAX_SIDE = 8192
 _Value = TypeVar("_Value", bound=np.generic)
@@ -132,13 +128,10 @@ def _scaled(drawn: Grey, size: tuple[int, int], *, may_enlarge: bool) -> Grey:
 def _to_bytes(image: Dataset, pixels: Pixels, rendering: Rendering) -> Grey:
     photometric = image.PhotometricInterpretation
     if photometric == "PALETTE COLOR":
-        return _eight_bits(apply_color_lut(pixels, image))
+        coloured = apply_color_lut(pixels, image)
+        return eight_bits(coloured, coloured.dtype.itemsize * 8)
     if pixels.ndim == 3:
-        syntax = image.file_meta.TransferSyntaxUID
-        is_as_stored = not syntax.is_compressed or syntax in _UNCONVERTED
-        if is_as_stored and photometric in _NATIVE_YBR:
-            return _eight_bits(convert_color_space(pixels, photometric, "RGB"))
-        return _eight_bits(pixels)
+        return to_rgb(image, pixels)
     return to_grey(pixels, _grey_scale(image, rendering.frame).as_asked(rendering))
 
 
@@ -146,12 +139,14 @@ def _grey_scale(image: Dataset, frame: int) -> GreyScale:
     groups = _functional_groups(image, frame)
     holder = _holder(image, groups, "PixelValueTransformationSequence", "RescaleSlope")
     voi = _holder(image, groups, "FrameVOILUTSequence", "WindowCenter")
+    window = stored_window(_first(voi.get("WindowCenter")), _first(voi.get("WindowWidth")))
     return GreyScale(
         partial(apply_modality_lut, ds=holder),
-        stored_window(_first(voi.get("WindowCenter")), _first(voi.get("WindowWidth"))),
+        window,
         stored_shape(str(voi.get("VOILUTFunction") or "")),
         is_inverse=image.PhotometricInterpretation == "MONOCHROME1"
         or image.get("PresentationLUTShape") == "INVERSE",
+        table=find_voi_lut(image) if window is None else None,
     )
 
 
@@ -176,9 +171,3 @@ def _first(value: object) -> float | None:
     """Return the first of one or several decimal strings, None where there is none."""
     values = list(value) if isinstance(value, MultiValue) else [value]
     return float(str(values[0])) if values and values[0] not in {None, ""} else None
-
-
-def _eight_bits(pixels: Pixels) -> Grey:
-    if pixels.dtype == np.uint8:
-        return np.asarray(pixels, dtype=np.uint8)
-    return (pixels.astype(np.uint16) >> 8).astype(np.uint8)

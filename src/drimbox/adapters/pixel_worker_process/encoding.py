@@ -15,6 +15,7 @@ from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from drimbox.adapters.pixel_worker_process.colours import decoded_photometric, to_rgb
 from drimbox.adapters.pixel_worker_process.pixels import (
     Pixels,
     check_has_pixels,
@@ -55,17 +56,20 @@ def transcode_file(
     check_has_pixels(image)
     is_native = syntax == ExplicitVRLittleEndian
     frames: list[bytes] = []
-    size, is_coloured = 0, False
+    size = 0
+    photometric = decoded_photometric(image) if image.SamplesPerPixel > 1 else None
     for number in range(1, frame_count(image) + 1):
         decoded = decode(image, number)
-        is_coloured = decoded.ndim == 3
         size += decoded.nbytes
         if is_native and size > _MAX_NATIVE_BYTES:
             raise CannotEncode  # PS3.18 8.7.8.1 note 1
         frames.append(decoded.tobytes() if is_native else _encode(image, decoded, syntax))
         tell_progress()
     _replace_pixels(image, frames, syntax)
-    _describe(image, syntax, is_coloured=is_coloured)
+    if photometric is not None:
+        image.PlanarConfiguration = 0
+        is_jpeg = syntax == _JPEG_BASELINE
+        image.PhotometricInterpretation = "YBR_FULL_422" if is_jpeg else photometric
     if syntax in _LOSSY:
         _say_lossy(image, size / max(sum(map(len, frames)), 1))
     image.file_meta.TransferSyntaxUID = UID(syntax)
@@ -85,6 +89,8 @@ def _encode(image: Dataset, pixels: Pixels, syntax: str) -> bytes:
 def _jpeg_baseline(image: Dataset, pixels: Pixels) -> Any:  # noqa: ANN401  # untyped library
     if pixels.dtype != np.uint8 or image.PixelRepresentation:
         raise CannotEncode
+    if pixels.ndim == 3:
+        pixels = to_rgb(image, pixels)
     return imagecodecs.jpeg8_encode(pixels, level=_QUALITY, subsampling="422")
 
 
@@ -158,24 +164,6 @@ def _replace_pixels(image: Dataset, frames: list[bytes], syntax: str) -> None:
         image.PixelData, image.ExtendedOffsetTable, image.ExtendedOffsetTableLengths = told
     image["PixelData"].VR = "OB"
     image["PixelData"].is_undefined_length = True
-
-
-def _describe(image: Dataset, syntax: str, *, is_coloured: bool) -> None:
-    if not is_coloured:
-        return
-    image.PlanarConfiguration = 0
-    if syntax == _JPEG_BASELINE:
-        image.PhotometricInterpretation = "YBR_FULL_422"
-    elif _was_converted(image):
-        image.PhotometricInterpretation = "RGB"
-
-
-def _was_converted(image: Dataset) -> bool:
-    """Tell whether decoding has turned the colours into RGB (see pixels.decode)."""
-    stored = image.file_meta.TransferSyntaxUID
-    return stored.startswith(("1.2.840.10008.1.2.4.5", "1.2.840.10008.1.2.4.9")) or stored in {
-        f"1.2.840.10008.1.2.4.20{n}" for n in (1, 2, 3)
-    }
 
 
 def _say_lossy(image: Dataset, ratio: float) -> None:

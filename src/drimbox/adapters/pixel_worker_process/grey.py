@@ -7,7 +7,7 @@ is mapped once, into a table, then every pixel by the table.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -39,19 +39,23 @@ class LinearRescale:
 
 @dataclass(frozen=True, slots=True)
 class GreyScale:
-    """What a header says of its grey values; window is its first (center, width), if any."""
+    """What a header says of its grey values; window is its first (center, width), if any.
+
+    table gives the grey of rescaled values where there is no window: a VOI LUT.
+    """
 
     rescale: Rescale
     window: tuple[float, float] | None = None
     shape: WindowShape = WindowShape.LINEAR
     is_inverse: bool = False
+    table: Callable[[Rescaled], Rescaled] | None = None
 
     def as_asked(self, rendering: Rendering) -> "GreyScale":
         """Return the scale with the window asked for, in the shape that goes with it."""
         if rendering.window is not None:
             shape = rendering.shape or WindowShape.LINEAR
             return GreyScale(self.rescale, rendering.window, shape, self.is_inverse)
-        return GreyScale(self.rescale, self.window, rendering.shape or self.shape, self.is_inverse)
+        return replace(self, shape=rendering.shape or self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def stored_shape(voi_lut_function: str) -> WindowShape:
 
 
 def to_grey(values: Pixels, scale: GreyScale) -> Grey:
-    """Return the grey of each value; a scale without a window takes the extent of the values.
+    """Return the grey of each value; without a window or a table, through the extent of the values.
 
     Values spread too wide for a table (dose grids of 32 bits) are mapped pixel by pixel.
     """
@@ -109,8 +113,12 @@ def grey_table(form: StoredForm, scale: GreyScale) -> Grey:
 
 def _mapped(values: NDArray[np.int64], scale: GreyScale) -> Grey:
     rescaled = scale.rescale(values)
-    center, width = scale.window or _extent(rescaled)
-    drawn = np.clip(_voi(rescaled, center, width, scale.shape), 0, 255)
+    if scale.window is None and scale.table is not None:
+        through = scale.table(rescaled)
+    else:
+        center, width = scale.window or _extent(rescaled)
+        through = _voi(rescaled, center, width, scale.shape)
+    drawn = np.clip(through, 0, 255)
     grey: Grey = np.rint(drawn).astype(np.uint8)
     return 255 - grey if scale.is_inverse else grey
 

@@ -15,8 +15,9 @@ from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 
 Pixels = NDArray[np.generic]
-_JPEG_2000 = frozenset({"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"})
-_HTJ2K = frozenset(f"1.2.840.10008.1.2.4.20{n}" for n in (1, 2, 3))
+JPEG = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"})
+JPEG_2000 = frozenset({"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"})
+HTJ2K = frozenset(f"1.2.840.10008.1.2.4.20{n}" for n in (1, 2, 3))
 _SOF = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _MAX_PIXELS = 256 * 1024 * 1024
 
@@ -48,14 +49,14 @@ def decode_frame(path: Path, frame: int) -> tuple[Dataset, Pixels]:
 def decode(image: Dataset, frame: int) -> Pixels:
     """Return a frame: rows x columns, or rows x columns x samples.
 
-    Colours of JPEG and JPEG 2000 become RGB; those of other syntaxes stay as they are.
+    What its colours are: see colours.py.
     """
     _check_frame(image, frame)
     syntax = image.file_meta.TransferSyntaxUID
     codec = _CODECS.get(syntax)
     if codec is None:
         array, _ = _decoder(syntax).as_array(image, index=frame - 1, raw=True)
-        return np.asarray(array)
+        return np.asarray(array, dtype=array.dtype.newbyteorder("="))
     codestream = get_frame(image.PixelData, frame - 1, number_of_frames=frame_count(image))
     check_dimensions(image, syntax, codestream)
     return _fit(image, codec(image, codestream))
@@ -110,7 +111,7 @@ def check_dimensions(image: Dataset, syntax: str, codestream: bytes) -> None:
     """Refuse a codestream that claims another image than the header, before it is decoded."""
     if image.Rows * image.Columns * image.SamplesPerPixel > _MAX_PIXELS:
         raise ValueError("the image is too large")
-    claimed = _siz(codestream) if syntax in _JPEG_2000 | _HTJ2K else _start_of_frame(codestream)
+    claimed = _siz(codestream) if syntax in JPEG_2000 | HTJ2K else _start_of_frame(codestream)
     if claimed != (image.Rows, image.Columns):
         raise ValueError("the codestream is not of this image")
 
@@ -163,14 +164,13 @@ def _plain(decoder: Callable[[bytes], Pixels]) -> Callable[[Dataset, bytes], Pix
 
 
 _CODECS: dict[str, Callable[[Dataset, bytes], Pixels]] = {
-    "1.2.840.10008.1.2.4.50": _decode_jpeg,
-    "1.2.840.10008.1.2.4.51": _decode_jpeg,
+    **dict.fromkeys(JPEG, _decode_jpeg),
     "1.2.840.10008.1.2.4.57": _plain(imagecodecs.ljpeg_decode),
     "1.2.840.10008.1.2.4.70": _plain(imagecodecs.ljpeg_decode),
     "1.2.840.10008.1.2.4.80": _plain(imagecodecs.jpegls_decode),
     "1.2.840.10008.1.2.4.81": _plain(imagecodecs.jpegls_decode),
-    **dict.fromkeys(_JPEG_2000, _plain(imagecodecs.jpeg2k_decode)),
-    **dict.fromkeys(_HTJ2K, _decode_htj2k),
+    **dict.fromkeys(JPEG_2000, _plain(imagecodecs.jpeg2k_decode)),
+    **dict.fromkeys(HTJ2K, _decode_htj2k),
 }
 
 

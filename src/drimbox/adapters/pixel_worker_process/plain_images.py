@@ -42,7 +42,8 @@ _SAMPLES_PER_PIXEL, _PHOTOMETRIC_INTERPRETATION = 0x00280002, 0x00280004
 _BITS_STORED, _HIGH_BIT, _PIXEL_REPRESENTATION = 0x00280101, 0x00280102, 0x00280103
 _WINDOW_CENTER, _WINDOW_WIDTH, _VOI_LUT_FUNCTION = 0x00281050, 0x00281051, 0x00281056
 _RESCALE_INTERCEPT, _RESCALE_SLOPE = 0x00281052, 0x00281053
-_MODALITY_LUT_SEQUENCE, _PRESENTATION_LUT_SHAPE = 0x00283000, 0x20500020
+_MODALITY_LUT_SEQUENCE, _VOI_LUT_SEQUENCE = 0x00283000, 0x00283010
+_PRESENTATION_LUT_SHAPE = 0x20500020
 _SHARED_FUNCTIONAL_GROUPS, _PER_FRAME_FUNCTIONAL_GROUPS = 0x52009229, 0x52009230
 _SYNTAXES = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN})
 _OUT_OF_THE_ORDINARY = frozenset(
@@ -135,7 +136,10 @@ def _plain_image(
     is_inverse = (
         photometric == "MONOCHROME1" or attributes.text(_PRESENTATION_LUT_SHAPE) == "INVERSE"
     )
-    return PlainImage(path, frames, rows, columns, form, _scale(attributes, is_inverse=is_inverse))
+    scale = _scale(attributes, is_inverse=is_inverse)
+    if scale.window is None and _VOI_LUT_SEQUENCE in data_set:
+        return None
+    return PlainImage(path, frames, rows, columns, form, scale)
 
 
 def _form(attributes: Attributes) -> StoredForm | None:

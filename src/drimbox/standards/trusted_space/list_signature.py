@@ -54,7 +54,9 @@ class SignedList:
 
 
 def verify_list_signature(content: bytes) -> SignedList:
-    """Verify the signature and return the subtree that it covers.
+    """Verify the signature and return what it covers, read anew from the octets digested.
+
+    Comments are not covered, and would cut a text in two: they are gone from what is returned.
 
     Raises:
         MalformedMessage: not XML, or no signature of the expected shape.
@@ -70,9 +72,10 @@ def verify_list_signature(content: bytes) -> SignedList:
     signer = _signer(certificates, properties)
     _verify(signature, properties, signer)
     covered = deepcopy(root)
-    for copy in list(covered.iter(f"{{{DS}}}Signature")):
-        covered.remove(copy)
-    return SignedList(covered, signer, tuple(c for c in certificates if c != signer))
+    covered.remove(_only(covered, "ds:Signature"))
+    octets = etree.tostring(covered, method="c14n", exclusive=True, with_comments=False)
+    read = parse_xml(octets, max_bytes=MAX_BYTES)
+    return SignedList(read, signer, tuple(c for c in certificates if c != signer))
 
 
 def _check_shape(signature: etree._Element) -> etree._Element:

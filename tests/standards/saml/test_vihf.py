@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from lxml import etree
-from tests.fakes.seals import signing_key
+from signxml import XMLVerifier
+from tests.fakes.seals import certificate_pem, signing_key
 from tests.fakes.submissions import IDENTITY, INS
 
 from drimbox.errors import InvalidValue
 from drimbox.model.publication import AuthenticationMode, DmpIdentity
 from drimbox.standards.saml.signing_key import NameFormat, SignatureAlgorithm
 from drimbox.standards.saml.vihf import HL7_V3, SAML, XSI, VihfProfile, encode_vihf
-from drimbox.standards.saml.xml_signature import verify_enveloped
 
 KEY = signing_key()
 NOW = datetime(2026, 11, 24, 10, 30, 0, 123456, tzinfo=UTC)
@@ -44,7 +44,16 @@ def _texts(assertion: etree._Element) -> dict[str, str]:
 
 
 def test_the_structure_signs_the_whole_assertion() -> None:
-    covered = verify_enveloped(_encode(), [KEY.certificate])
+    result = XMLVerifier().verify(
+        etree.tostring(_encode()),
+        x509_cert=certificate_pem(KEY).decode(),
+        id_attribute="ID",
+        expect_references=1,
+    )
+    assert not isinstance(result, list)
+    covered = result.signed_xml
+    assert covered is not None
+    assert covered.tag == f"{{{SAML}}}Assertion"
     assert covered.get("ID") == "_a1"
     assert covered.get("IssueInstant") == "2026-11-24T10:30:00.123Z"
 

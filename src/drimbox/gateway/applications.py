@@ -101,7 +101,7 @@ def operator_application(parts: Parts, identity: Identity, event_loop: EventLoop
     metrics = Metrics(
         read_figures=stores.figures,
         health=health,
-        certificate_ends=certificate_ends(settings),
+        certificate_ends=partial(certificate_ends, settings),
         clock=parts.clock,
         version=health.version,
         event_loop=event_loop,

@@ -1,6 +1,7 @@
 """One box: made from its settings, started, run until it is told to stop, stopped in order."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -13,6 +14,7 @@ from drimbox.entrypoints.http.event_loop_watch import EventLoopWatch
 from drimbox.entrypoints.http.listener import (
     HttpListener,
     browser_tls_context,
+    following,
     peer_tls_context,
 )
 from drimbox.entrypoints.http.pages import Pages
@@ -31,6 +33,7 @@ from drimbox.gateway.named_files import naming
 from drimbox.gateway.parts import Parts, make_parts
 from drimbox.gateway.source import make_serve_study, make_source
 from drimbox.settings.load import Settings
+from drimbox.settings.renewed import Renewed
 
 _log = structlog.get_logger("box")
 _PURGE_EVERY = timedelta(minutes=10)
@@ -74,9 +77,11 @@ class Box:
         await self._start_parts(parts)
         identity = make_identity(parts)
         self._stack.push_async_callback(identity.provider.close)
+        parts.renewals.follow({**parts.renewed, "pro_sante_connect.tls": identity.provider.tls})
         images, routes, last_routes = await self._start_functions(parts, identity)
         application = browser_application(parts, identity, images, self._pages, routes, last_routes)
         await self._listen(parts, identity, application)
+        self._run(parts.renewals.run())
         self._run(self._purge(parts))
         if self._is_first_worker:
             self._run(self._keep_bounds(parts))
@@ -141,23 +146,20 @@ class Box:
     async def _listen(self, parts: Parts, identity: Identity, application: ASGIApp) -> None:
         settings = self._settings
         browser = settings.browser
-        tls = None
-        if browser.certificate_file is not None and browser.key_file is not None:
-            with naming("browser.certificate_file"):
-                tls = browser_tls_context(browser.certificate_file, browser.key_file)
         await self._open(
             HttpListener(
-                application, browser.host, browser.port, tls=tls, is_shared=self._is_shared
+                application,
+                browser.host,
+                browser.port,
+                tls=_browser_tls(parts),
+                is_shared=self._is_shared,
             )
         )
         if settings.peer is not None:
-            files = settings.peer.tls
-            with naming("peer.tls"):
-                context = peer_tls_context(files.certificate_file, files.key_file, files.ca_file)
             peers = peer_application(parts, identity, make_serve_study(parts))
             host, port = settings.peer.host, settings.peer.port
             await self._open(
-                HttpListener(peers, host, port, tls=context, is_shared=self._is_shared)
+                HttpListener(peers, host, port, tls=_peer_tls(parts), is_shared=self._is_shared)
             )
         if self._is_first_worker:
             event_loop = EventLoopWatch()
@@ -208,3 +210,26 @@ class Box:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _browser_tls(parts: Parts) -> ssl.SSLContext | None:
+    browser = parts.settings.browser
+    certificate, key = browser.certificate_file, browser.key_file
+    if certificate is None or key is None:
+        return None
+    with naming("browser.certificate_file"):
+        contexts = Renewed((certificate, key), lambda: browser_tls_context(certificate, key))
+    parts.renewals.follow({"browser.certificate_file": contexts})
+    return following(contexts)
+
+
+def _peer_tls(parts: Parts) -> ssl.SSLContext | None:
+    assert parts.settings.peer is not None  # noqa: S101  # looked at by who listens
+    files = parts.settings.peer.tls
+    with naming("peer.tls"):
+        contexts = Renewed(
+            files.every_file,
+            lambda: peer_tls_context(files.certificate_file, files.key_file, files.ca_file),
+        )
+    parts.renewals.follow({"peer.tls": contexts})
+    return following(contexts)

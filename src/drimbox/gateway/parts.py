@@ -21,9 +21,11 @@ from drimbox.flows.consumer.consultation_memory import (
 from drimbox.flows.draw_ahead import DrawAhead
 from drimbox.flows.fetch_ahead import FetchAhead
 from drimbox.gateway.named_files import check_named_files, naming
+from drimbox.gateway.renewals import Renewals
 from drimbox.gateway.site_pacs import SitePacs, make_site_pacs
 from drimbox.gateway.stores import Stores, open_stores
 from drimbox.settings.load import Settings
+from drimbox.settings.renewed import Renewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,22 @@ class Parts:
     memory: ConsultationMemory
     pixels: PixelWorkerPool
     draw_ahead: DrawAhead
+    renewals: Renewals
+
+    @property
+    def renewed(self) -> dict[str, Renewed[object]]:
+        """What follows the files of certificates, under the settings that name them."""
+        followed: dict[str, Renewed[object]] = {
+            "trusted_space.anchors_file": self.trusted_space.anchors,
+            "trusted_space.peer_anchors_file": self.trusted_space.peer_anchors,
+            "peer_client": self.peer.connection.tls,
+            **self.pacs.renewed,
+        }
+        for number, one in enumerate(self.dmp.establishments.renewed, 1):
+            followed[f"dmp.establishments {number}"] = one
+        if self.peer_tokens.iua_tokens is not None:
+            followed["peer_client, of tokens"] = self.peer_tokens.iua_tokens.credentials
+        return followed
 
 
 async def make_parts(settings: Settings) -> Parts:
@@ -106,4 +124,5 @@ async def make_parts(settings: Settings) -> Parts:
         memory=make_consultation_memory(clock, timedelta(seconds=settings.fhir.dmp_list_seconds)),
         pixels=pixels,
         draw_ahead=DrawAhead(pixels),
+        renewals=Renewals(),
     )

@@ -1,5 +1,6 @@
 """The PACS of the site, each by the protocol that its settings name (CS.05, SO.04)."""
 
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from drimbox.ports.pacs import Pacs
 from drimbox.ports.pacs_features import PacsFeatures
 from drimbox.settings.load import Settings
 from drimbox.settings.partners import PacsSettings
+from drimbox.settings.renewed import Renewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class SitePacs:
             await relay.close()
         for adapter in self.adapters:
             await adapter.close()
+
+    @property
+    def renewed(self) -> dict[str, Renewed[ssl.SSLContext]]:
+        """What follows the files of certificates, under the settings that name them."""
+        return {
+            f"pacs {number}": adapter.tls
+            for number, adapter in enumerate(self.adapters, 1)
+            if isinstance(adapter, DicomwebPacs)
+        }
 
     def _retrieve_from(
         self, name: str, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]

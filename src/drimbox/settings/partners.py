@@ -46,6 +46,10 @@ class TlsFiles(Section):
     key_file: Path
     ca_file: Path
 
+    @property
+    def every_file(self) -> tuple[Path, Path, Path]:
+        return self.certificate_file, self.key_file, self.ca_file
+
 
 class DicomwebServiceSettings(Section):
     """A DICOMweb service of the site, by the root of its addresses.
@@ -237,6 +241,9 @@ PeerTokenKind = Literal["pro-sante-connect", "iua"]
 class TrustedSpaceSettings(Section):
     """White list and its checks; addresses maps an FQDN to host:port (demo and tests only).
 
+    refresh_seconds is how often list and CRLs are downloaded; crl_refresh_seconds how often the
+    CRLs' servers are asked meanwhile whether there is a newer one.
+
     peer_token_kind is what we present to Source boxes: the professional's own Pro Santé Connect
     token, or one that the Source gives for it (IUA); peer_token_kinds says otherwise for some, by
     their db FQDN.
@@ -251,6 +258,7 @@ class TrustedSpaceSettings(Section):
     signer_organizational_unit: str = "318751275100020"
     refresh_seconds: Seconds = 24 * 3600
     maximum_age_seconds: Seconds = 7 * 24 * 3600
+    crl_refresh_seconds: Seconds = 60
     addresses: dict[str, str] = {}
     peer_token_kind: PeerTokenKind = "pro-sante-connect"  # noqa: S105  # a kind of token
     peer_token_kinds: dict[str, PeerTokenKind] = {}

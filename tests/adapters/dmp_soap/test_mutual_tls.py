@@ -2,7 +2,8 @@
 
 import base64
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,10 +62,8 @@ def _server_context(files: tuple[Path, Path], client_ca: Path) -> ssl.SSLContext
     return context
 
 
-async def _provide(
-    base_url: str, *structures: tuple[str, TlsFiles], acting: str = STRUCTURE
-) -> None:
-    settings = DmpSettings(
+def _settings(base_url: str, *structures: tuple[str, TlsFiles]) -> DmpSettings:
+    return DmpSettings(
         registry_url=f"{base_url}/registry",
         repository_url=f"{base_url}/repository",
         patients_url=f"{base_url}/patients",
@@ -73,18 +72,31 @@ async def _provide(
             for s, files in structures
         ),
     )
+
+
+@asynccontextmanager
+async def _feeding(
+    settings: DmpSettings, establishments: Establishments
+) -> AsyncIterator[SoapDmpFeeding]:
     client = DmpSoapClient(
         settings,
-        establishments=Establishments(settings.establishments),
+        establishments=establishments,
         clock=FakeClock(),
         identifiers=FakeIdentifiers(),
     )
-    feeding = SoapDmpFeeding(client, settings, FakeClock(), FakeIdentifiers())
-    identity = replace(IDENTITY, structure_identifier=acting)
     try:
-        await feeding.provide(replace(LOT, identity=identity))
+        yield SoapDmpFeeding(client, settings, FakeClock(), FakeIdentifiers())
     finally:
         await client.aclose()
+
+
+async def _provide(
+    base_url: str, *structures: tuple[str, TlsFiles], acting: str = STRUCTURE
+) -> None:
+    settings = _settings(base_url, *structures)
+    async with _feeding(settings, Establishments(settings.establishments)) as feeding:
+        identity = replace(IDENTITY, structure_identifier=acting)
+        await feeding.provide(replace(LOT, identity=identity))
 
 
 @pytest.mark.anyio
@@ -120,6 +132,41 @@ async def test_the_structure_that_acts_chooses_both_certificates(
     assert base64.b64decode(assertion.findtext(".//{*}X509Certificate", "")) == own
     told = assertion.findtext(".//{*}Attribute[@Name='Identifiant_Structure']/{*}AttributeValue")
     assert told == structure
+
+
+@pytest.mark.anyio
+async def test_renewed_certificates_prove_the_structure_from_the_next_call_on(
+    tmp_path: Path, server_files: tuple[Path, Path]
+) -> None:
+    """R15: that of the connection and that of the signature."""
+    ca = server_files[0].read_bytes()
+    files = write_tls_files(tmp_path, ca=ca)
+    renewed = write_tls_files(tmp_path, OTHER_STRUCTURE, ca=ca)
+    keys = [signing_key(), signing_key(structure=OTHER_STRUCTURE)]
+    client_ca = tmp_path / "client.ca"
+    client_ca.write_bytes(b"".join(certificate_pem(key) for key in keys))
+    async with LoopbackDmp().serve(_server_context(server_files, client_ca)) as dmp:
+        settings = _settings(dmp.base_url, (STRUCTURE, files))
+        establishments = Establishments(settings.establishments)
+        async with _feeding(settings, establishments) as feeding:
+            lot = replace(LOT, identity=replace(IDENTITY, structure_identifier=STRUCTURE))
+            await feeding.provide(lot)
+            renewed.certificate_file.replace(files.certificate_file)
+            with pytest.raises(SettingsError):
+                establishments.renewed[0].renew()
+            await feeding.provide(lot)
+            renewed.key_file.replace(files.key_file)
+            assert establishments.renewed[0].renew()
+            await feeding.provide(lot)
+    former, latter = (key.certificate_der for key in keys)
+    assert dmp.client_certificates == [former, former, latter]
+    assert [_signer_of(request) for *_, request in dmp.requests] == [former, former, latter]
+
+
+def _signer_of(request: bytes) -> bytes:
+    return base64.b64decode(
+        envelope_of(request).findtext(".//{*}Assertion//{*}X509Certificate", "")
+    )
 
 
 @pytest.mark.anyio

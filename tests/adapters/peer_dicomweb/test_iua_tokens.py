@@ -1,21 +1,25 @@
 """What a Source's token endpoint may answer, and what is made of it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from tests.fakes.boxes import CONSUMER, SOURCE, ListedBoxes, box
+from tests.fakes.boxes import CONSUMER, OTHER, SOURCE, ListedBoxes, box
 from tests.fakes.fake_clock import FakeClock, FakeIdentifiers
+from tests.fakes.replaced_files import ReplacedFiles
 from tests.flows.test_issue_token import CONTEXT
 
 from drimbox.adapters.peer_dicomweb.iua_tokens import MAX_ANSWER_BYTES, IuaTokens
 from drimbox.adapters.peer_dicomweb.peer_connection import PeerConnection
 from drimbox.entrypoints.http.listener import HttpListener, peer_tls_context
 from drimbox.errors import DrimboxError, RejectedByPartner, Unavailable
+from drimbox.settings.partners import TlsFiles
 
 pytestmark = pytest.mark.anyio
 GOOD = b'{"access_token": "a.b.c", "token_type": "bearer", "expires_in": 60}'
@@ -34,13 +38,11 @@ class ScriptedSource:
         return await self.tokens.token_for(box(SOURCE).peer, CONTEXT, "psc-token")
 
 
-@pytest.fixture
-async def source() -> AsyncIterator[ScriptedSource]:
+@asynccontextmanager
+async def scripted_source(client: TlsFiles) -> AsyncIterator[ScriptedSource]:
     boxes, own = ListedBoxes(), box(SOURCE)
-    connection = PeerConnection(box(CONSUMER).tls(), boxes)
-    scripted = ScriptedSource(
-        IuaTokens(connection, box(CONSUMER).tls(), boxes, FakeClock(), FakeIdentifiers())
-    )
+    connection = PeerConnection(client, boxes)
+    scripted = ScriptedSource(IuaTokens(connection, client, boxes, FakeClock(), FakeIdentifiers()))
 
     async def answer(request: Request) -> Response:
         scripted.asked.append(request)
@@ -60,6 +62,28 @@ async def source() -> AsyncIterator[ScriptedSource]:
     yield scripted
     await connection.stop()
     await listener.stop()
+
+
+@pytest.fixture
+async def source() -> AsyncIterator[ScriptedSource]:
+    async with scripted_source(box(CONSUMER).tls()) as made:
+        yield made
+
+
+async def test_a_token_bound_to_the_certificate_of_before_serves_no_more(tmp_path: Path) -> None:
+    """R15: it would be refused on a connection made with the new one."""
+    own, other = box(CONSUMER), box(OTHER)
+    place = ReplacedFiles.in_folder(tmp_path / "client", own.client, own.ca_file)
+    async with scripted_source(place.files) as source:
+        await source.token()
+        await source.token()
+        assert len(source.asked) == 1
+        place.replace(other.client)
+        assert source.tokens.credentials.renew()
+        await source.token()
+        await source.token()
+    assert len(source.asked) == 2
+    assert f"client_id={OTHER}".encode() in source.form
 
 
 async def test_a_good_answer_is_the_token(source: ScriptedSource) -> None:

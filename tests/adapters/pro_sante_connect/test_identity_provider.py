@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from cryptography import x509
 from tests.fakes.fake_clock import FakeClock
+from tests.fakes.replaced_files import ReplacedFiles
 from tests.fakes.sandbox_browser import answer_of
 
 from drimbox.adapters.pro_sante_connect.identity_provider import ProSanteConnect
@@ -242,6 +243,30 @@ async def test_a_box_that_is_not_registered_is_told_apart_from_a_bad_token(world
         await stranger.introspect(await world.sandbox_token())
     await stranger.close()
     assert refusal.value.code == "invalid_client"
+
+
+@pytest.mark.anyio
+async def test_a_renewed_certificate_proves_us_from_the_next_call_on(
+    world: World, tmp_path: Path
+) -> None:
+    """R15: the pool of the former one is left to the calls that it has."""
+    place = ReplacedFiles.in_folder(tmp_path / "client", world.source, world.pki.ca_file)
+    stands_for = Issued(place.files.certificate_file, place.files.key_file)
+    adapter = world.adapter(stands_for, "box-consumer")
+    try:
+        with pytest.raises(RejectedByPartner, match="invalid_client"):
+            await adapter.introspect(await world.sandbox_token())
+        for issued in (world.consumer, world.source, world.consumer):
+            place.replace(issued)
+            assert adapter.tls.renew()
+            asking = adapter.introspect(await world.sandbox_token())
+            if issued is world.consumer:
+                assert (await asking).professional.national_id == PROFESSIONAL.national_id
+            else:
+                with pytest.raises(RejectedByPartner, match="invalid_client"):
+                    await asking
+    finally:
+        await adapter.close()
 
 
 @pytest.mark.anyio

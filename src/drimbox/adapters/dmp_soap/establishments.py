@@ -8,6 +8,7 @@ from pathlib import Path
 from drimbox.adapters.dmp_soap.mutual_tls import client_context
 from drimbox.errors import InvalidValue, SettingsError
 from drimbox.settings.partners import Establishment, TlsFiles
+from drimbox.settings.renewed import Renewed
 from drimbox.standards.saml.signing_key import SigningKey
 
 
@@ -25,7 +26,7 @@ class Credentials:
 
 
 class Establishments:
-    """Credentials by structure, read once."""
+    """Credentials by structure; renewed are theirs, in the order of the settings."""
 
     def __init__(self, establishments: Sequence[Establishment]) -> None:
         """Read every file.
@@ -35,9 +36,13 @@ class Establishments:
         """
         if not establishments:
             raise SettingsError("dmp.establishments", "at least one")
-        self._by_identifier = {e.identifier: _read(e) for e in establishments}
+        self._by_identifier = {e.identifier: _renewed(e) for e in establishments}
         if len(self._by_identifier) != len(establishments):
             raise SettingsError("dmp.establishments", "the same identifier twice")
+
+    @property
+    def renewed(self) -> tuple[Renewed[Credentials], ...]:
+        return tuple(self._by_identifier.values())
 
     def choose(self, structure_identifier: str) -> Credentials:
         """Return that structure's credentials, or those of the only establishment there is.
@@ -47,10 +52,20 @@ class Establishments:
         """
         found = self._by_identifier.get(structure_identifier)
         if found is not None:
-            return found
+            return found.current
         if len(self._by_identifier) == 1:
-            return next(iter(self._by_identifier.values()))
+            return next(iter(self._by_identifier.values())).current
         raise SettingsError("dmp.establishments", "no certificate for the structure that acts")
+
+
+def _renewed(establishment: Establishment) -> Renewed[Credentials]:
+    # Of the authorities of the signature nothing is read.
+    signature = (establishment.signature.certificate_file, establishment.signature.key_file)
+    files = (*establishment.authentication.every_file, *signature)
+    try:
+        return Renewed(files, lambda: _read(establishment))
+    except OSError as error:
+        raise SettingsError(str(error.filename), error.strerror or "cannot be read") from error
 
 
 def _read(establishment: Establishment) -> Credentials:

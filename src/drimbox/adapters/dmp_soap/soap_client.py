@@ -170,7 +170,11 @@ class DmpSoapClient:
         async with self._partner_errors():
             session = self._session(credentials)
             async with session.post(
-                call.url, data=request.body, headers=headers, allow_redirects=False
+                call.url,
+                data=request.body,
+                headers=headers,
+                allow_redirects=False,
+                ssl=credentials.tls,
             ) as response:
                 if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                     raise MalformedMessage("only identity is asked for", where="Content-Encoding")
@@ -184,15 +188,13 @@ class DmpSoapClient:
         return limit if call.is_mtom else min(limit, MAX_ENVELOPE_BYTES)
 
     def _session(self, credentials: Credentials) -> aiohttp.ClientSession:
-        """Return the session of one establishment: its client certificate, its connections."""
+        """Return the session of one establishment: its connections, each by its certificate."""
         session = self._sessions.get(credentials.identifier)
         if session is None:
             settings = self._settings
             seconds = settings.connect_timeout_seconds + settings.read_timeout_seconds
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    ssl=credentials.tls, keepalive_timeout=_KEEPALIVE_SECONDS
-                ),
+                connector=aiohttp.TCPConnector(keepalive_timeout=_KEEPALIVE_SECONDS),
                 timeout=aiohttp.ClientTimeout(
                     # Bounded as a whole too: a lease of the outbox must outlive it.
                     total=seconds,

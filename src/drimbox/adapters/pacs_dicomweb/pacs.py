@@ -5,6 +5,7 @@ that it takes: not every server reads an Accept with several transfer syntaxes a
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -35,6 +36,7 @@ from drimbox.model.study import Study
 from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid, TransferSyntaxUid
 from drimbox.ports.circuit_breaker import CircuitBreaker
 from drimbox.settings.partners import DicomwebServiceSettings
+from drimbox.settings.renewed import Renewed
 from drimbox.standards.dicom.query_keys import IMAGE_KEYS, SERIES_KEYS, STUDY_KEYS
 from drimbox.standards.dicom.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -65,6 +67,10 @@ class DicomwebPacs:
         self._issuer = issuer_of_patient_id
         self._breaker = CircuitBreaker(PARTNER, time.monotonic)
         self._is_relational = True
+
+    @property
+    def tls(self) -> Renewed[ssl.SSLContext]:
+        return self._connection.tls
 
     async def start(self) -> None:
         """Nothing listens for a PACS that is asked by HTTP."""

@@ -21,6 +21,7 @@ from drimbox.errors import (
     Unavailable,
 )
 from drimbox.settings.partners import DicomwebServiceSettings
+from drimbox.settings.renewed import Renewed
 
 _READ_BYTES = 1024 * 1024
 _ERROR_OF_STATUS: dict[int, type[DrimboxError]] = {
@@ -46,7 +47,7 @@ def error_of_status(partner: str, status: int) -> DrimboxError:
     return RejectedByPartner(partner, str(status), hint)
 
 
-def tls_of(settings: DicomwebServiceSettings) -> ssl.SSLContext:
+def _tls_of(settings: DicomwebServiceSettings) -> ssl.SSLContext:
     """Return the trust of this service, with our certificate where one is set.
 
     Raises:
@@ -62,6 +63,14 @@ def tls_of(settings: DicomwebServiceSettings) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise SettingsError("dicomweb", f"TLS files cannot be used: {error}") from error
     return context
+
+
+def _renewed_tls(settings: DicomwebServiceSettings) -> Renewed[ssl.SSLContext]:
+    named = (settings.certificate_file, settings.key_file, settings.ca_file)
+    try:
+        return Renewed([one for one in named if one is not None], lambda: _tls_of(settings))
+    except OSError as error:
+        raise SettingsError("dicomweb", f"TLS files cannot be used: {error}") from error
 
 
 def password_of(settings: DicomwebServiceSettings) -> str:
@@ -81,6 +90,8 @@ def password_of(settings: DicomwebServiceSettings) -> str:
 class ServiceConnection:
     """One service; its session opens with the first request and ends with `close`.
 
+    Its attribute tls follows the files of our certificate.
+
     Args:
         settings: where it is, and how we prove who we are.
         partner: how errors name it.
@@ -89,7 +100,7 @@ class ServiceConnection:
     def __init__(self, settings: DicomwebServiceSettings, partner: str) -> None:
         self.settings = settings
         self.partner = partner
-        self._tls = tls_of(settings)
+        self.tls = _renewed_tls(settings)
         self._password = password_of(settings)
         self._session: aiohttp.ClientSession | None = None
 
@@ -121,6 +132,7 @@ class ServiceConnection:
                 headers={"Accept-Encoding": "identity", **headers},
                 data=body,
                 allow_redirects=False,
+                ssl=self.tls.current,
             ) as answer:
                 try:
                     yield answer
@@ -153,7 +165,7 @@ class ServiceConnection:
             settings = self.settings
             user = settings.user
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls, limit_per_host=16),
+                connector=aiohttp.TCPConnector(limit_per_host=16),
                 timeout=aiohttp.ClientTimeout(
                     total=None,
                     sock_connect=settings.connect_timeout_seconds,

@@ -34,11 +34,12 @@ from drimbox.ports.clock import Clock, Identifiers
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.recently_used import RecentlyUsed
 from drimbox.settings.partners import TlsFiles
+from drimbox.settings.renewed import Renewed
 from drimbox.standards.iua.assertion import Assertion, encode_assertion
 from drimbox.standards.iua.iti71_get_access_token import ACCESS_TOKEN_TYPE, JWT_TYPE, GrantType
 from drimbox.standards.iua.iti103_metadata import TOKEN_PATH
 from drimbox.standards.iua.iua_extensions import NORMAL_ACCESS, IheIua
-from drimbox.standards.iua.jwks import load_certificate_key
+from drimbox.standards.iua.jwks import SigningKey, load_certificate_key
 
 SCOPE = "RAD-107"
 MAX_ANSWER_BYTES = 64 * 1024
@@ -53,9 +54,18 @@ _Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class _Credentials:
+    certificate_der: bytes
+    key: SigningKey
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class _Kept:
+    """certificate_der is that which the token is bound to."""
+
     token: str
     serves_until: datetime
+    certificate_der: bytes
 
 
 class IuaTokens:
@@ -78,12 +88,9 @@ class IuaTokens:
         self._trusted_space = trusted_space
         self._clock = clock
         self._identifiers = identifiers
-        try:
-            self._key = load_certificate_key(client.key_file.read_bytes())
-        except MalformedMessage as error:
-            raise SettingsError("peer_client.key_file", str(error)) from error
-        certificate = x509.load_pem_x509_certificates(client.certificate_file.read_bytes())[0]
-        self._certificate_der = certificate.public_bytes(Encoding.DER)
+        self.credentials = Renewed(
+            (client.certificate_file, client.key_file), lambda: _read_credentials(client)
+        )
         self._kept = RecentlyUsed[_Key, _Kept](_MAX_KEPT)
         self._asking: WeakValueDictionary[_Key, anyio.Lock] = WeakValueDictionary()
 
@@ -93,7 +100,7 @@ class IuaTokens:
         lock = self._asking.setdefault(key, anyio.Lock())
         async with lock:
             kept = self._kept.find(key)
-            if kept is None or kept.serves_until <= self._clock.now():
+            if kept is None or not self._serves(kept):
                 kept = await self._exchange(peer, context, access_token)
                 self._kept.keep(key, kept)
         return kept.token
@@ -102,16 +109,21 @@ class IuaTokens:
         """See ports.peer_tokens."""
         return self._kept.forget(_key_of(peer, context)) is not None
 
+    def _serves(self, kept: _Kept) -> bool:
+        is_bound_to_ours = kept.certificate_der == self.credentials.current.certificate_der
+        return is_bound_to_ours and kept.serves_until > self._clock.now()
+
     async def _exchange(self, peer: Peer, context: ConsultationContext, access_token: str) -> _Kept:
         # Who we are is what the white list says of our certificate, as the other box reads it.
-        own = self._trusted_space.check_peer_certificate(self._certificate_der)
+        credentials = self.credentials.current
+        own = self._trusted_space.check_peer_certificate(credentials.certificate_der)
         asked_at = self._clock.now()
         form = {
             "grant_type": GrantType.TOKEN_EXCHANGE.value,
             "client_id": own.db_host,
             "subject_token": access_token,
             "subject_token_type": ACCESS_TOKEN_TYPE,
-            "actor_token": self._actor_token(own, peer, context),
+            "actor_token": self._actor_token(own, peer, context, credentials.key),
             "actor_token_type": JWT_TYPE,
             "scope": SCOPE,
         }
@@ -119,9 +131,11 @@ class IuaTokens:
             members = await _read_answer(answer)
         lifetime = timedelta(seconds=members["expires_in"])
         serves_until = asked_at + lifetime - min(_MARGIN, lifetime / 4)
-        return _Kept(members["access_token"], serves_until)
+        return _Kept(members["access_token"], serves_until, credentials.certificate_der)
 
-    def _actor_token(self, own: Peer, peer: Peer, context: ConsultationContext) -> str:
+    def _actor_token(
+        self, own: Peer, peer: Peer, context: ConsultationContext, key: SigningKey
+    ) -> str:
         place = _place_of(context)
         actor = Assertion(
             issuer=own.db_host,
@@ -137,7 +151,16 @@ class IuaTokens:
             consent=context.consent,
         )
         audience = f"https://{peer.db_host}{TOKEN_PATH}"
-        return encode_assertion(actor, self._key, audience=audience, now=self._clock.now())
+        return encode_assertion(actor, key, audience=audience, now=self._clock.now())
+
+
+def _read_credentials(client: TlsFiles) -> _Credentials:
+    try:
+        key = load_certificate_key(client.key_file.read_bytes())
+    except MalformedMessage as error:
+        raise SettingsError("peer_client.key_file", str(error)) from error
+    certificate = x509.load_pem_x509_certificates(client.certificate_file.read_bytes())[0]
+    return _Credentials(certificate.public_bytes(Encoding.DER), key)
 
 
 def _key_of(peer: Peer, context: ConsultationContext) -> _Key:

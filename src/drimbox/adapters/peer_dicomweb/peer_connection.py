@@ -16,6 +16,7 @@ from drimbox.errors import TimedOut, Unavailable
 from drimbox.model.access import Peer
 from drimbox.ports.trusted_space import TrustedSpace
 from drimbox.settings.partners import TlsFiles
+from drimbox.settings.renewed import Renewed
 
 PARTNER = "Source box"
 # Twice this may wait to be read; larger pieces cost more pages than they save calls.
@@ -44,11 +45,9 @@ class PeerConnection:
         timeouts: Timeouts = Timeouts(),  # frozen
         make_resolver: Callable[[], AbstractResolver] = aiohttp.DefaultResolver,
     ) -> None:
-        """Load our certificate; only ca_file is trusted for the servers."""
+        """Load our certificate; only ca_file is trusted for the servers. tls follows the files."""
         self._trusted_space = trusted_space
-        self._tls = ssl.create_default_context(cafile=str(client.ca_file))
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._tls.load_cert_chain(client.certificate_file, client.key_file)
+        self.tls = Renewed(client.every_file, lambda: _client_context(client))
         self._allow_private_addresses = allow_private_addresses
         self._make_resolver = make_resolver
         self._timeouts = timeouts
@@ -59,7 +58,6 @@ class PeerConnection:
         resolver = self._make_resolver()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                ssl=self._tls,
                 limit_per_host=_REQUESTS_AT_ONCE,
                 resolver=resolver if self._allow_private_addresses else PublicResolver(resolver),
             ),
@@ -108,6 +106,7 @@ class PeerConnection:
                 headers=sent,
                 data=form,
                 allow_redirects=False,
+                ssl=self.tls.current,
                 server_hostname=peer.db_host,
             ) as answer:
                 try:
@@ -133,6 +132,13 @@ class PeerConnection:
             raise TimedOut(PARTNER, self._timeouts.idle_seconds) from error
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
             raise Unavailable(PARTNER, "is unreachable or stopped") from error
+
+
+def _client_context(client: TlsFiles) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(client.ca_file))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(client.certificate_file, client.key_file)
+    return context
 
 
 def _leave(answer: aiohttp.ClientResponse) -> None:

@@ -13,7 +13,7 @@ class PeerTokensByBox:
     def __init__(self, settings: TrustedSpaceSettings, iua_tokens: IuaTokens | None) -> None:
         self._default: PeerTokenKind = settings.peer_token_kind
         self._kinds: Mapping[str, PeerTokenKind] = settings.peer_token_kinds
-        self._iua_tokens = iua_tokens
+        self.iua_tokens = iua_tokens
 
     async def token_for(self, peer: Peer, context: ConsultationContext, access_token: str) -> str:
         """See ports.peer_tokens."""
@@ -29,7 +29,7 @@ class PeerTokensByBox:
 
     def _iua_tokens_of(self, peer: Peer) -> IuaTokens | None:
         kind = self._kinds.get(peer.db_host, self._default)
-        return self._iua_tokens if kind == "iua" else None
+        return self.iua_tokens if kind == "iua" else None
 
 
 def takes_iua(settings: TrustedSpaceSettings) -> bool:

@@ -86,6 +86,7 @@ class ProSanteConnect:
         self._connection = ProviderConnection(
             settings, redirect_uri=base_url + settings.redirect_path
         )
+        self.tls = self._connection.tls
         self._metadata = LastGood(PARTNER, self._fetch_metadata, monotonic=monotonic)
         self._keys = LastGood(PARTNER, self._fetch_keys, monotonic=monotonic)
         self._introspected: dict[bytes, tuple[float, Introspection]] = {}

@@ -17,6 +17,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 
 from drimbox.errors import NotAuthenticated, RejectedByPartner, TimedOut, Unavailable
 from drimbox.settings.partners import OpenIdProviderSettings, TlsFiles
+from drimbox.settings.renewed import Renewed
 
 PARTNER = "Pro Santé Connect"
 CONNECT_SECONDS = 5.0
@@ -38,13 +39,21 @@ _OAUTH_CODES = frozenset(
 
 
 class _BoundedTransport(httpx2.AsyncBaseTransport):
-    """A pool of connections that outlives authlib's clients, with a limit on each answer."""
+    """A pool of connections that outlives authlib's clients, with a limit on each answer.
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._inner = httpx2.AsyncHTTPTransport(verify=context, trust_env=False, limits=_LIMITS)
+    A pool belongs to one certificate. That of the former one stays until the next renewal, long
+    after its last call has ended: no call takes more than TOTAL_SECONDS.
+    """
+
+    def __init__(self, contexts: Renewed[ssl.SSLContext]) -> None:
+        self._contexts = contexts
+        self._context = contexts.current
+        self._pool = _pool(self._context)
+        self._former: httpx2.AsyncHTTPTransport | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        response = await self._inner.handle_async_request(request)
+        pool = await self._pool_of_today()
+        response = await pool.handle_async_request(request)
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             await response.aclose()
             raise httpx2.DecodingError("an encoded answer was not asked for", request=request)
@@ -61,7 +70,22 @@ class _BoundedTransport(httpx2.AsyncBaseTransport):
         """Do nothing when a client of one call ends; close_pool ends the pool."""
 
     async def close_pool(self) -> None:
-        await self._inner.aclose()
+        await self._pool.aclose()
+        if self._former is not None:
+            await self._former.aclose()
+
+    async def _pool_of_today(self) -> httpx2.AsyncHTTPTransport:
+        context = self._contexts.current
+        if context is not self._context:
+            outlived, self._former = self._former, self._pool
+            self._context, self._pool = context, _pool(context)
+            if outlived is not None:
+                await outlived.aclose()
+        return self._pool
+
+
+def _pool(context: ssl.SSLContext) -> httpx2.AsyncHTTPTransport:
+    return httpx2.AsyncHTTPTransport(verify=context, trust_env=False, limits=_LIMITS)
 
 
 class _BoundedStream(httpx2.AsyncByteStream):
@@ -81,13 +105,15 @@ class _BoundedStream(httpx2.AsyncByteStream):
 
 
 class ProviderConnection:
-    """One provider, one pool."""
+    """One provider, one pool; tls follows the files of our certificate."""
 
     def __init__(self, settings: OpenIdProviderSettings, *, redirect_uri: str) -> None:
         self._settings = settings
         self._redirect_uri = redirect_uri
         self._secret = _read_secret(settings.client_secret_file)
-        self._transport = _BoundedTransport(_tls_context(settings.tls))
+        tls = settings.tls
+        self.tls = Renewed(tls.every_file if tls else (), lambda: _tls_context(tls))
+        self._transport = _BoundedTransport(self.tls)
 
     @property
     def is_mutual_tls(self) -> bool:

@@ -2,7 +2,8 @@
 
 The last list that verified stays in force when a download fails, across restarts too; an older
 one is refused (rollback); one past maximum_age is refused altogether, and so is everything when
-there is none (fail closed).
+there is none (fail closed). The CRLs are asked for more often than the list: a certificate may be
+revoked at any hour (R15).
 """
 
 import asyncio
@@ -12,15 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import aiohttp
 import structlog
 from cryptography import x509
 
-from drimbox.errors import DrimboxError, MalformedMessage, NotFound, Refused, TooLarge, Unavailable
+from drimbox.adapters.trusted_space_file.downloads import Download, download, download_newer
+from drimbox.errors import DrimboxError, NotFound, Refused, Unavailable
 from drimbox.model.access import Peer
 from drimbox.ports.clock import Clock
 from drimbox.ports.trusted_space import Address
 from drimbox.settings.partners import TrustedSpaceSettings
+from drimbox.settings.renewed import Renewed
 from drimbox.standards.trusted_space.certificates import (
     CLIENT_AUTHENTICATION,
     RevocationLists,
@@ -32,13 +34,13 @@ from drimbox.standards.trusted_space.certificates import (
     load_crl,
     name_attributes,
 )
-from drimbox.standards.trusted_space.list_signature import MAX_BYTES
 from drimbox.standards.trusted_space.verification import ExpectedSigner, verify_white_list
 from drimbox.standards.trusted_space.white_list import WhiteList
 
 _log = structlog.get_logger("trusted_space")
 _RETRY_SECONDS = 60.0
 _HTTPS_PORT = 443
+_LIST = "liste-blanche.xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +57,25 @@ class VerifiedTrustedSpace:
     """Implements ports.trusted_space.TrustedSpace; `refresh` once at start, then `run`."""
 
     def __init__(self, settings: TrustedSpaceSettings, clock: Clock) -> None:
-        """Read the anchors and the last verified list, where there is one.
+        """Read the anchors, which follow their files.
 
         Raises:
             MalformedMessage: an anchors file holds no certificate.
         """
         self._settings = settings
         self._clock = clock
-        self._anchors = load_certificates(settings.anchors_file.read_bytes())
-        self._peer_anchors = load_certificates(settings.peer_anchors_file.read_bytes())
+        self.anchors = _certificates_of(settings.anchors_file)
+        self.peer_anchors = _certificates_of(settings.peer_anchors_file)
         self._directory = settings.state_directory
         self._state: _State | None = None
         self._refreshed_at: datetime | None = None
+        self._crls: tuple[Download, ...] = ()
 
     async def run(self) -> None:
-        """Refresh daily, and every minute while the last try failed; until cancelled."""
+        """Refresh daily, and every minute while the last try failed; until cancelled.
+
+        Between two refreshes, ask whether there are newer CRLs.
+        """
         while True:
             try:
                 await self.refresh()
@@ -78,7 +84,7 @@ class VerifiedTrustedSpace:
                 _log.warning("white_list_not_refreshed", reason=str(error))
                 self.restore()
                 pause = _RETRY_SECONDS
-            await asyncio.sleep(pause)
+            await self._follow_revocation(pause)
 
     async def refresh(self) -> None:
         """Download, verify, keep, put in force.
@@ -89,15 +95,53 @@ class VerifiedTrustedSpace:
             NotAuthenticated: the signature does not hold.
             Refused: the signer is not the one expected, or the list is older than the one in force.
         """
-        content, *crls = await self._fetch()
+        content, crls = await self._fetch()
         white_list, revocation = self._verify_newest(content, crls)
         try:
-            self._keep(content, crls, white_list.generated_at)
+            self._keep(content, white_list.generated_at)
+            self._keep_crls(crls)
         except OSError as error:
             # Not put in force either: the next start would not know an older one for a rollback.
             raise Unavailable("folder of the white list", "cannot be written") from error
         self._put_in_force(white_list, revocation)
+        self._crls = crls
         _log.info("white_list_in_force", peers=len(white_list.peers))
+
+    async def refresh_revocation(self) -> bool:
+        """Put newer CRLs in force with the list of before; tell whether there were any.
+
+        A server that does not tell versions is not asked: it would send the whole each time.
+
+        Raises:
+            Unavailable, MalformedMessage, NotAuthenticated, Refused: as for refresh; what was in
+                force stays.
+        """
+        state, refreshed_at = self._state, self._refreshed_at
+        if state is None or not self._crls:
+            return False
+        urls = self._settings.crl_urls
+        newer = await asyncio.gather(
+            *(
+                download_newer(url, crl) if crl.has_version else _nothing()
+                for url, crl in zip(urls, self._crls, strict=True)
+            )
+        )
+        if not any(newer):
+            return False
+        crls = tuple(new or old for new, old in zip(newer, self._crls, strict=True))
+        revocation = _revocation([crl.content for crl in crls])
+        # The signer of the list may be who was revoked.
+        kept = self._directory / _LIST
+        try:
+            white_list = self.verify(kept.read_bytes(), revocation)
+            self._keep_crls(crls)
+        except OSError as error:
+            raise Unavailable("folder of the white list", "cannot be read or written") from error
+        self._put_in_force(white_list, revocation)
+        self._refreshed_at = refreshed_at  # the age of the list is that of its own download
+        self._crls = crls
+        _log.info("crl_in_force", lists=len(crls))
+        return True
 
     async def preview(self) -> WhiteList:
         """Do the same, in this process only: nothing on disk changes, for a look from beside.
@@ -105,7 +149,7 @@ class VerifiedTrustedSpace:
         Raises:
             The same.
         """
-        content, *crls = await self._fetch()
+        content, crls = await self._fetch()
         white_list, revocation = self._verify_newest(content, crls)
         self._put_in_force(white_list, revocation)
         return white_list
@@ -116,7 +160,7 @@ class VerifiedTrustedSpace:
         Its age counts from when its file was written, so that a box that starts cut off from the
         world does not trust an old list for longer.
         """
-        kept = self._directory / "liste-blanche.xml"
+        kept = self._directory / _LIST
         if self._state is not None or not kept.is_file():
             return self._state is not None
         try:
@@ -137,7 +181,7 @@ class VerifiedTrustedSpace:
         verified = verify_white_list(
             content,
             signer=ExpectedSigner(settings.signer_common_name, settings.signer_organizational_unit),
-            anchors=self._anchors,
+            anchors=self.anchors.current,
             revocation=revocation,
             now=self._clock.now(),
         )
@@ -159,7 +203,11 @@ class VerifiedTrustedSpace:
         if names and peer.db_host not in names:
             raise Refused("this certificate names another host than the white list")
         check_path(
-            certificate, (), self._peer_anchors, now=self._clock.now(), revocation=state.revocation
+            certificate,
+            (),
+            self.peer_anchors.current,
+            now=self._clock.now(),
+            revocation=state.revocation,
         )
         return peer
 
@@ -188,26 +236,39 @@ class VerifiedTrustedSpace:
             raise NotFound("no white list is in force")
         return self._state.white_list.generated_at
 
-    async def _fetch(self) -> list[bytes]:
+    async def _follow_revocation(self, seconds: float) -> None:
+        """Wait so long, asking for newer CRLs meanwhile."""
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
+            await asyncio.sleep(min(left, self._settings.crl_refresh_seconds))
+            try:
+                await self.refresh_revocation()
+            except DrimboxError as error:
+                _log.warning("crl_not_refreshed", reason=str(error))
+
+    async def _fetch(self) -> tuple[bytes, tuple[Download, ...]]:
         urls = (self._settings.white_list_url, *self._settings.crl_urls)
-        return await asyncio.gather(*(_download(url) for url in urls))
+        white_list, *crls = await asyncio.gather(*(download(url) for url in urls))
+        return white_list.content, tuple(crls)
 
     def _verify_newest(
-        self, content: bytes, crls: Sequence[bytes]
+        self, content: bytes, crls: Sequence[Download]
     ) -> tuple[WhiteList, RevocationLists]:
-        revocation = _revocation(crls)
+        revocation = _revocation([crl.content for crl in crls])
         white_list = self.verify(content, revocation)
         kept = self._kept_generation()
         if kept is not None and white_list.generated_at < kept:
             raise Refused("the white list is older than the one in force")
         return white_list, revocation
 
-    def _keep(self, content: bytes, crls: Sequence[bytes], generated_at: datetime) -> None:
+    def _keep(self, content: bytes, generated_at: datetime) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(self._directory / "liste-blanche.xml", content)
-        for number, crl in enumerate(crls):
-            _replace(self._directory / f"{number}.crl", crl)
+        _replace(self._directory / _LIST, content)
         _replace(self._directory / "generation", generated_at.isoformat().encode())
+
+    def _keep_crls(self, crls: Sequence[Download]) -> None:
+        for number, crl in enumerate(crls):
+            _replace(self._directory / f"{number}.crl", crl.content)
 
     def _current(self) -> _State:
         state, refreshed_at = self._state, self._refreshed_at
@@ -239,29 +300,12 @@ def _revocation(crls: Sequence[bytes]) -> RevocationLists:
     return RevocationLists(tuple(load_crl(c) for c in crls))
 
 
-async def _download(url: str) -> bytes:
-    """Fetch at most MAX_BYTES, following nothing, inflating nothing."""
-    timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
-    headers = {"Accept-Encoding": "identity"}
-    try:
-        async with (
-            aiohttp.ClientSession(
-                timeout=timeout, auto_decompress=False, trust_env=False, headers=headers
-            ) as session,
-            session.get(url, allow_redirects=False) as answer,
-        ):
-            if answer.status != 200:
-                raise Unavailable("trusted space", f"answered {answer.status}")
-            content = await answer.content.read(MAX_BYTES + 1)
-            while len(content) <= MAX_BYTES and (more := await answer.content.read(MAX_BYTES)):
-                content += more
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unavailable("trusted space") from error
-    if len(content) > MAX_BYTES:
-        raise TooLarge("a list or CRL over 8 MiB")
-    if not content:
-        raise MalformedMessage("an empty list or CRL")
-    return content
+async def _nothing() -> None:
+    """Stand for the download of what is not asked for."""
+
+
+def _certificates_of(path: Path) -> Renewed[tuple[x509.Certificate, ...]]:
+    return Renewed([path], lambda: load_certificates(path.read_bytes()))
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from drimbox.entrypoints.http.hardened import HardenedProtocol
+from drimbox.settings.renewed import Renewed
 
 _GRACE_SECONDS = 30
 MAX_REQUESTS = 1000
@@ -121,6 +122,23 @@ def peer_tls_context(certificate: Path, key: Path, client_authorities: Path) -> 
 def browser_tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """Return the context of the browser listener: no client certificate is asked for."""
     return _tls_context(certificate, key)
+
+
+def following(contexts: Renewed[ssl.SSLContext]) -> ssl.SSLContext:
+    """Return a context whose handshakes are those of contexts.current at that moment (R15).
+
+    Certificate, key and authorities are then those of today; what is asked of the peer and the
+    suites stay those of the first one. Connections that stand are left alone.
+    """
+    first = contexts.current
+
+    def choose(tls: ssl.SSLObject, name: str, context: ssl.SSLContext) -> None:
+        del name, context
+        tls.context = contexts.current
+
+    # OpenSSL asks it of every handshake, of a client that names no server too.
+    first.sni_callback = choose
+    return first
 
 
 def _tls_context(certificate: Path, key: Path) -> ssl.SSLContext:

@@ -12,7 +12,8 @@ Labels are closed sets of our own words; no UID, no host of a peer, no identity 
     drimbox_event_loop_held_seconds      and what else event_loop_watch tells of this process
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -33,11 +34,11 @@ Word = TypeVar("Word", bound=Enum)
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """certificate_ends says when each certificate ends, by the setting that names it."""
+    """certificate_ends reads when each certificate ends, by the setting that names it."""
 
     read_figures: ReadFigures
     health: HealthDoor
-    certificate_ends: Mapping[str, datetime]
+    certificate_ends: Callable[[], Mapping[str, datetime]]
     clock: Clock
     version: str
     event_loop: Collector
@@ -50,10 +51,11 @@ class Metrics:
         """
         figures = await self.read_figures()
         states = await self.health.states()
+        ends = await asyncio.to_thread(self.certificate_ends)
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(self.event_loop)
-        registry.register(_Collected([*self._of_storage(figures), *self._of_box(states)]))
+        registry.register(_Collected([*self._of_storage(figures), *self._of_box(states, ends)]))
         return generate_latest(registry)
 
     def _of_storage(self, figures: Figures) -> Iterator[Metric]:
@@ -75,7 +77,7 @@ class Metrics:
             events.add_metric((action.value, outcome.name.lower()), count)
         yield events
 
-    def _of_box(self, states: Mapping[str, str]) -> Iterator[Metric]:
+    def _of_box(self, states: Mapping[str, str], ends: Mapping[str, datetime]) -> Iterator[Metric]:
         dependencies = GaugeMetricFamily(
             "drimbox_dependency_up", "1 where the dependency is well.", labels=("dependency",)
         )
@@ -87,7 +89,7 @@ class Metrics:
             "When the certificate of this setting ends (Unix time).",
             labels=("setting",),
         )
-        for setting, end in self.certificate_ends.items():
+        for setting, end in ends.items():
             certificates.add_metric((setting,), end.timestamp())
         yield certificates
         build = GaugeMetricFamily("drimbox_build_info", "Version.", labels=("version",))

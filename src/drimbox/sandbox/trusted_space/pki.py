@@ -96,6 +96,11 @@ class TestPki:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         return self._issue(name, subject, key, extensions)
 
+    @property
+    def revoked(self) -> frozenset[int]:
+        """The serial numbers on the next CRL."""
+        return frozenset(self._revoked)
+
     def revoke(self, issued: Issued) -> None:
         """Put it on the next CRL."""
         self._revoked[issued.certificate.serial_number] = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""ITI-57: one operation for a status, one for metadata."""
+"""ITI-57: a document gets another status."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,6 @@ from tests.fakes.xds_schemas import XdsSchemas
 from drimbox.errors import InvalidValue
 from drimbox.model.document_entry import AvailabilityStatus
 from drimbox.standards.xds.iti57_update_document_set import (
-    encode_metadata_update,
     encode_status_update,
 )
 from drimbox.standards.xds.names import AssociationType
@@ -40,26 +39,8 @@ def test_a_status_update_says_from_what_to_what(samples: Path, status: Availabil
     assert update.value("NewStatus") == status.value
 
 
-def test_a_metadata_update_is_the_next_version_of_the_same_document(samples: Path) -> None:
-    visible = replace(REGISTERED, confidentiality_codes=REGISTERED.confidentiality_codes[:1])
-    request = encode_metadata_update(SUBMISSION_SET, visible)
-    assert XdsSchemas(samples).faults(request, "lcm") == []
-    objects = parse_submit_objects(request)
-    (member,) = objects.associations
-    assert member.value("PreviousVersion") == "3"
-    assert objects.entries[member.target] == replace(
-        visible, entry_uuid=None, version_name=None, status=None
-    )
-
-
 @pytest.mark.parametrize("missing", ["entry_uuid", "status"])
 def test_a_status_of_what_is_not_registered_cannot_change(missing: str) -> None:
     entry = replace(REGISTERED, **{missing: None})  # type: ignore[arg-type]
     with pytest.raises(InvalidValue):
         encode_status_update(SUBMISSION_SET, entry, AvailabilityStatus.DELETED)
-
-
-@pytest.mark.parametrize("missing", ["logical_id", "version_name"])
-def test_metadata_of_what_is_not_registered_cannot_change(missing: str) -> None:
-    with pytest.raises(InvalidValue):
-        encode_metadata_update(SUBMISSION_SET, replace(REGISTERED, **{missing: None}))  # type: ignore[arg-type]

@@ -1,26 +1,20 @@
-"""ITI-57 Update Document Set (XDS Metadata Update): TD3.3 of the DMP.
+"""ITI-57 Update Document Set (XDS Metadata Update): a status changes (TD3.3c delete, d archive).
 
-Two operations inside one submission set: a status changes (TD3.3c delete, TD3.3d archive), or an
-entry gets a new version of its metadata (TD3.3a and b, visibility).
+Its other operation, a new version of the metadata (TD3.3a and b, visibility), wants a professional
+whom the DMP authenticates itself; whoever comes indirectly, as a box does, replaces the document.
 """
-
-from dataclasses import replace
 
 from lxml import etree
 
 from drimbox.errors import InvalidValue
 from drimbox.model.document_entry import AvailabilityStatus, DocumentEntry, SubmissionSet
-from drimbox.standards.xds.document_entry import encode_document_entry
 from drimbox.standards.xds.ebrim import Association, Slot
 from drimbox.standards.xds.names import AssociationType
 from drimbox.standards.xds.submit_objects import (
-    ORIGINAL,
     SUBMISSION_SET_ID,
     add_associations,
     start_submission,
 )
-
-NEW_VERSION_ID = "Document01"
 
 
 def encode_status_update(
@@ -44,27 +38,4 @@ def encode_status_update(
         ),
     )
     add_associations(objects, (update,))
-    return request
-
-
-def encode_metadata_update(submission_set: SubmissionSet, entry: DocumentEntry) -> etree._Element:
-    """Build the request that registers entry as the next version of itself.
-
-    entry is what the registry holds now, with what changes changed: its logical_id and version_name
-    tell which version it follows.
-
-    Raises:
-        InvalidValue: the entry does not tell its logicalId and version.
-    """
-    if entry.logical_id is None or entry.version_name is None:
-        raise InvalidValue("document entry", "logicalId and version, as registered")
-    request, objects = start_submission(submission_set)
-    encode_document_entry(objects, replace(entry, entry_uuid=None), NEW_VERSION_ID)
-    member = Association(
-        AssociationType.HAS_MEMBER.value,
-        SUBMISSION_SET_ID,
-        NEW_VERSION_ID,
-        (ORIGINAL, Slot("PreviousVersion", (entry.version_name,))),
-    )
-    add_associations(objects, (member,))
     return request

@@ -11,7 +11,7 @@ from tests.fakes.hostile_tokens import CORPUS, GoodToken
 from tests.fakes.signing_keys import ec_key, public_keys, rsa_key
 
 from drimbox.errors import NotAuthenticated
-from drimbox.standards.iua.access_token import VerifiedTokens, parse_access_token
+from drimbox.standards.iua.access_token import VerifiedTokens
 from drimbox.standards.iua.client_assertion import parse_client_assertion
 from drimbox.standards.iua.id_token import IdTokenRules, access_token_hash, parse_id_token
 from drimbox.standards.iua.signed_token import kid_of, peek_issuer
@@ -42,7 +42,8 @@ def _access_tokens() -> Verifier:
     good = GoodToken({"alg": "ES256", "typ": "at+jwt", "kid": "box"}, claims, key)
     keys = public_keys(key, ec_key("another"))
     return Verifier(
-        good, lambda t, now: parse_access_token(t, keys, issuer=ISSUER, audience=ISSUER, now=now)
+        good,
+        lambda t, now: VerifiedTokens().parse(t, keys, issuer=ISSUER, audience=ISSUER, now=now),
     )
 
 

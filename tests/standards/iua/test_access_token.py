@@ -19,7 +19,6 @@ from drimbox.standards.iua.access_token import (
     VerifiedTokens,
     check_binding,
     encode_access_token,
-    parse_access_token,
     thumbprint,
 )
 from drimbox.standards.iua.iua_extensions import IheIua
@@ -55,7 +54,7 @@ MAXIMAL = AccessToken(
 
 
 def _parse(text: str) -> AccessToken:
-    return parse_access_token(text, KEY.public, issuer=ISSUER, audience=ISSUER, now=START)
+    return VerifiedTokens().parse(text, KEY.public, issuer=ISSUER, audience=ISSUER, now=START)
 
 
 def _claims(text: str) -> dict[str, object]:
@@ -86,7 +85,8 @@ def _claims(text: str) -> dict[str, object]:
 def test_what_is_written_is_read(token: AccessToken, curve: str) -> None:
     key = signing_key(f"box-{curve}", curve)
     text = encode_access_token(token, key)
-    assert parse_access_token(text, key.public, issuer=ISSUER, audience=ISSUER, now=START) == token
+    verified = VerifiedTokens()
+    assert verified.parse(text, key.public, issuer=ISSUER, audience=ISSUER, now=START) == token
 
 
 @pytest.mark.requirement("FA.4")

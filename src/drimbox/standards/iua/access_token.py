@@ -102,23 +102,6 @@ def public_claims(token: AccessToken) -> dict[str, object]:
     return {name: value for name, value in claims.items() if value is not None}
 
 
-def parse_access_token(
-    text: str, keys: PublicKeys, *, issuer: str, audience: str, now: datetime
-) -> AccessToken:
-    """Return the token if it is ours, for this audience, and live.
-
-    The binding to a certificate is checked apart, by check_binding.
-
-    Raises:
-        TokenExpired: it was.
-        NotAuthenticated: anything else (invalid_token).
-    """
-    claims = parse_signed_token(text, keys, _SHAPE)
-    token = _from_claims(claims, issuer, audience)
-    _check_live(claims, token, now)
-    return token
-
-
 class VerifiedTokens:
     """Reads tokens of one issuer, and verifies the signature of each once.
 
@@ -135,10 +118,11 @@ class VerifiedTokens:
     def parse(
         self, text: str, keys: PublicKeys, *, issuer: str, audience: str, now: datetime
     ) -> AccessToken:
-        """Return what parse_access_token would.
+        """Return the token if it is ours, for this audience, and live.
 
         Raises:
-            NotAuthenticated: as parse_access_token.
+            TokenExpired: it was.
+            NotAuthenticated: anything else (invalid_token).
         """
         found = self._kept.find(text)
         if found is None:

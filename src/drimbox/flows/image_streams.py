@@ -2,18 +2,20 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from typing import TypeVar
 
-from drimbox.errors import Mismatch, NotFound
+from drimbox.errors import MalformedMessage, Mismatch, NotFound, Unavailable
 from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SopInstanceUid
 from drimbox.ports.image_cache import SeriesCopy, SeriesStreams
+from drimbox.standards.dicom.asked_for import AskedFor
 from drimbox.standards.dicom.outgoing import IdentifierWriter, OutgoingIdentity
 from drimbox.standards.dicom.patient_identifiers import IdentityReader
 
 T = TypeVar("T")
+_PACS = "PACS"
 
 
 async def close(iterator: AsyncIterator[T]) -> None:
@@ -135,15 +137,37 @@ async def _next_of(streams: AsyncIterator[InstanceStream]) -> InstanceStream | N
 
 
 async def outgoing(
-    instances: AsyncIterator[InstanceStream], identity: OutgoingIdentity
+    instances: AsyncIterator[InstanceStream], identity: OutgoingIdentity, target: TargetResource
 ) -> AsyncGenerator[InstanceStream, None]:
-    """Yield the instances as they leave this box (SO.39, SO.41, CO.77)."""
-    identifiers = IdentifierWriter(identity)
+    """Yield the instances of the target as they leave this box (SO.39, SO.41).
+
+    What the PACS sends of anything else is passed over.
+
+    Raises:
+        Unavailable: it sends nothing else, or what does not say what it is.
+    """
+    identifiers, asked_for = IdentifierWriter(identity), AskedFor(target)
+    given = passed_over = 0
     try:
-        async for instance in instances:
-            yield identifiers.rewrite(instance)
+        async for received in instances:
+            instance = await _told_of_pacs(asked_for.find(identifiers.rewrite(received)))
+            if instance is None:
+                passed_over += 1
+                continue
+            given += 1
+            yield instance
     finally:
         await close(instances)
+    if passed_over and not given:
+        raise Unavailable(_PACS, "sent nothing of what it was asked for")
+
+
+async def _told_of_pacs(reading: Awaitable[T]) -> T:
+    """Read the head of what came; whatever is wrong with it is the doing of the PACS."""
+    try:
+        return await reading
+    except (MalformedMessage, Mismatch) as error:
+        raise Unavailable(_PACS, f"sent an image that cannot be passed on: {error}") from error
 
 
 async def of_patient(

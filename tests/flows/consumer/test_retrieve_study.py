@@ -100,7 +100,7 @@ class FakePeer:
             raise NotAuthenticated("the Source box answered 401")
         identity = OutgoingIdentity(ins=made_up_ins())
         count = 0
-        async for instance in outgoing(self.pacs.retrieve(target), identity):
+        async for instance in outgoing(self.pacs.retrieve(target), identity, target):
             if count == self.stops_after:
                 raise Unavailable("Source box", "stopped")
             count += 1

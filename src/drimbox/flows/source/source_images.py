@@ -119,7 +119,7 @@ class _StudyImages:
     def _from_pacs(
         self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]
     ) -> AsyncGenerator[InstanceStream, None]:
-        return outgoing(self.images.pacs.retrieve(target, syntaxes), self.identity)
+        return outgoing(self.images.pacs.retrieve(target, syntaxes), self.identity, target)
 
     def _key(self, uid: SeriesInstanceUid) -> SeriesKey:
         return SeriesKey(self.manifest.study_instance_uid, uid, self.identity.ins)

@@ -101,7 +101,7 @@ class IdentityReader:
         first = await anext(instance.chunks, b"")
         head = _skim_head(first) if encoding is Encoding.EXPLICIT_LITTLE else None
         if head is not None and head.octets == self._octets:
-            return self._identity(Attributes(head.uids)), _with(instance, [first])
+            return self._identity(Attributes(head.uids)), with_chunks_again(instance, [first])
         held, read = await _read_head(first, instance.chunks, encoding)
         attributes = Attributes(held)
         identifiers = {
@@ -113,7 +113,7 @@ class IdentityReader:
         if identifiers != self._identifiers:
             self._identifiers, self._patient = identifiers, patient_identifiers(attributes)
         self._octets = head.octets if head is not None else None
-        return self._identity(attributes), _with(instance, read)
+        return self._identity(attributes), with_chunks_again(instance, read)
 
     def _identity(self, attributes: Attributes) -> InstanceIdentity:
         return InstanceIdentity(
@@ -147,7 +147,7 @@ def _skim_head(first: bytes) -> _Head | None:
     return _Head((first[offsets[0] : offsets[1]], character_set), uids)
 
 
-def _with(instance: InstanceStream, read: list[bytes]) -> InstanceStream:
+def with_chunks_again(instance: InstanceStream, read: list[bytes]) -> InstanceStream:
     """Return an instance of which some chunks were read, whole again."""
     return replace(instance, chunks=_again(read, instance.chunks))
 

@@ -14,6 +14,8 @@ from pydicom import Dataset, dcmread
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 
+from drimbox.standards.dicom.frame_index import stored_samples
+
 Pixels = NDArray[np.generic]
 JPEG = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"})
 JPEG_2000 = frozenset({"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"})
@@ -78,7 +80,8 @@ def stored_frame(path: Path, frame: int) -> bytes:
     _check_frame(image, frame)
     if image.file_meta.TransferSyntaxUID.is_encapsulated:
         return get_frame(image.PixelData, frame - 1, number_of_frames=frame_count(image))
-    bits = image.Rows * image.Columns * image.SamplesPerPixel * image.BitsAllocated
+    samples = stored_samples(image.SamplesPerPixel, str(image.PhotometricInterpretation))
+    bits = image.Rows * image.Columns * samples * image.BitsAllocated
     if bits % 8:
         return _shifted(image.PixelData, (frame - 1) * bits, bits)
     octets: bytes = image.PixelData[(frame - 1) * bits // 8 : frame * bits // 8]

@@ -1,6 +1,7 @@
 """Finds the frames of an image in its octets, without decoding any (PS3.5 8.2, A.4).
 
-    native        | frame 1 | frame 2 | ...            rows x columns x samples x octets each
+    native        | frame 1 | frame 2 | ...            rows x columns x samples x octets each;
+                                                       4:2:2 has two samples a pixel
     encapsulated  | offset table | fragment | fragment | ...      items; which frame: see below
 
 One frame has all the fragments; else as many fragments as frames are one each; else the Basic
@@ -26,8 +27,14 @@ Read = Callable[[int, int], bytes]
 MAX_FRAGMENTS = 100_000
 _ROWS, _COLUMNS, _NUMBER_OF_FRAMES = 0x00280010, 0x00280011, 0x00280008
 _SAMPLES_PER_PIXEL, _BITS_ALLOCATED = 0x00280002, 0x00280100
+_PHOTOMETRIC_INTERPRETATION = 0x00280004
 _ITEM_HEADER = 8
-FRAME_TAGS = frozenset({_ROWS, _COLUMNS, _NUMBER_OF_FRAMES, _SAMPLES_PER_PIXEL, _BITS_ALLOCATED})
+FRAME_TAGS = frozenset(
+    {
+        *(_ROWS, _COLUMNS, _NUMBER_OF_FRAMES),
+        *(_SAMPLES_PER_PIXEL, _BITS_ALLOCATED, _PHOTOMETRIC_INTERPRETATION),
+    }
+)
 """What find_frames reads of the data set."""
 
 
@@ -47,8 +54,19 @@ def find_frames(data_set: DataSet, pixels: ElementHeader, read: Read) -> FrameIn
     return FrameIndex(count, fragments=frames) if frames is not None else None
 
 
+def stored_samples(samples_per_pixel: int, photometric_interpretation: str) -> int:
+    """Return how many samples of each pixel are stored where nothing is compressed.
+
+    4:2:2 keeps Y1 Y2 Cb Cr of two pixels, whatever Samples per Pixel says (C.7.6.3.1.2).
+    """
+    is_halved = samples_per_pixel == 3 and photometric_interpretation.endswith("_422")
+    return 2 if is_halved else samples_per_pixel
+
+
 def _native(data_set: DataSet, pixels: ElementHeader, count: int) -> FrameIndex | None:
-    samples = _unsigned(data_set, _SAMPLES_PER_PIXEL) or 1
+    photometric = data_set.get(_PHOTOMETRIC_INTERPRETATION, ("CS", b""))[1]
+    text = photometric.decode("latin-1").strip(" \0") if isinstance(photometric, bytes) else ""
+    samples = stored_samples(_unsigned(data_set, _SAMPLES_PER_PIXEL) or 1, text)
     values = _unsigned(data_set, _ROWS) * _unsigned(data_set, _COLUMNS) * samples
     bits = values * _unsigned(data_set, _BITS_ALLOCATED)
     # Frames of one bit a pixel need not end on an octet (PS3.5 8.1.1).

@@ -1,7 +1,7 @@
 """Answers of several parts, sent part by part, and octets of a file, sent piece by piece."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from drimbox.flows.image_streams import close
 from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part_header
 
 _READ_BYTES = 1024 * 1024
+Coding = Callable[[AsyncGenerator[bytes, None]], AsyncIterator[bytes]]
+"""A content coding (RFC 9110 8.4.1), done to each chunk as it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,12 @@ class Part:
 
 
 async def multipart_response(
-    parts: AsyncIterator[Part], headers: Mapping[str, str]
+    parts: AsyncIterator[Part], headers: Mapping[str, str], *, coding: Coding | None = None
 ) -> StreamingResponse:
     """Return every part; nothing is sent before the first is there, so that it may still fail.
 
-    The type of the whole is that of its first part (RFC 2387 3.1).
+    The type of the whole is that of its first part (RFC 2387 3.1). coding is what the headers say
+    of it, done.
 
     Raises:
         NotFound: there is no part at all.
@@ -40,8 +43,10 @@ async def multipart_response(
     boundary = secrets.token_hex(16)
     inner_type = first.content_type.partition(";")[0]
     media_type = f'multipart/related; type="{inner_type}"; boundary={boundary}'
+    body = _encoded(first, parts, boundary)
     return StreamingResponse(
-        _encoded(first, parts, boundary), headers={**headers, "Content-Type": media_type}
+        coding(body) if coding is not None else body,
+        headers={**headers, "Content-Type": media_type},
     )
 
 
@@ -69,7 +74,9 @@ async def file_chunks(path: Path, offset: int, length: int) -> AsyncIterator[byt
         raise Unavailable("image cache", "lost an instance") from error
 
 
-async def _encoded(first: Part, others: AsyncIterator[Part], boundary: str) -> AsyncIterator[bytes]:
+async def _encoded(
+    first: Part, others: AsyncIterator[Part], boundary: str
+) -> AsyncGenerator[bytes, None]:
     try:
         async for octets in _part(first, boundary):
             yield octets

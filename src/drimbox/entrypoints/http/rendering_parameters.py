@@ -115,14 +115,17 @@ def _viewport(text: str | None) -> tuple[tuple[int, int] | None, SourceRegion | 
 
 
 def _region(parts: Sequence[str]) -> SourceRegion:
-    """Read sx,sy,sw,sh; an empty one is its default (PS3.18 8.3.5.1.3)."""
-    left, top = (_whole(part, "viewport") if part.strip() else 0 for part in parts[:2])
-    width, height = (_decimal(part, "viewport") if part.strip() else None for part in parts[2:])
-    if 0 in {width, height} or any(abs(n or 0) >= _LARGEST_REGION for n in (width, height)):
+    """Read sx,sy,sw,sh: decimals, of which the sign of sx and sy says nothing (8.3.5.1.3).
+
+    An empty one is its default.
+    """
+    told = tuple(_decimal(part, "viewport") if part.strip() else None for part in parts)
+    left, top, width, height = told
+    if 0 in {width, height} or any(abs(n or 0) >= _LARGEST_REGION for n in told):
         raise InvalidValue("viewport", "a region of at least one pixel")
     return SourceRegion(
-        left=left,
-        top=top,
+        left=int(abs(left or 0)),
+        top=int(abs(top or 0)),
         width=None if width is None else max(int(abs(width)), 1),
         height=None if height is None else max(int(abs(height)), 1),
         is_flipped_horizontally=width is not None and width < 0,

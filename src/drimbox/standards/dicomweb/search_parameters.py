@@ -33,6 +33,7 @@ from drimbox.standards.dicomweb.search_values import parse_key
 MAX_RESULTS = 1000
 _MAX_VALUE = 70_000
 _MAX_PARAMETERS = 200
+_MAX_DIGITS = 9
 _NOT_DONE = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
 # Required keys of PS3.4 C.6; other numbers are optional ones, which most PACS do not look at, or
 # compare as text.
@@ -177,9 +178,8 @@ def _number(values: Sequence[str], name: str, default: int) -> int:
         return default
     if len(values) != 1 or not values[0].isascii() or not values[0].isdigit():
         raise InvalidValue(name, "a whole number, once")
-    if len(values[0]) > 9:
-        raise InvalidValue(name, "a smaller number")
-    return int(values[0])
+    digits = values[0].lstrip("0") or "0"
+    return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
 def _boolean(values: Sequence[str], name: str) -> bool:

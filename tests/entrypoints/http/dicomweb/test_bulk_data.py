@@ -238,6 +238,20 @@ def test_another_method_is_405_in_json(kinds_site: DicomwebSite) -> None:
     assert "GET" in answer.headers["allow"]
 
 
+@pytest.mark.parametrize("path", ["", "/", "/studies", STUDY_PATH])
+def test_a_refused_method_is_told_every_other(kinds_site: DicomwebSite, path: str) -> None:
+    """RFC 9110 15.5.6: Allow names the methods that the target has."""
+
+    def ask(method: str) -> requests.Response:
+        return kinds_site.session.request(
+            method, kinds_site.url + path, timeout=60, allow_redirects=False
+        )
+
+    allowed = {method.strip() for method in ask("DELETE").headers["allow"].split(",")}
+    for method in ("GET", "HEAD", "OPTIONS"):
+        assert (ask(method).status_code != 405) == (method in allowed), method
+
+
 def test_gzip_is_undone_to_the_same_octets(kinds_site: DicomwebSite) -> None:
     path = f"{kinds_site.url}{STUDY_PATH}/instances?includefield=all"
     told = {"Accept-Encoding": "gzip"}

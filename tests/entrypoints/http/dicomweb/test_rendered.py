@@ -46,6 +46,11 @@ def parts(answer: requests.Response) -> list[tuple[Mapping[str, str], bytes]]:
         pytest.param("window=2048,1,linear", grey() > 2047, id="its shape said"),
         pytest.param("window=2048,1&viewport=8,8,0,0,8,8", (grey() > 2047)[:8, :8], id="a region"),
         pytest.param(
+            "window=2048,1&viewport=8,8,-4.5,2.0,8.0,8.5",
+            (grey() > 2047)[2:10, 4:12],
+            id="a region in decimals",
+        ),
+        pytest.param(
             "window=2048,1&viewport=32,24,,,-32,", (grey() > 2047)[:, ::-1], id="mirrored"
         ),
         pytest.param(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.fakes.dicom_studies import searchable_objects
 from tests.fakes.dicomweb_site import SYSTEM, DicomwebSite
+from tests.fakes.multipart_parts import parts_of
 
 from drimbox.errors import Unavailable
 
@@ -40,6 +41,25 @@ def ask(
     with closing(connection):
         response = connection.getresponse()
         return response, response.read()
+
+
+@pytest.mark.parametrize("level", [STUDY_PATH, f"{STUDY_PATH}/series/{SERIES}"])
+def test_xml_leaves_gzipped_and_is_not_sent_to_who_has_it(site: DicomwebSite, level: str) -> None:
+    path, xml = f"{level}/metadata", ("Accept", 'multipart/related; type="application/dicom+xml"')
+    cold, _ = ask(site, path, xml)
+    coded, octets = ask(site, path, xml, ("Accept-Encoding", "gzip"))
+    plain, expected = ask(site, path, xml)
+    assert cold.headers["etag"] is None
+    assert (coded.headers["content-encoding"], plain.headers["content-encoding"]) == ("gzip", None)
+    told, wanted = (
+        [part for _, part in parts_of(answer.headers["content-type"], content)]
+        for answer, content in ((coded, gzip.decompress(octets)), (plain, expected))
+    )
+    assert told == wanted
+    json, _ = ask(site, path)
+    assert coded.headers["etag"] == plain.headers["etag"] != json.headers["etag"]
+    held, nothing = ask(site, path, xml, ("If-None-Match", plain.headers["etag"]))
+    assert (held.status, nothing) == (304, b"")
 
 
 def test_metadata_on_their_way_leave_gzipped_too(site: DicomwebSite) -> None:

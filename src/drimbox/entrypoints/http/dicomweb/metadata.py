@@ -74,6 +74,15 @@ async def metadata_response(asked: Request, request: MetadataRequest) -> Respons
     return StreamingResponse(body, media_type=DICOM_JSON, headers=headers)
 
 
+async def metadata_etag(request: MetadataRequest) -> str | None:
+    """Return the validator of the JSON; None where some of it is still to come."""
+    if request.target.sop_instance_uid is not None:
+        row = await anext(metadata_rows(request), None)
+        return weak_etag(b"[" + row + b"]") if row is not None else None
+    stored = await _stored(request)
+    return stored.etag if stored is not None else None
+
+
 async def metadata_rows(request: MetadataRequest) -> AsyncIterator[bytes]:
     """Yield the metadata of every instance, one JSON object each."""
     instance = request.target.sop_instance_uid

@@ -144,14 +144,16 @@ def dicomweb_routes(door: DicomwebDoor) -> list[BaseRoute]:
         Route(path, door.capabilities, methods=[HTTPMethod.GET, HTTPMethod.OPTIONS])
         for path in ("/dicom-web", "/dicom-web/")
     ]
-    # The reference prototype describes itself below its studies.
-    routes.append(Route("/dicom-web/studies", door.capabilities, methods=[HTTPMethod.OPTIONS]))
     if door.is_for_peers:
-        return routes
-    routes.append(Route("/dicom-web/wado", door.wado_uri))
+        return [
+            *routes,
+            Route("/dicom-web/studies", door.capabilities, methods=[HTTPMethod.OPTIONS]),
+        ]
+    search = SearchDoor(door.authenticate, door.images, door.base_url, door.fetch_ahead)
     return [
-        *search_routes(SearchDoor(door.authenticate, door.images, door.base_url, door.fetch_ahead)),
+        *search_routes(search, door.capabilities),
         *routes,
+        Route("/dicom-web/wado", door.wado_uri),
     ]
 
 

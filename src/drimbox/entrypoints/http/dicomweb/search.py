@@ -9,7 +9,7 @@ As XML it is 204, since a multipart has a part at least.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 
 import anyio
 import orjson
@@ -34,6 +34,7 @@ from drimbox.standards.dicomweb.search_parameters import Search, SearchTarget, p
 _RETRIEVE_URL = "00081190"
 _RESOURCES = (("studies", STUDY_UID), ("series", SERIES_UID), ("instances", INSTANCE_UID))
 _ROWS_ON_THE_LOOP = 100
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,19 @@ class SearchDoor:
             self.fetch_ahead.begin_found(lambda: self.images.open_study(caller, wanted, None))
 
 
-def search_routes(door: SearchDoor) -> list[BaseRoute]:
-    """Return the routes of QIDO-RS, relational ones included (PS3.18 table 10.6.1-1)."""
+def search_routes(door: SearchDoor, describe: Handler) -> list[BaseRoute]:
+    """Return the routes of QIDO-RS, relational ones included (PS3.18 table 10.6.1-1).
+
+    describe answers OPTIONS of /studies, where the reference prototype describes itself.
+    """
+
+    async def studies(request: Request) -> Response:
+        is_description = request.method == HTTPMethod.OPTIONS
+        return await (describe if is_description else door.studies)(request)
+
     study = "/dicom-web/studies/{study}"
     return [
-        Route("/dicom-web/studies", door.studies),
+        Route("/dicom-web/studies", studies, methods=[HTTPMethod.GET, HTTPMethod.OPTIONS]),
         Route("/dicom-web/series", door.series),
         Route("/dicom-web/instances", door.instances),
         Route(f"{study}/series", door.series),

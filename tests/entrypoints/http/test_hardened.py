@@ -1,15 +1,14 @@
 """The listener against hostile connections: N1, N3, N4, N5, N6, N9 of the security page."""
 
 import asyncio
-import inspect
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 
-import aiohttp
 import pytest
 from cryptography import x509
 from starlette.types import Receive, Scope, Send
@@ -40,7 +39,7 @@ class Recorder:
 
 def _has_no_delay(send: Send) -> bool:
     """Tell whether the connection behind uvicorn's send has TCP_NODELAY."""
-    transport = inspect.getclosurevars(send).nonlocals["cycle"].transport
+    transport = attrgetter("__self__.cycle.transport")(send)
     accepted = transport.get_extra_info("socket")
     return bool(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
@@ -287,81 +286,3 @@ async def test_the_body_of_an_answer_does_not_wait_for_its_head_to_be_acknowledg
 ) -> None:
     await exchange(plain.port, GET + b"\r\n")
     assert recorder.has_no_delay == [True]
-
-
-@pytest.mark.parametrize("size", [1, 32 * 1024 - 1, 32 * 1024, 3 * 1024 * 1024])
-@pytest.mark.parametrize(
-    ("method", "headers"),
-    [
-        pytest.param("GET", [], id="chunked"),
-        pytest.param("GET", [(b"content-length", b"LENGTH")], id="of known length"),
-        pytest.param("HEAD", [], id="asked for its head only"),
-    ],
-)
-async def test_pieces_of_any_size_arrive_whole(
-    method: str, headers: list[tuple[bytes, bytes]], size: int
-) -> None:
-    pieces = [bytes([i]) * size for i in (1, 2, 3)]
-    told = [(name, b"%d" % (3 * size)) for name, _ in headers]
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        del scope, receive
-        await send({"type": "http.response.start", "status": 200, "headers": told})
-        for piece in pieces[:2]:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": pieces[2], "more_body": False})
-
-    listener = HttpListener(app, "127.0.0.1", 0)
-    await listener.start()
-    url = f"http://127.0.0.1:{listener.port}/"
-    try:
-        async with aiohttp.ClientSession() as session:
-            # Twice: what the first answer left behind would be taken for the second.
-            for _ in range(2):
-                async with session.request(method, url) as answer:
-                    assert await answer.read() == (b"" if method == "HEAD" else b"".join(pieces))
-    finally:
-        await listener.stop()
-
-
-async def test_large_pieces_wait_for_whoever_reads_them_and_end_with_him() -> None:
-    sent = 0
-    is_over = asyncio.Event()
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal sent
-        del scope
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        leaving = asyncio.ensure_future(receive())
-        try:
-            while not leaving.done():
-                await send({"type": "http.response.body", "body": PIECE, "more_body": True})
-                sent += len(PIECE)
-                await asyncio.sleep(0)
-        finally:
-            leaving.cancel()
-            is_over.set()
-
-    async def receive_until_left() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, limit=2**16)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        await reader.readexactly(1000)
-        before = -1
-        while before != sent:  # until nothing more is taken
-            before = sent
-            await asyncio.sleep(0.2)
-        writer.close()
-
-    listener = HttpListener(app, "127.0.0.1", 0)
-    await listener.start()
-    try:
-        async with asyncio.timeout(30):
-            await receive_until_left()
-            await is_over.wait()
-    finally:
-        await listener.stop()
-    # What the sockets of both sides hold, and what may wait in the process.
-    assert sent < 64 * 1024 * 1024
-
-
-PIECE = bytes(1024 * 1024)

@@ -1,15 +1,20 @@
-"""Large pieces of an answer whose length is not known, sent as they are (RFC 9112 7.1).
+"""Pieces of an answer whose length is not known (RFC 9112 7.1): no copies, and few system calls.
 
 uvicorn joins each piece with the frame of its chunk: a copy of every octet of a study, and twice
-its memory while it waits to be sent. Small pieces are left to it.
+its memory while it waits to be sent. It hands each to the system, too, however small: the end of an
+image, the header of the next part, its first elements. Here large pieces leave as they are, and
+small ones wait a millisecond for company.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _LEAST_BYTES = 32 * 1024
+_COMPANY_SECONDS = 0.001
 
 
 class LargePieces:
@@ -20,31 +25,61 @@ class LargePieces:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         cycle = getattr(send, "__self__", None)
-        if isinstance(cycle, RequestResponseCycle):
-            send = _sending(cycle, send)
-        await self._app(scope, receive, send)
+        if not isinstance(cycle, RequestResponseCycle):
+            await self._app(scope, receive, send)
+            return
+        pieces = _Pieces(cycle, send)
+        try:
+            await self._app(scope, receive, pieces.send)
+        finally:
+            pieces.flush()
 
 
-def _sending(cycle: RequestResponseCycle, send: Send) -> Callable[[Message], Awaitable[None]]:
-    """Return what sends as the cycle does, without joining."""
+class _Pieces:
+    """The body of one answer."""
 
-    async def send_unjoined(message: Message) -> None:
+    def __init__(self, cycle: RequestResponseCycle, send: Send) -> None:
+        self.cycle = cycle
+        self._send = send
+        self._waiting: list[bytes] = []
+        self._octets = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Do as the cycle does."""
         body = message.get("body", b"")
-        if len(body) < _LEAST_BYTES or not _is_chunked(cycle):
-            await send(message)
+        if not body or not self._is_chunked():
+            self.flush()
+            await self._send(message)
             return
-        if cycle.flow.write_paused and not cycle.disconnected:
-            await cycle.flow.drain()
-        if cycle.disconnected:
-            return
-        cycle.transport.writelines((b"%x\r\n" % len(body), body, b"\r\n"))
+        if self.cycle.flow.write_paused and not self.cycle.disconnected:
+            await self.cycle.flow.drain()
+        self._waiting += (b"%x\r\n" % len(body), body, b"\r\n")
+        self._octets += len(body)
+        if self._octets >= _LEAST_BYTES:
+            self.flush()
+        elif self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_COMPANY_SECONDS, self._end_waiting)
         if not message.get("more_body", False):
-            await send({"type": message["type"], "body": b"", "more_body": False})
+            self.flush()
+            await self._send({"type": message["type"], "body": b"", "more_body": False})
 
-    return send_unjoined
+    def flush(self) -> None:
+        """Hand over what waits."""
+        waiting, self._waiting, self._octets = self._waiting, [], 0
+        if waiting and not self.cycle.disconnected:
+            self.cycle.transport.writelines(waiting)
 
+    def _end_waiting(self) -> None:
+        self._timer = None
+        self.flush()
 
-def _is_chunked(cycle: RequestResponseCycle) -> bool:
-    """Tell whether a body is due, in chunks."""
-    is_body_due = cycle.response_started and not cycle.response_complete
-    return is_body_due and bool(cycle.chunked_encoding) and cycle.scope["method"] != "HEAD"
+    def _is_chunked(self) -> bool:
+        """Tell whether a body is due, in chunks."""
+        is_body_due = self.cycle.response_started and not self.cycle.response_complete
+        return (
+            is_body_due
+            and bool(self.cycle.chunked_encoding)
+            and self.cycle.scope["method"] != "HEAD"
+        )

@@ -290,6 +290,26 @@ async def test_a_warning_is_no_want() -> None:
         assert await retrieve(port) == [PIXELS, PIXELS]
 
 
+async def test_silence_is_counted_from_the_last_octet() -> None:
+    """Who sends a little now and then is waited for, however long that takes in all."""
+    idle_seconds = 0.6
+
+    async def dribbles_then_falls_silent(peer: Peer) -> None:
+        await peer.accept()
+        await peer.message()
+        for octet in b"\4\0\0\0\0\x80\0\0\0":  # a P-DATA-TF begins
+            peer.raw(bytes((octet,)))
+            await asyncio.sleep(idle_seconds / 4)
+        await asyncio.sleep(3600)
+
+    loop = asyncio.get_running_loop()
+    async with scripted_pacs(dribbles_then_falls_silent) as port:
+        began = loop.time()
+        with pytest.raises(TimedOut):
+            await retrieve(port, idle_seconds=idle_seconds)
+        assert loop.time() - began > 2.75 * idle_seconds
+
+
 async def test_a_consumer_that_leaves_ends_the_association_at_once() -> None:
     ended = asyncio.Event()
 

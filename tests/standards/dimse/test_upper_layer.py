@@ -142,6 +142,32 @@ def test_means_the_same_however_the_octets_are_cut(cuts: list[int]) -> None:
     assert joined(events) == MEANING
 
 
+@pytest.mark.parametrize("fragment", [1000, 16 * 1024, 40_000, 131_060])
+def test_a_data_set_that_comes_at_once_is_its_beginning_and_one_piece(fragment: int) -> None:
+    requestor, _ = pair()
+    octets = bytes(range(256)) * 400
+    sent = encode_data_pdu(1, encode_command(STORE), COMMAND | LAST)
+    for start in range(0, len(octets), fragment):
+        is_last = start + fragment >= len(octets)
+        sent += encode_data_pdu(1, octets[start : start + fragment], LAST if is_last else 0)
+    pieces = [e for e in requestor.receive(sent) if isinstance(e, DataReceived)]
+    assert [(len(e.octets), e.is_last) for e in pieces] == [
+        (16 * 1024, False),
+        (len(octets) - 16 * 1024, True),
+    ]
+    assert b"".join(e.octets for e in pieces) == octets
+
+
+def test_what_came_of_a_data_set_is_told_before_the_abort_that_cuts_it() -> None:
+    requestor, acceptor = pair()
+    begun = requestor.send_command(1, STORE) + requestor.send_data(1, b"begun", is_last=False)
+    assert acceptor.receive(begun + requestor.abort()) == [
+        CommandReceived(1, STORE),
+        DataReceived(1, b"begun", is_last=False),
+        Abort(),
+    ]
+
+
 def test_two_pdvs_of_one_pdu_are_two_fragments() -> None:
     requestor, _ = pair()
     command = encode_command(STORE)

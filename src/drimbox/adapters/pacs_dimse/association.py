@@ -1,6 +1,6 @@
 """One DIMSE association on one TCP connection, at either end.
 
-    socket ─> buffer 256 KiB ─> UpperLayer ─> deliver() ─> queue of events ─> next_event()
+    socket ─> buffer 640 KiB ─> UpperLayer ─> deliver() ─> queue of events ─> next_event()
 
 Reading pauses while more than HIGH_WATER octets of data set wait in the queue. TCP_QUICKACK after
 each read spares 40 ms an instance with a peer that leaves Nagle's algorithm on.
@@ -8,7 +8,9 @@ each read spares 40 ms an instance with a peer that leaves Nagle's algorithm on.
 
 import asyncio
 import collections
+import os
 import socket
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
@@ -39,7 +41,8 @@ from drimbox.standards.dimse.upper_layer import (
 # What waits in the socket meanwhile is the system's: the PACS goes on sending for a while.
 HIGH_WATER = 512 * 1024
 LOW_WATER = 128 * 1024
-_BUFFER = 256 * 1024
+# An image of 512 x 512 with all that is said before and after it.
+_BUFFER = 640 * 1024
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 _RELEASE_SECONDS = 2.0
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux alone has it
@@ -61,16 +64,18 @@ class Association(asyncio.BufferedProtocol):
         self.peer_extended: tuple[ExtendedNegotiation, ...] = ()
         self.peer_roles: tuple[RoleSelection, ...] = ()
         self._idle_timeout = idle_timeout
-        self._view = memoryview(bytearray(_BUFFER))
+        self._view = _shared_buffer()
         self._events: collections.deque[Event] = collections.deque()
         self._queued = 0
         self._is_paused = False
         self._failure: DrimboxError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self._closed = asyncio.Event()
         self._last_octet = 0.0
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
 
@@ -78,11 +83,11 @@ class Association(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._socket = transport.get_extra_info("socket")
+        self._socket = _own_socket(transport)
         if self._socket is not None:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        self._last_octet = asyncio.get_running_loop().time()
+        self._last_octet = self._loop.time()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint
@@ -91,7 +96,7 @@ class Association(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         if self._socket is not None and _QUICK_ACK is not None:
             self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
-        self._last_octet = asyncio.get_running_loop().time()
+        self._last_octet = self._loop.time()
         try:
             events = self.layer.receive(self._view[:nbytes])
         except DrimboxError as error:
@@ -101,10 +106,16 @@ class Association(asyncio.BufferedProtocol):
         answers = b"".join(self.deliver(event) for event in events)
         if answers:
             self.write(answers)
-        self._wake()
+        if self._events:
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._watch is not None:
+            self._watch.cancel()
         self._fail(Unavailable(self.partner, "closed the connection"))
         self._writable.set()
         self._closed.set()
@@ -153,26 +164,40 @@ class Association(asyncio.BufferedProtocol):
     def _resume(self) -> None:
         self._is_paused = False
         # The peer was not idle while we did not listen.
-        self._last_octet = asyncio.get_running_loop().time()
+        self._last_octet = self._loop.time()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     async def _wait_for_octets(self) -> None:
-        loop = asyncio.get_running_loop()
-        left = self._last_octet + self._idle_timeout - loop.time()
-        if left <= 0 and self.is_excused():
+        """Wait until something came, or has not come for idle_timeout."""
+        if self._last_octet + self._idle_timeout > self._loop.time():
+            self._waiter = self._loop.create_future()
+            self._watch_idleness()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        elif self.is_excused():
             self.expect_answer()
-            return
-        if left <= 0:
+        else:
             self.abort()
             raise TimedOut(self.partner, self._idle_timeout)
-        self._waiter = loop.create_future()
-        handle = loop.call_later(left, self._wake)
-        try:
-            await self._waiter
-        finally:
-            handle.cancel()
-            self._waiter = None
+
+    def _watch_idleness(self) -> None:
+        """Wake who waits once nothing came for so long: one timer, whatever comes meanwhile."""
+        if self._watch is None:
+            self._watch = self._loop.call_at(
+                self._last_octet + self._idle_timeout, self._end_idleness
+            )
+
+    def _end_idleness(self) -> None:
+        self._watch = None
+        if self._waiter is None:
+            return
+        if self._last_octet + self._idle_timeout > self._loop.time():
+            self._watch_idleness()
+        else:
+            self._wake()
 
     def is_excused(self) -> bool:
         """Tell whether the peer's silence has a reason we know; subclasses may have one."""
@@ -212,7 +237,7 @@ class Association(asyncio.BufferedProtocol):
 
     def expect_answer(self) -> None:
         """Count the idle time from now."""
-        self._last_octet = asyncio.get_running_loop().time()
+        self._last_octet = self._loop.time()
 
     def send(self, context_id: int, command: Command, data_set: bytes = b"") -> None:
         """Send one message."""
@@ -290,6 +315,24 @@ class Association(asyncio.BufferedProtocol):
 
     async def wait_closed(self) -> None:
         await self._closed.wait()
+
+
+_buffers = threading.local()
+
+
+def _shared_buffer() -> memoryview:
+    """Return what every association of this thread reads into: read, and parsed, in one step."""
+    if not hasattr(_buffers, "view"):
+        _buffers.view = memoryview(bytearray(_BUFFER))
+    return cast("memoryview", _buffers.view)
+
+
+def _own_socket(transport: asyncio.BaseTransport) -> socket.socket | None:
+    """Return a socket for options, ours to close: uvloop makes one for each option set on its."""
+    theirs = transport.get_extra_info("socket")
+    if theirs is None:
+        return None
+    return socket.socket(theirs.family, theirs.type, theirs.proto, os.dup(theirs.fileno()))
 
 
 def _rejection(partner: str, answer: AssociateReject) -> DrimboxError:

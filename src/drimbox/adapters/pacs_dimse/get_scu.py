@@ -75,6 +75,8 @@ class GetAssociation(Association):
         self._store: CommandReceived | None = None
 
     def deliver(self, event: Event) -> bytes:
+        if isinstance(event, CommandReceived) and _only_counts(event.command):
+            return b""
         super().deliver(event)
         if isinstance(event, CommandReceived):
             is_store = event.command.field is CommandField.C_STORE_RQ
@@ -83,6 +85,12 @@ class GetAssociation(Association):
             store, self._store = self._store, None
             return self.layer.send_command(store.context_id, store_response(store.command, SUCCESS))
         return b""
+
+
+def _only_counts(command: Command) -> bool:
+    """Tell whether it is a pending response, of which many PACS send one an instance."""
+    is_response = command.field is CommandField.C_GET_RSP
+    return is_response and command.status in PENDING and not command.has_data_set
 
 
 def store_response(request: Command, status: int) -> Command:

@@ -122,6 +122,9 @@ async def _rewritten(
 ) -> AsyncIterator[bytes]:
     outgoing = OutgoingDataSet(instance.transfer_syntax_uid, identifiers)
     async for chunk in instance.chunks:
+        if outgoing.is_past:
+            yield chunk
+            continue
         # The elements of a header leave together: each chunk costs whoever sends it on.
         if rewritten := _joined(outgoing.feed(chunk)):
             yield rewritten
@@ -169,7 +172,9 @@ class OutgoingDataSet:
         self._character_set = ""
         is_deflated = transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
         self._inflater = BoundedInflater() if is_deflated else None
-        self._is_begun = self._is_past = False
+        self._is_begun = False
+        self.is_past = False
+        """Whether what comes from now on leaves as it is."""
         self._word_size = 1
         self._split_word = b""
 
@@ -183,7 +188,7 @@ class OutgoingDataSet:
         if not self._is_begun and self._is_explicit and self._inflater is None:
             chunk = self._pass_whole_head(chunk)
         self._is_begun = True
-        if self._is_past:
+        if self.is_past:
             yield chunk
             return
         pieces = [chunk] if self._inflater is None else self._inflater.feed(chunk)
@@ -213,7 +218,7 @@ class OutgoingDataSet:
             start, stop, character_set = found
             again = self._identifiers.write_again(first[start:stop], character_set)
             if again is not None:
-                self._held, self._is_past = None, True
+                self._held, self.is_past = None, True
                 return b"".join((first[:start], again, first[stop:]))
         reader, end = DataSetReader(first, Encoding.EXPLICIT_LITTLE), len(first)
         try:
@@ -224,7 +229,7 @@ class OutgoingDataSet:
         if stop == end or _GROUP_10_LENGTH in before:
             return first
         self._note_character_set(before.get(tags.SPECIFIC_CHARACTER_SET))
-        self._held, self._is_past = held, True
+        self._held, self.is_past = held, True
         written = self._release_held()
         if found is not None:
             self._identifiers.note_octets(first[start:stop], found[2])

@@ -145,17 +145,17 @@ def parse_command(octets: bytes | bytearray) -> Command:
     )
 
 
-def _elements(octets: bytes | bytearray) -> dict[int, bytes]:
-    elements, offset = {}, 0
+def _elements(command_set: bytes | bytearray) -> dict[int, bytes]:
+    octets, elements, offset = bytes(command_set), dict[int, bytes](), 0
     while offset < len(octets):
         if len(octets) - offset < _ELEMENT.size:
             raise MalformedMessage("a command element is cut short (PS3.7 6.3.1)")
         group, element, length = _ELEMENT.unpack_from(octets, offset)
-        offset += _ELEMENT.size
-        if group != 0 or offset + length > len(octets):
+        value = offset + _ELEMENT.size
+        offset = value + length
+        if group != 0 or offset > len(octets):
             raise MalformedMessage("not a command element (PS3.7 6.3.1)")
-        elements[element] = bytes(octets[offset : offset + length])
-        offset += length
+        elements[element] = octets[value:offset]
     return elements
 
 

@@ -6,9 +6,12 @@ A state says which PDUs may come (PS3.8 table 9-10, the side of received PDUs):
     AWAITING_REQUEST ──RQ──> AWAITING_ANSWER ── accept() ──> ESTABLISHED          │ RP
     any ── A-ABORT, A-ASSOCIATE-RJ ──> CLOSED <────────────── answer_release() ───┘
 
-Fragments of a data set leave as they come, even within a PDV, so nothing of it is kept here.
+Fragments of a data set leave as they come, even within a PDV, so nothing of it is kept here. What
+comes together leaves together, for each piece costs whoever passes it on; but the beginning of a
+data set leaves by itself, so that whoever changes it need not copy the image behind it.
 """
 
+import struct
 from dataclasses import dataclass
 from enum import Enum
 
@@ -38,6 +41,8 @@ MAX_COMMAND_SET = 64 * 1024
 DEFAULT_MAXIMUM_PDU = 16384
 _MAX_FRAGMENT = 1024 * 1024
 _PDV_OVERHEAD = 6
+_BEGINNING = 16 * 1024
+_DATA_HEADER = struct.Struct(">BxIIBB")  # a PDU_HEADER and its first PDV_HEADER
 
 
 class State(Enum):
@@ -109,6 +114,8 @@ class UpperLayer:
         self._pdv_flags = 0
         self._command = bytearray()
         self._data_context: int | None = None
+        self._is_begun = False
+        self._run: list[memoryview] = []
 
     # Octets in.
 
@@ -120,21 +127,51 @@ class UpperLayer:
             TooLarge: a control PDU or command set over its limit.
         """
         events: list[Event] = []
-        offset, end = 0, len(octets)
+        view = memoryview(octets)
+        offset, end = 0, len(view)
         while offset < end:
+            if not self._pdv_left and end - offset >= _DATA_HEADER.size:
+                offset = self._pass_data_header(view, offset)
             if self._pdv_left:
-                offset = self._fragment(octets, offset, events)
+                offset = self._fragment(view, offset, events)
                 continue
             step = min(self._wanted - len(self._pending), end - offset)
-            self._pending += octets[offset : offset + step]
+            whole: memoryview | bytes = view[offset : offset + step]
             offset += step
-            if len(self._pending) == self._wanted:
+            if step < self._wanted:  # cut by the network
+                self._pending += whole
+                if len(self._pending) < self._wanted:
+                    continue
                 whole = bytes(self._pending)
                 self._pending.clear()
-                self._take(whole, events)
+            self._take(whole, events)
+        if self._run:
+            self._end_run(events, is_last=False)
         return events
 
-    def _pdu_header(self, octets: bytes, events: list[Event]) -> None:
+    def _pass_data_header(self, view: memoryview, offset: int) -> int:
+        """Take in one step what begins nearly all PDUs: those of one fragment that may come now.
+
+        What else begins here is left to the steps that tell what is wrong with it.
+        """
+        if self._pending or self._take != self._pdu_header:
+            return offset
+        code, pdu_length, pdv_length, context_id, flags = _DATA_HEADER.unpack_from(view, offset)
+        expected = None if flags & PDV_IS_COMMAND else context_id
+        if (
+            code != PduType.DATA_TF
+            or pdu_length != pdv_length + 4
+            or pdv_length <= 2
+            or context_id not in self.accepted
+            or self._data_context != expected
+            or PduType.DATA_TF not in _EXPECTED[self.state]
+        ):
+            return offset
+        self._pdu_left = self._pdv_left = pdv_length - 2
+        self._pdv_context, self._pdv_flags = context_id, flags
+        return offset + _DATA_HEADER.size
+
+    def _pdu_header(self, octets: memoryview | bytes, events: list[Event]) -> None:
         code, length = PDU_HEADER.unpack(octets)
         try:
             self._pdu_type = PduType(code)
@@ -158,9 +195,11 @@ class UpperLayer:
     def _next_pdu(self) -> None:
         self._wanted, self._take = PDU_HEADER.size, self._pdu_header
 
-    def _pdu_body(self, octets: bytes, events: list[Event]) -> None:
-        pdu = parse_pdu(self._pdu_type, octets)
+    def _pdu_body(self, octets: memoryview | bytes, events: list[Event]) -> None:
+        pdu = parse_pdu(self._pdu_type, bytes(octets))
         self._next_pdu()
+        if self._run:
+            self._end_run(events, is_last=False)
         match pdu:
             case AssociateRequest():
                 self.state = State.AWAITING_ANSWER
@@ -193,7 +232,7 @@ class UpperLayer:
         else:
             self._wanted, self._take = PDV_HEADER.size, self._pdv_header
 
-    def _pdv_header(self, octets: bytes, events: list[Event]) -> None:
+    def _pdv_header(self, octets: memoryview | bytes, events: list[Event]) -> None:
         length, self._pdv_context, self._pdv_flags = PDV_HEADER.unpack(octets)
         self._pdu_left -= PDV_HEADER.size
         self._pdv_left = length - 2
@@ -206,29 +245,39 @@ class UpperLayer:
         if self._data_context != expected:
             raise MalformedMessage("command and data set fragments are interleaved (PS3.8 E.2)")
         if self._pdv_left == 0:
-            self._end_fragment(b"", events)
+            self._end_fragment(memoryview(b""), events)
 
-    def _fragment(self, octets: bytes | memoryview, offset: int, events: list[Event]) -> int:
-        stop = offset + min(self._pdv_left, len(octets) - offset)
-        piece = bytes(octets[offset:stop])
-        self._pdv_left -= len(piece)
-        self._pdu_left -= len(piece)
-        self._end_fragment(piece, events)
+    def _fragment(self, view: memoryview, offset: int, events: list[Event]) -> int:
+        stop = min(offset + self._pdv_left, len(view))
+        self._pdv_left -= stop - offset
+        self._pdu_left -= stop - offset
+        self._end_fragment(view[offset:stop], events)
         return stop
 
-    def _end_fragment(self, piece: bytes, events: list[Event]) -> None:
+    def _end_fragment(self, piece: memoryview, events: list[Event]) -> None:
         is_last = self._pdv_left == 0 and bool(self._pdv_flags & PDV_IS_LAST)
         if self._pdv_flags & PDV_IS_COMMAND:
             self._command_piece(piece, events, is_last=is_last)
         else:
-            if piece or is_last:
-                events.append(DataReceived(self._pdv_context, piece, is_last))
+            self._run.append(piece)
             if is_last:
+                self._end_run(events, is_last=True)
                 self._data_context = None
         if self._pdv_left == 0:
             self._next_pdv()
 
-    def _command_piece(self, piece: bytes, events: list[Event], *, is_last: bool) -> None:
+    def _end_run(self, events: list[Event], *, is_last: bool) -> None:
+        """Hand over what came of a data set, its beginning by itself."""
+        octets = b"" if self._is_begun else _take_beginning(self._run)
+        rest = b"".join(self._run)
+        self._run.clear()
+        self._is_begun = not is_last
+        if octets and rest:
+            events.append(DataReceived(self._pdv_context, octets, is_last=False))
+        if octets or rest or is_last:
+            events.append(DataReceived(self._pdv_context, rest or octets, is_last))
+
+    def _command_piece(self, piece: memoryview, events: list[Event], *, is_last: bool) -> None:
         self._command += piece
         if len(self._command) > MAX_COMMAND_SET:
             raise TooLarge(f"a command set of more than {MAX_COMMAND_SET} octets")
@@ -306,3 +355,16 @@ class UpperLayer:
             )
             for index, piece in enumerate(pieces)
         )
+
+
+def _take_beginning(run: list[memoryview]) -> bytes:
+    """Take the first octets out of a run."""
+    taken: list[memoryview] = []
+    room = _BEGINNING
+    while run and room:
+        piece = run.pop(0)
+        if len(piece) > room:
+            run.insert(0, piece[room:])
+        taken.append(piece[:room])
+        room -= len(taken[-1])
+    return b"".join(taken)

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,9 @@ class FakeCopy:
     @property
     def version(self) -> str | None:
         return f"copy {self.number}" if self.is_over and self.failure is None else None
+
+    def hold(self) -> AbstractContextManager[bool]:
+        return nullcontext(self.version is not None)
 
     async def get_instance(self, uid: SopInstanceUid) -> CachedInstance:
         async for instance in self.instances():

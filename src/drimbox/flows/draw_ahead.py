@@ -75,8 +75,11 @@ class DrawAhead:
                 found = await opened.find_instances(
                     TargetResource(study, series, order.uids[ahead])
                 )
-                for one in found or ():
-                    self._pixels.draw_ahead(one.path, rendering)
+                if found is None:
+                    continue
+                with found:
+                    for one in found.instances:
+                        self._pixels.draw_ahead(one.path, rendering)
 
     def _note_frame(self, instance: CachedInstance, rendering: Rendering, count: int) -> None:
         scroll = self._scroll((instance.sop_instance_uid, replace(rendering, frame=1)))

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from drimbox.errors import NotFound
+from drimbox.flows.whole_copies import HeldInstances
 from drimbox.model.access import Caller
 from drimbox.model.manifest import Manifest, ReferencedSeries
 from drimbox.model.retrieval import DicomQuery, InstanceStream, MatchPage, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
-from drimbox.ports.image_cache import CachedInstance, SeriesCopy
+from drimbox.ports.image_cache import SeriesCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,14 @@ class OpenedStudy:
     retrieve streams a target of this study, asking for these syntaxes, best first (none: as
     stored). open_series gives the local copy of a series, fetched when there is none. Both give
     instances that carry the patient's INS, uncompressed ones in Explicit VR Little Endian.
-    find_instances gives the copies of all of a target, None unless every one is whole and here.
+    find_instances gives the copies of all of a target, held where they are, None unless every one
+    is whole and here.
     """
 
     manifest: Manifest
     retrieve: Callable[[TargetResource, Sequence[TransferSyntaxUid]], AsyncIterator[InstanceStream]]
     open_series: Callable[[SeriesInstanceUid], SeriesCopy]
-    find_instances: Callable[[TargetResource], Awaitable[tuple[CachedInstance, ...] | None]]
+    find_instances: Callable[[TargetResource], Awaitable[HeldInstances | None]]
 
     def series(self, uid: SeriesInstanceUid) -> ReferencedSeries:
         """Return one series of the manifest.

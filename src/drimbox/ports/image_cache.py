@@ -1,6 +1,7 @@
 """Copies of series on this host's disk: fetched once however many ask, served as they arrive."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -91,6 +92,9 @@ class SeriesCopy(SeriesStreams, Protocol):
 
         The same on every worker of the host; another one after the series was fetched anew.
         """
+
+    def hold(self) -> AbstractContextManager[bool]:
+        """Keep the files of a whole copy where they are meanwhile; gives False where it is none."""
 
     async def get_instance(self, uid: SopInstanceUid) -> CachedInstance:
         """Wait until this instance has arrived.

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,51 @@ async def test_what_is_read_goes_once_its_reader_has_gone(
     await instances.aclose()  # type: ignore[attr-defined]
     await cache.keep_bounds()
     assert not instance.path.exists()
+
+
+@pytest.mark.parametrize("of_another_worker", [False, True])
+async def test_what_is_held_stays_until_all_have_let_go(
+    tmp_path: Path, *, of_another_worker: bool
+) -> None:
+    await fill(cache_in(tmp_path), 1, octets=bytes(100 * KIB))
+    cache = cache_in(tmp_path, max_bytes=50 * KIB)
+    copy = (cache_in(tmp_path) if of_another_worker else cache).find_series(key(1))
+    assert copy is not None
+    with copy.hold() as is_here:
+        with copy.hold() as is_here_still:
+            assert is_here
+            assert is_here_still
+        await cache.keep_bounds()
+        assert await is_kept(cache, 1)
+    await cache.keep_bounds()
+    assert not await is_kept(cache, 1)
+
+
+async def test_what_went_meanwhile_is_not_held(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path)
+    await fill(cache, 1)
+    copy = cache.find_series(key(1))
+    assert copy is not None
+    await cache_in(tmp_path, max_bytes=1).keep_bounds()
+    with copy.hold() as is_here:
+        assert not is_here
+
+
+async def test_hundreds_of_readers_of_one_series_take_one_descriptor(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path)
+    await fill(cache, 1)
+    copy = cache.find_series(key(1))
+    assert copy is not None
+    before = open_descriptors()
+    with ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(copy.hold())
+        assert open_descriptors() == before + 1
+    assert open_descriptors() == before
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_a_series_that_is_too_old_goes_though_nothing_new_comes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ chunk, chunk, …  ─>  <name>.dcm  ─ whole ─>  a line of the journal  ─>
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -107,6 +107,10 @@ class ArrivingSeries:
             with suppress(OSError):
                 (self._folder / NAME).unlink()
             self._task.cancel()
+
+    def hold(self) -> AbstractContextManager[bool]:
+        """See ports.image_cache: it is not whole yet."""
+        return nullcontext(enter_result=False)
 
     @property
     def version(self) -> str | None:

@@ -7,11 +7,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 FOLLOWERS = "followers"
 READERS = "readers"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_OWN_FILE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
 class FolderLock:
@@ -88,19 +90,58 @@ def reading(folder: Path) -> Iterator[None]:
         yield
 
 
-def is_read(folder: Path) -> bool:
-    """Tell whether somebody reads the files of this folder, or reads along."""
-    return _is_shared(folder / READERS) or has_followers(folder)
+@contextmanager
+def nobody_reading(folder: Path) -> Iterator[bool]:
+    """Keep readers and who reads along from beginning meanwhile; give False where some have.
+
+    For as long as it takes to say that the files go: a reader who begins waits for it.
+    """
+    with ExitStack() as stack:
+        yield all(_is_taken(stack, folder / name) for name in (READERS, FOLLOWERS))
+
+
+def _is_taken(stack: ExitStack, path: Path) -> bool:
+    """Lock a file for ourselves; False where others share it."""
+    try:
+        file = os.open(path, _OWN_FILE, 0o600)
+    except OSError:
+        # The folder is gone, or the disk is full: then nobody else could make it either.
+        return not path.exists()
+    stack.callback(os.close, file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class _SharedFile:
+    """A file locked by this process, for so many."""
+
+    file: int
+    users: int = 0
+
+
+_shared_files: dict[Path, _SharedFile] = {}
+"""One descriptor a file, however many read: a study may have hundreds of series."""
 
 
 @contextmanager
 def _shared(path: Path) -> Iterator[None]:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held = _shared_files.get(path)
+    if held is None or not os.fstat(held.file).st_nlink:  # what somebody deleted locks nothing
+        held = _shared_files[path] = _SharedFile(os.open(path, _OWN_FILE, 0o600))
+    held.users += 1
     try:
-        fcntl.flock(file, fcntl.LOCK_SH)
+        fcntl.flock(held.file, fcntl.LOCK_SH)
         yield
     finally:
-        os.close(file)
+        held.users -= 1
+        if not held.users:
+            os.close(held.file)
+            if _shared_files.get(path) is held:
+                del _shared_files[path]
 
 
 def _is_shared(path: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from drimbox.adapters.image_cache_disk import journal
-from drimbox.adapters.image_cache_disk.folder_lock import is_read, try_to_lock_existing
+from drimbox.adapters.image_cache_disk.folder_lock import nobody_reading, try_to_lock_existing
 
 _log = structlog.get_logger("image_cache")
 DEMAND = "demand"
@@ -66,10 +66,12 @@ def _delete(folder: Path) -> bool:
     if lock is None:
         return False
     try:
-        if is_read(folder):
-            return False
-        # The journal goes first: what is left of a crash is then unfinished, not wrong.
-        (folder / journal.NAME).unlink(missing_ok=True)
+        with nobody_reading(folder) as is_free:
+            if not is_free:
+                return False
+            # The journal goes first: what is left of a crash is then unfinished, not wrong, and
+            # who begins to read now sees that the files go.
+            (folder / journal.NAME).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
     finally:
         lock.release()

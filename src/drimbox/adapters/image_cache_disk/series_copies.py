@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -66,6 +66,12 @@ class WholeSeries:
 
     def abandon(self) -> None:
         """See ports.image_cache: it is here already."""
+
+    @contextmanager
+    def hold(self) -> Iterator[bool]:
+        """See ports.image_cache."""
+        with reading(self._folder):
+            yield (self._folder / journal.NAME).exists()
 
     async def metadata(self, series_url: str) -> SeriesMetadata | None:
         """See ports.image_cache."""
@@ -170,6 +176,10 @@ class FollowedSeries:
         """See ports.image_cache: the lock of `following` is let go by who stops reading."""
         if self._instead is not None:
             self._instead.abandon()
+
+    def hold(self) -> AbstractContextManager[bool]:
+        """See ports.image_cache: it is not whole."""
+        return nullcontext(enter_result=False)
 
     async def metadata(self, series_url: str) -> SeriesMetadata | None:
         """See ports.image_cache."""

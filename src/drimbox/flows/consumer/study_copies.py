@@ -9,12 +9,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from drimbox.flows.image_streams import in_turn
-from drimbox.flows.whole_copies import find_in_whole_copies
+from drimbox.flows.whole_copies import HeldInstances, find_in_whole_copies
 from drimbox.model.manifest import Manifest
 from drimbox.model.patient import Ins
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
-from drimbox.ports.image_cache import CachedInstance, Fidelity, ImageCache, SeriesCopy, SeriesKey
+from drimbox.ports.image_cache import Fidelity, ImageCache, SeriesCopy, SeriesKey
 from drimbox.standards.dicomweb.exchange_syntaxes import NEVER_LOSSY
 
 MAX_SERIES_AT_ONCE = 4
@@ -47,7 +47,7 @@ class StudyCopies:
         is_stored = self._find(Fidelity.AS_STORED, uid) is not None
         return self._open(Fidelity.AS_STORED if is_stored else Fidelity.VIEWING, uid)
 
-    async def find_instances(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
+    async def find_instances(self, target: TargetResource) -> HeldInstances | None:
         """Return the copies as stored of all that is asked for, None unless all are whole."""
         wanted = self.manifest.series_uids(target.series_instance_uid)
         copies = (self._find(Fidelity.AS_STORED, uid) for uid in wanted)

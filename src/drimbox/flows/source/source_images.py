@@ -15,13 +15,12 @@ from enum import Enum
 
 from drimbox.flows.image_streams import as_they_come, in_turn, outgoing
 from drimbox.flows.opened_study import OpenedStudy
-from drimbox.flows.whole_copies import find_in_whole_copies
+from drimbox.flows.whole_copies import HeldInstances, find_in_whole_copies
 from drimbox.model.manifest import Manifest
 from drimbox.model.publication import Publication
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, TransferSyntaxUid
 from drimbox.ports.image_cache import (
-    CachedInstance,
     ImageCache,
     SeriesCopy,
     SeriesKey,
@@ -108,7 +107,7 @@ class _StudyImages:
     def _pass_series(self, uid: SeriesInstanceUid) -> SeriesStreams:
         return self.images.cache.pass_series(self._key(uid), lambda: self._series_from_pacs(uid))
 
-    async def find_instances(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
+    async def find_instances(self, target: TargetResource) -> HeldInstances | None:
         wanted = self.manifest.series_uids(target.series_instance_uid)
         copies = (self.images.cache.find_series(self._key(uid)) for uid in wanted)
         return await find_in_whole_copies(copies, target.sop_instance_uid)

@@ -155,18 +155,26 @@ def _without_body(headers: Mapping[str, str]) -> Response:
 
 async def _whole_files(asked: ImageRequest, accepted: AcceptedInstances) -> Response | None:
     """Return what is on this host's disk already; None where some of it is not, or not as such."""
-    files = await asked.opened.find_instances(asked.target)
-    if not files or not all(accepted.accepts(file.transfer_syntax_uid) for file in files):
+    held = await asked.opened.find_instances(asked.target)
+    if held is None:
         return None
-    headers = cache_headers(asked.request)
-    if asked.is_of_one_instance:
-        headers["ETag"] = _etag(asked, files[0].transfer_syntax_uid, accepted)
-        if (held := not_modified(asked.request, headers)) is not None:
-            return held
-    if accepted.is_multipart:
-        return multipart_of_files(files, headers)
-    headers |= {**_AS_FILE, "Content-Type": _content_type(files[0].transfer_syntax_uid)}
-    return file_response(files[0], headers)
+    with held:
+        files = held.instances
+        if not files or not all(accepted.accepts(file.transfer_syntax_uid) for file in files):
+            return None
+        headers = cache_headers(asked.request)
+        if asked.is_of_one_instance:
+            headers["ETag"] = _etag(asked, files[0].transfer_syntax_uid, accepted)
+            if (not_new := not_modified(asked.request, headers)) is not None:
+                return not_new
+        if accepted.is_multipart:
+            answer = multipart_of_files(files, headers)
+        else:
+            headers |= {**_AS_FILE, "Content-Type": _content_type(files[0].transfer_syntax_uid)}
+            answer = file_response(files[0], headers)
+        # They stay until they are sent, however slowly that is.
+        answer.when_over = held.hand_over()
+        return answer
 
 
 async def _ranged(asked: ImageRequest, accepted: AcceptedInstances) -> Response | None:

@@ -5,10 +5,11 @@ system has it in memory, with no thread, no chunked coding and no copy in betwee
 """
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from drimbox.entrypoints.http.instance_files import read_ranges
 from drimbox.errors import Unavailable
@@ -25,9 +26,23 @@ class _File:
     length: int
 
 
+class FilesResponse(StreamingResponse):
+    """Files on their way; when_over is called once they are sent, or can be sent no more."""
+
+    when_over: Callable[[], None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See starlette.responses.Response."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self.when_over is not None:
+                self.when_over()
+
+
 def multipart_of_files(
     instances: Sequence[CachedInstance], headers: dict[str, str]
-) -> StreamingResponse:
+) -> FilesResponse:
     """Return the files, a part each.
 
     Raises:
@@ -41,10 +56,10 @@ def multipart_of_files(
     length += len(PART_END) * len(files) + len(end)
     headers["Content-Length"] = str(length)
     headers["Content-Type"] = f'multipart/related; type="application/dicom"; boundary={boundary}'
-    return StreamingResponse(_parts(files, heads, end), headers=headers)
+    return FilesResponse(_parts(files, heads, end), headers=headers)
 
 
-def file_response(instance: CachedInstance, headers: dict[str, str]) -> StreamingResponse:
+def file_response(instance: CachedInstance, headers: dict[str, str]) -> FilesResponse:
     """Return one file alone.
 
     Raises:
@@ -52,7 +67,7 @@ def file_response(instance: CachedInstance, headers: dict[str, str]) -> Streamin
     """
     file = _File(instance, _length(instance))
     headers["Content-Length"] = str(file.length)
-    return StreamingResponse(_pieces(file), headers=headers)
+    return FilesResponse(_pieces(file), headers=headers)
 
 
 async def _parts(

@@ -1,6 +1,7 @@
 """What is drawn ahead of somebody who scrolls: the next few that way, each once, of this study."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.fakes.manifests import CT, made_up_manifest, made_up_series
 from drimbox.errors import NotFound
 from drimbox.flows.draw_ahead import MAX_STACKS, PICTURES_AHEAD, DrawAhead
 from drimbox.flows.opened_study import OpenedStudy
+from drimbox.flows.whole_copies import HeldInstances
 from drimbox.model.frames import FrameIndex
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, TransferSyntaxUid
@@ -46,12 +48,12 @@ class Reader:
         """The numbers of the instances that were drawn ahead."""
         return [int(path.stem) for path, _ in self.pixels.ahead]
 
-    async def _find(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
+    async def _find(self, target: TargetResource) -> HeldInstances | None:
         assert target.sop_instance_uid is not None
         number = int(target.sop_instance_uid.rsplit(".", 1)[1])
         if number == self.missing:
             raise NotFound("the whole series came without it")
-        return (instance(number),) if self.is_here else None
+        return HeldInstances((instance(number),), ExitStack()) if self.is_here else None
 
     async def _retrieve(
         self, target: TargetResource, syntaxes: Sequence[TransferSyntaxUid]

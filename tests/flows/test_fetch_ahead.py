@@ -13,10 +13,11 @@ from tests.fakes.manifests import made_up_manifest
 from drimbox.errors import Unavailable
 from drimbox.flows.fetch_ahead import MAX_STUDIES, FetchAhead
 from drimbox.flows.opened_study import OpenedStudy
+from drimbox.flows.whole_copies import HeldInstances
 from drimbox.model.manifest import Manifest
 from drimbox.model.retrieval import InstanceStream, TargetResource
 from drimbox.model.uids import SeriesInstanceUid, SopInstanceUid, TransferSyntaxUid
-from drimbox.ports.image_cache import CachedInstance, SeriesCopy, SeriesKey
+from drimbox.ports.image_cache import SeriesCopy, SeriesKey
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +50,7 @@ class Study:
         for instance in ():
             yield instance
 
-    async def _find(self, target: TargetResource) -> tuple[CachedInstance, ...] | None:
+    async def _find(self, target: TargetResource) -> HeldInstances | None:
         del target
         return None
 

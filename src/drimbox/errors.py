@@ -97,11 +97,22 @@ class Conflict(DrimboxError):
 
 
 class Unavailable(DrimboxError):
-    """A partner does not answer; trying later may help."""
+    """A partner does not answer; trying later may help.
 
-    def __init__(self, partner: str, reason: str = "does not answer") -> None:
+    Attributes:
+        retry_after_seconds: when, where somebody said so.
+    """
+
+    def __init__(
+        self,
+        partner: str,
+        reason: str = "does not answer",
+        *,
+        retry_after_seconds: int | None = None,
+    ) -> None:
         super().__init__(f"{partner} {reason}")
         self.partner = partner
+        self.retry_after_seconds = retry_after_seconds
 
 
 class TimedOut(Unavailable):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from tests.fakes.boxes import SOURCE, ListedBoxes, box
 from tests.fakes.dicom_files import made_up_image, write_image
 from tests.fakes.fake_audit_repository import FakeAuditRepository
@@ -66,8 +67,12 @@ async def peer_source(
     pacs: Pacs | None = None,
     studies: int = 1,
     patient_of: Callable[[int], PatientTraits] = lambda _: made_up_patient(),
+    behind: Callable[[ASGIApp], ASGIApp] = lambda application: application,
 ) -> AsyncIterator[PeerSource]:
-    """Listen in front of a PACS, of those three images where none is given; study 1 is shown."""
+    """Listen in front of a PACS, of those three images where none is given; study 1 is shown.
+
+    What `behind` makes of the application stands in front of it.
+    """
     boxes = ListedBoxes()
     server = OAuthServer(issuer=f"https://{SOURCE}", trusted_space=boxes)
     publications = [_published(number, patient_of(number)) for number in range(1, studies + 1)]
@@ -87,7 +92,7 @@ async def peer_source(
     own = box(SOURCE)
     files = own.server
     tls = peer_tls_context(files.certificate_file, files.key_file, own.ca_file)
-    listener = HttpListener(application, "127.0.0.1", 0, tls=tls)
+    listener = HttpListener(behind(application), "127.0.0.1", 0, tls=tls)
     await listener.start()
     boxes.port = listener.port
     try:

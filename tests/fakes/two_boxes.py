@@ -16,6 +16,7 @@ from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.adapters.peer_dicomweb.peer_connection import PeerConnection, Timeouts
 from drimbox.adapters.peer_dicomweb.peer_drimbox import DicomwebPeerDrimbox
 from drimbox.flows.consumer.retrieve_study import RetrieveStudy
+from drimbox.flows.consumer.series_from_source import Pause
 from drimbox.flows.recent_accesses import RecentAccesses
 from drimbox.model.access import Caller, ConsultationContext, Peer
 from drimbox.model.manifest import Manifest
@@ -76,6 +77,7 @@ async def consommatrice(
     *,
     timeouts: Timeouts = IN_THE_FIELD,
     site: ConsultationSite | None = None,
+    pause: Pause = no_pause,
     make_tokens: Callable[[PeerConnection], PeerTokens] = lambda _: ProfessionalsToken(),
 ) -> AsyncIterator[TwoBoxes]:
     """Make the Consommatrice of a running Source; it keeps nothing of an earlier one."""
@@ -101,7 +103,7 @@ async def consommatrice(
                 audit=site.trail,
                 accesses=RecentAccesses(site.clock),
                 peer_tokens=make_tokens(connection),
-                pause=no_pause,
+                pause=pause,
             ),
         )
     finally:

@@ -20,6 +20,7 @@ from drimbox.entrypoints.http.metrics import Metrics
 from drimbox.entrypoints.http.oauth import oauth_routes
 from drimbox.entrypoints.http.operator import OperatorDoor, OwnHostOnly, operator_routes
 from drimbox.entrypoints.http.pages import STATIC_PATH, Pages, static_files
+from drimbox.entrypoints.http.peer_limits import PeerLimits
 from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHeaders
 from drimbox.entrypoints.http.sign_in import sign_in_routes
 from drimbox.flows.opened_study import ImageService
@@ -81,17 +82,24 @@ def browser_application(
 def peer_application(parts: Parts, identity: Identity, images: ImageService) -> ASGIApp:
     """Return what other boxes use; the handshake has required their certificate."""
     assert identity.peer_callers is not None and identity.peer_tokens is not None  # noqa: S101, PT018
-    assert parts.settings.peer is not None  # noqa: S101
-    base_url = parts.settings.peer.base_url
+    settings = parts.settings.peer
+    assert settings is not None  # noqa: S101
+    base_url = settings.base_url
     door = DicomwebDoor(
         identity.peer_callers, images, parts.pixels, f"{base_url}/dicom-web", is_for_peers=True
     )
-    return application_of(
+    application = application_of(
         [
             *dicomweb_routes(door),
             *_oauth(identity.peer_tokens),
             *health_routes(health_door(parts, identity)),
         ]
+    )
+    return PeerLimits(
+        application,
+        parts.clock,
+        a_minute=settings.requests_a_minute,
+        at_once=settings.requests_at_once,
     )
 
 

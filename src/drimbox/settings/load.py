@@ -15,8 +15,12 @@ from pydantic_settings import (
 )
 
 from drimbox.errors import SettingsError
-from drimbox.settings.partners import (
+from drimbox.settings.listeners import (
     BrowserListenerSettings,
+    OperatorListenerSettings,
+    PeerListenerSettings,
+)
+from drimbox.settings.partners import (
     ContextualCallSettings,
     DicomListenerSettings,
     DmpSettings,
@@ -27,9 +31,7 @@ from drimbox.settings.partners import (
     MllpSettings,
     OAuthSettings,
     OpenIdProviderSettings,
-    OperatorListenerSettings,
     PacsSettings,
-    PeerListenerSettings,
     PeerRetrievalSettings,
     PublicationSettings,
     StorageSettings,

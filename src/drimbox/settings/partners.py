@@ -13,7 +13,6 @@ from drimbox.errors import InvalidValue
 from drimbox.model.export_syntax import ExportSyntax
 from drimbox.settings.values import (
     TIME_ZONE_OF_FRANCE,
-    BaseUrl,
     Octets,
     OidText,
     Origin,
@@ -303,42 +302,6 @@ class StorageSettings(Section):
     fetch_ahead: bool = False
     cache_max_bytes: Octets = 4 * 1024**3
     cache_max_age_seconds: Seconds = 3600
-
-
-class BrowserListenerSettings(Section):
-    """What a person or a FHIR client of the site uses.
-
-    base_url is the public address. Without certificate_file it speaks plain HTTP: only on a
-    loopback address with environment = test. ohif_directory is what scripts/viewer made; without it
-    images are shown by the box's own page alone.
-    """
-
-    base_url: BaseUrl
-    host: str = "127.0.0.1"
-    port: Port
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    ohif_directory: Path | None = None
-
-
-class PeerListenerSettings(Section):
-    """What other boxes use; the client certificate is required."""
-
-    base_url: BaseUrl
-    host: str = "127.0.0.1"
-    port: Port
-    tls: TlsFiles
-
-
-class OperatorListenerSettings(Section):
-    """Metrics and administration, loopback by default.
-
-    It answers to addresses and localhost; allowed_hosts are the names by which others reach it.
-    """
-
-    host: str = "127.0.0.1"
-    port: Port
-    allowed_hosts: tuple[str, ...] = ()
 
 
 class ContextualCallSettings(Section):

@@ -8,6 +8,7 @@
 The address is rebuilt from the white list and checked UIDs, never taken from the KOS (threat S1).
 """
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -36,6 +37,7 @@ _ERROR_OF_STATUS: dict[int, type[DrimboxError]] = {
     404: NotFound,
     406: NotAcceptable,
 }
+_SECONDS = re.compile(r"\d{1,5}", re.ASCII)
 
 
 class DicomwebPeerDrimbox:
@@ -89,6 +91,10 @@ def _check_answer(answer: aiohttp.ClientResponse) -> str:
     if answer.status == 401:
         # Whoever asked us is told so too: its sign-in is over, or another is needed.
         raise NotAuthenticated("the Source box answered 401", error="invalid_token")
+    if answer.status == 429:
+        seconds = answer.headers.get("Retry-After", "")
+        told = int(seconds) if _SECONDS.fullmatch(seconds) else None
+        raise Unavailable(PARTNER, "answered 429: too much at once", retry_after_seconds=told)
     error = _ERROR_OF_STATUS.get(answer.status)
     if error is not None:
         raise error(f"the Source box answered {answer.status}")

@@ -50,8 +50,7 @@ def exception_handlers(
     async def answer_by_path(request: Request, error: Exception) -> Response:
         if not isinstance(error, DrimboxError):
             raise error
-        answer = next((answer for door, answer in _DOORS if _is_at(door, request)), elsewhere)
-        response = answer(request, error)
+        response = answer_of_door(request, error, elsewhere)
         _note(request, error, response.status_code)
         return response
 
@@ -66,6 +65,14 @@ def exception_handlers(
         return _refused_by_router(request, error)
 
     return {DrimboxError: answer_by_path, HTTPException: answer_router}
+
+
+def answer_of_door(
+    request: Request, error: DrimboxError, elsewhere: Answer = problem_response
+) -> Response:
+    """Answer an error as the door of this path does."""
+    answer = next((answer for door, answer in _DOORS if _is_at(door, request)), elsewhere)
+    return answer(request, error)
 
 
 def _note(request: Request, error: DrimboxError, status: int) -> None:

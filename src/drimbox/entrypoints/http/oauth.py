@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.hardened import client_certificate
-from drimbox.entrypoints.http.problems import RETRY_AFTER_SECONDS
+from drimbox.entrypoints.http.problems import retry_after
+from drimbox.entrypoints.http.request_limit import TooManyRequests
 from drimbox.errors import (
     Conflict,
     ConsentMissing,
@@ -81,6 +82,7 @@ OAUTH_ANSWER_TO: dict[type[DrimboxError], tuple[HTTPStatus, str]] = {
     Mismatch: (HTTPStatus.BAD_REQUEST, "invalid_grant"),
     Conflict: (HTTPStatus.BAD_REQUEST, "invalid_grant"),
     Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+    TooManyRequests: (HTTPStatus.TOO_MANY_REQUESTS, "temporarily_unavailable"),
     TimedOut: (HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"),
     RejectedByPartner: (HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"),
     SettingsError: (HTTPStatus.INTERNAL_SERVER_ERROR, "server_error"),
@@ -172,7 +174,7 @@ def oauth_error(request: Request, error: DrimboxError) -> Response:
     status, code = _answer_to(error)
     headers = dict(_NO_STORE)
     if isinstance(error, Unavailable):
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        headers["Retry-After"] = retry_after(error)
     # RFC 6749 5.2: a client that tried the Authorization header is told so.
     if status is HTTPStatus.UNAUTHORIZED and "authorization" in request.headers:
         headers["WWW-Authenticate"] = 'Basic realm="drimbox"'

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from drimbox.entrypoints.http.request_limit import TooManyRequests
 from drimbox.errors import (
     Conflict,
     ConsentMissing,
@@ -43,6 +44,7 @@ STATUS_OF: dict[type[DrimboxError], HTTPStatus] = {
     Mismatch: HTTPStatus.CONFLICT,
     Conflict: HTTPStatus.CONFLICT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     TimedOut: HTTPStatus.GATEWAY_TIMEOUT,
     RejectedByPartner: HTTPStatus.BAD_GATEWAY,
     SettingsError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -58,6 +60,7 @@ TITLES: dict[HTTPStatus, str] = {
     HTTPStatus.CONFLICT: "L'état a changé entre-temps ; recommencez.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "La demande est trop volumineuse.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Ce type de contenu n'est pas accepté.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Trop de demandes ; réessayez dans un instant.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Erreur interne.",
     HTTPStatus.BAD_GATEWAY: "Un service distant a refusé la demande.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Un service distant ne répond pas ; réessayez dans un instant.",
@@ -84,8 +87,14 @@ def problem_headers(error: DrimboxError) -> dict[str, str]:
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = challenge(error)
     if isinstance(error, Unavailable):
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        headers["Retry-After"] = retry_after(error)
     return headers
+
+
+def retry_after(error: DrimboxError) -> str:
+    """Return the value of Retry-After (RFC 9110 10.2.3)."""
+    told = error.retry_after_seconds if isinstance(error, TooManyRequests) else None
+    return str(told or RETRY_AFTER_SECONDS)
 
 
 def challenge(error: NotAuthenticated) -> str:

@@ -10,15 +10,20 @@ _MAX_CALLERS = 10_000
 
 
 class TooManyRequests(Unavailable):
-    """More than this caller may ask in a minute.
+    """More than this caller may ask in a minute, or at once.
 
     Attributes:
         retry_after_seconds: when one more request is allowed.
     """
 
+    retry_after_seconds: int
+
     def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__("this box", "has answered this caller often enough for now")
-        self.retry_after_seconds = retry_after_seconds
+        super().__init__(
+            "this box",
+            "has answered this caller often enough for now",
+            retry_after_seconds=retry_after_seconds,
+        )
 
 
 class RequestLimit:

@@ -28,6 +28,8 @@ MAX_FAILURES = 3
 MAX_OCTETS = 16 * 1024**3
 _MAX_PASSED_OVER = 1000
 _FIRST_PAUSE_SECONDS = 0.25
+# A person waits: a Source that wants to be left alone for longer is away.
+_LONGEST_PAUSE_SECONDS = 4.0
 _MOST_UNSUMMED = 1024 * 1024
 _ANSWER = "answer of the Source"
 
@@ -45,12 +47,15 @@ class _Patience:
         self.failures = 0
 
     async def spend(self, error: Unavailable) -> None:
-        """Wait before the next try, longer each time, or raise what happened."""
+        """Wait before the next try, longer each time and as long as is asked for, or raise it."""
         self.failures += 1
         is_silent = isinstance(error, TimedOut) and not self.has_received
         if is_silent or self.failures >= MAX_FAILURES:
             raise error
-        await self.pause(_FIRST_PAUSE_SECONDS * 2 ** (self.failures - 1))
+        seconds = _FIRST_PAUSE_SECONDS * 2 ** (self.failures - 1)
+        if error.retry_after_seconds is not None:
+            seconds = max(seconds, min(error.retry_after_seconds, _LONGEST_PAUSE_SECONDS))
+        await self.pause(seconds)
 
 
 @dataclass

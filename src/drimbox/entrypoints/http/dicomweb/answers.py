@@ -6,14 +6,20 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from drimbox.entrypoints.http.problems import STATUS_OF, challenge, status_of
+from drimbox.entrypoints.http.problems import STATUS_OF, challenge, retry_after, status_of
 from drimbox.errors import DrimboxError, InvalidValue, MalformedMessage, NotAuthenticated
 from drimbox.standards.dicomweb.validators import RangeNotSatisfiable
 
 # No request has a body: octets that are malformed came from a PACS or another box.
 _STATUS_OF = {**STATUS_OF, MalformedMessage: HTTPStatus.BAD_GATEWAY}
 _NO_STORE = {"Cache-Control": "no-store"}
-_RETRY_AFTER_SECONDS = "10"
+_LATER = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
 
 
 def error_response(request: Request, error: DrimboxError) -> Response:
@@ -24,8 +30,8 @@ def error_response(request: Request, error: DrimboxError) -> Response:
     if isinstance(error, RangeNotSatisfiable):
         status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
         headers["Content-Range"] = f"bytes */{error.length}"
-    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}:
-        headers["Retry-After"] = _RETRY_AFTER_SECONDS
+    if status in _LATER:
+        headers["Retry-After"] = retry_after(error)
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = challenge(error)
     told: dict[str, object] = {"status": int(status), "message": str(error)}

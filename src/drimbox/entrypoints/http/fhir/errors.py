@@ -252,8 +252,6 @@ def fhir_error(request: Request, error: DrimboxError) -> Response:
     if isinstance(error, DmpRefusesUser):
         # A token of another sign-in may be accepted (RFC 9110 15.5.2: a 401 says how).
         headers["WWW-Authenticate"] = _SIGN_IN_ANEW
-    if isinstance(error, TooManyRequests):
-        headers["Retry-After"] = str(error.retry_after_seconds)
     return outcome_response(request, answer.status, _issues(error, answer), headers)
 
 

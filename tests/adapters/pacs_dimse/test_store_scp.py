@@ -1,6 +1,7 @@
 """Our own Storage SCP: each arrival to the retrieval that asked for it, everything else refused."""
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -13,10 +14,11 @@ from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
 from drimbox.adapters.pacs_dimse.move_scu import MoveAssociation
 from drimbox.adapters.pacs_dimse.presentation_contexts import number_contexts
 from drimbox.adapters.pacs_dimse.store_scp import StoreScp
-from drimbox.errors import RejectedByPartner
+from drimbox.errors import RejectedByPartner, TimedOut
 from drimbox.model.retrieval import TargetResource
 from drimbox.model.uids import SeriesInstanceUid, StudyInstanceUid
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
+from drimbox.standards.dicom.element_stream import MAX_HELD
 from drimbox.standards.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from drimbox.standards.dimse.messages import VERIFICATION, Command, CommandField
 
@@ -165,6 +167,88 @@ async def test_what_nobody_awaits_is_refused(scp: StoreScp) -> None:
     sender = await call(scp)
     assert await sender.send(ONE, 1) == NOT_AUTHORIZED
     assert await sender.send_octets(b"no data set at all", "1.2.3") == CANNOT_UNDERSTAND
+
+
+async def test_a_head_without_end_is_refused_before_it_fills_the_memory(scp: StoreScp) -> None:
+    """What is held back until the study is known is bounded: a value before it may be any size."""
+    private = struct.pack("<HH2sHI", 9, 0x1010, b"OB", 0, 64 * 1024 * 1024)
+    octets = private + bytes(MAX_HELD + 1024 * 1024)
+    with scp.moves.expect(TargetResource(ONE), (), InstanceFunnel()):
+        sender = await call(scp)
+        assert await sender.send_octets(octets, f"{ONE}.1.1") == CANNOT_UNDERSTAND
+
+
+@pytest.fixture
+async def impatient_scp() -> AsyncIterator[StoreScp]:
+    pacs = PacsSettings(host="127.0.0.1", port=1, ae_title="PACS", idle_timeout_seconds=0.5)
+    made = StoreScp([pacs], DicomListenerSettings(port=0, ae_title="DRIMSTORE"))
+    await made.start()
+    yield made
+    await made.close()
+
+
+async def drip(sender: Sender, octets: bytes) -> None:
+    """Send octet by octet, never silent for long, until the other end has had enough."""
+    closed = asyncio.create_task(sender.association.wait_closed())
+    for octet in octets[:1000]:
+        if closed.done():
+            return
+        sender.association.write(bytes((octet,)))
+        await asyncio.sleep(0.02)
+    raise AssertionError("every octet was taken")
+
+
+def store_of_one(sender: Sender, octets: bytes) -> bytes:
+    layer = sender.association.layer
+    request = Command(
+        CommandField.C_STORE_RQ,
+        7,
+        sop_class_uid=CT,
+        sop_instance_uid=f"{ONE}.1.1",
+        has_data_set=True,
+    )
+    return layer.send_command(1, request) + layer.send_data(1, octets, is_last=True)
+
+
+@pytest.mark.parametrize("whole_octets", [0, 8000], ids=["in a command", "in an image"])
+async def test_who_sends_a_message_octet_by_octet_is_let_go(
+    impatient_scp: StoreScp, whole_octets: int
+) -> None:
+    """Each octet begins the idle time anew: its association would wait for ever, and its reader."""
+    funnel, received = InstanceFunnel(), dict[str, bytes]()
+    reader = asyncio.create_task(read_all(funnel, received))
+    with impatient_scp.moves.expect(TargetResource(ONE), (), funnel) as expectation:
+        sender = await call(impatient_scp)
+        octets = store_of_one(sender, encoded(made_up_object(1, study=ONE, side=200)))
+        sender.association.write(octets[:whole_octets])
+        await drip(sender, octets[whole_octets:])
+        await expectation.idle.wait()
+    if whole_octets:
+        with pytest.raises(TimedOut):
+            await reader
+    reader.cancel()
+
+
+async def test_a_slow_reader_is_no_drip(impatient_scp: StoreScp) -> None:
+    """While we do not read, a PACS cannot send."""
+    side = 1200
+    image = encoded(made_up_object(1, study=ONE, side=side))
+    funnel, received = InstanceFunnel(), bytearray()
+
+    async def read_slowly() -> None:
+        async for instance in funnel.instances():
+            await asyncio.sleep(2)
+            async for chunk in instance.chunks:
+                received.extend(chunk)
+
+    reader = asyncio.create_task(read_slowly())
+    with impatient_scp.moves.expect(TargetResource(ONE), (), funnel):
+        sender = await call(impatient_scp)
+        assert await sender.send_octets(image, f"{ONE}.1.1") == SUCCESS
+        await sender.association.release()
+        funnel.end_one()
+        await reader
+    assert bytes(received) == image
 
 
 async def test_answers_an_echo(scp: StoreScp) -> None:

@@ -11,17 +11,23 @@ from dataclasses import dataclass, field
 import structlog
 
 from drimbox.adapters.pacs_dimse.association import Association, own_information
+from drimbox.adapters.pacs_dimse.drip_watch import DripWatch
 from drimbox.adapters.pacs_dimse.expected_moves import Expectation, ExpectedMoves
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER
 from drimbox.adapters.pacs_dimse.get_scu import store_response
 from drimbox.adapters.pacs_dimse.instance_funnel import arrival_of
-from drimbox.errors import DrimboxError, InvalidValue, MalformedMessage, Unavailable
+from drimbox.errors import DrimboxError, InvalidValue, MalformedMessage, TimedOut, Unavailable
 from drimbox.model.uids import SopClassUid, SopInstanceUid
 from drimbox.settings.partners import DicomListenerSettings, PacsSettings
 from drimbox.standards.dicom import tags
 from drimbox.standards.dicom.attributes import Attributes
 from drimbox.standards.dicom.data_set import DataSet
-from drimbox.standards.dicom.element_stream import ElementStream, Remainder, WholeElement
+from drimbox.standards.dicom.element_stream import (
+    MAX_HELD,
+    ElementStream,
+    Remainder,
+    WholeElement,
+)
 from drimbox.standards.dicom.transfer_syntaxes import encoding_of
 from drimbox.standards.dimse.messages import VERIFICATION, Command, CommandField
 from drimbox.standards.dimse.pdu import (
@@ -160,6 +166,7 @@ class IncomingAssociation(Association):
         self._scp = scp
         self._store: _ArrivingStore | None = None
         self._accepted: list[Expectation] = []
+        self._drip = DripWatch(scp.idle_timeout_seconds, self._end_drip)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -168,8 +175,20 @@ class IncomingAssociation(Association):
         loop = asyncio.get_running_loop()
         loop.call_later(self._scp.idle_timeout_seconds, self._end_unrequested)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._drip.stop()
+        super().connection_lost(exc)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._drip.received(nbytes)
+        super().buffer_updated(nbytes)
+        if self._is_paused:
+            self._drip.excuse()
+
     def deliver(self, event: Event) -> bytes:
         """Answer at once whatever needs no consumer; queue what has one."""
+        if not isinstance(event, DataReceived) or event.is_last:
+            self._drip.excuse()
         match event:
             case AssociateRequest():
                 return self._answer_request(event)
@@ -188,6 +207,13 @@ class IncomingAssociation(Association):
         if self.layer.state is State.AWAITING_REQUEST:
             _log.warning("association_aborted", reason="not asked for in time")
             self.abort()
+
+    def _end_drip(self) -> None:
+        if self._is_paused:
+            return
+        _log.warning("association_aborted", reason="sent hardly anything for long")
+        self._fail(TimedOut(PARTNER, self._scp.idle_timeout_seconds))
+        self.abort()
 
     def _answer_request(self, request: AssociateRequest) -> bytes:
         answer = self._scp.answer(request)
@@ -238,6 +264,7 @@ class IncomingAssociation(Association):
     def _route(self, store: "_ArrivingStore", event: DataReceived) -> None:
         """Look for the study's UID; once it is known, pass on what was held back, or refuse."""
         store.held.append(event)
+        store.held_octets += len(event.octets)
         try:
             events = list(store.elements.feed(event.octets))
         except MalformedMessage:
@@ -245,6 +272,9 @@ class IncomingAssociation(Association):
             return
         store.header.update((e.tag, e.element) for e in events if isinstance(e, WholeElement))
         if not event.is_last and not any(isinstance(e, Remainder) for e in events):
+            if store.held_octets > MAX_HELD:
+                store.status = CANNOT_UNDERSTAND
+                store.held.clear()
             return
         store.status = store.fault()
         if store.status is not None:
@@ -290,6 +320,7 @@ class _ArrivingStore:
     elements: ElementStream
     header: DataSet = field(default_factory=dict)
     held: list[DataReceived] = field(default_factory=list)
+    held_octets: int = 0
     status: int | None = None
 
     def fault(self) -> int | None:

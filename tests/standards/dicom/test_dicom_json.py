@@ -54,9 +54,14 @@ def theirs(content: bytes) -> DicomJson:
 
 
 def without_empty_values(row: DicomJson) -> DicomJson:
-    """Tell an empty sequence by no Value at all, as PS3.18 F.2.5 wants it, unlike pydicom."""
+    """Tell an empty sequence by no Value at all, as PS3.18 F.2.5 wants it, unlike pydicom.
+
+    Nor has it group lengths (F.2.2).
+    """
     kept: dict[str, dict[str, object]] = {}
     for tag, attribute in row.items():
+        if tag.endswith("0000"):
+            continue
         told = {name: value for name, value in attribute.items() if value != []}
         if told["vr"] == "SQ" and isinstance(items := told.get("Value"), list):
             told["Value"] = [without_empty_values(item) for item in items]

@@ -1,5 +1,7 @@
 """What was read of one instance never changes what is read of the next."""
 
+from struct import pack
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
@@ -9,6 +11,8 @@ from tests.fakes.dicom_objects import encoded, made_up_object
 
 from drimbox.errors import MalformedMessage
 from drimbox.model.uids import TransferSyntaxUid
+from drimbox.standards.dicom.data_set import DataSetReader, Encoding
+from drimbox.standards.dicom.dicom_json import encode_dicom_json
 from drimbox.standards.dicom.metadata_rows import InstanceHead, MetadataRows
 
 SYNTAX = TransferSyntaxUid(ExplicitVRLittleEndian)
@@ -59,6 +63,19 @@ def test_a_slice_is_read_as_if_it_were_the_first(changes: Changes) -> None:
     for position, value in changes:
         octets[position % len(octets)] = value
     assert read(warm(), bytes(octets)) == read(MetadataRows(), bytes(octets))
+
+
+def test_group_lengths_are_passed_over() -> None:
+    """PS3.18 F.2.2: they are not part of the JSON model; old files have one a group."""
+    length = pack("<HH2sHL", 0x0008, 0x0000, b"UL", 4, 1234)
+    expected = read(MetadataRows(), FIRST)
+    assert expected is not None
+    found = read(warm(), length + FIRST)
+    assert found is not None
+    assert found.row == expected.row
+    data_set = DataSetReader(length + FIRST, Encoding.EXPLICIT_LITTLE).read(0, len(FIRST) + 12)
+    assert 0x00080000 in data_set
+    assert "00080000" not in encode_dicom_json(data_set)
 
 
 def test_the_same_octets_are_other_words_in_another_character_set() -> None:

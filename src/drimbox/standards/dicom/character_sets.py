@@ -1,5 +1,6 @@
 """Text in the repertoire that Specific Character Set (0008,0005) names (PS3.3 C.12.1.1.2)."""
 
+import re
 import warnings
 from collections.abc import Callable
 
@@ -27,6 +28,8 @@ _FIRST_CODECS = _CODECS | {
     if term.startswith("ISO_IR") and term not in {"ISO_IR 192", "ISO_IR 203"}
 }
 _ESCAPE = b"\x1b"
+_ESCAPE_SEQUENCE = re.compile(r"\x1b\$?[()\-]?[0-9A-Z]")
+"""What designates a set of characters (PS3.3 C.12.1.1.2, ISO 2022)."""
 _PERSON_NAME_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C, 0x5C, 0x5E, 0x3D}
 LATIN_1 = "ISO_IR 100"
 UTF_8 = "ISO_IR 192"
@@ -63,7 +66,9 @@ def _decode_with_extensions(octets: bytes, term: str) -> str:
         warnings.simplefilter("ignore")
         try:
             encodings = convert_encodings(term.split("\\"))
-            return decode_bytes(octets, encodings, _PERSON_NAME_DELIMITERS)
+            decoded = decode_bytes(octets, encodings, _PERSON_NAME_DELIMITERS)
+            # Its decoder of GB 2312 (ISO 2022 IR 58) leaves the escape sequences in the text.
+            return _ESCAPE_SEQUENCE.sub("", decoded)
         except (LookupError, ValueError):
             return octets.decode("latin-1")
 

@@ -40,6 +40,11 @@ def encode_dicom_json(data_set: DataSet, *, bulk_data_uri: BulkDataUri | None = 
     return _Converter(bulk_data_uri).convert(data_set, decoder_of(""), "")
 
 
+def is_group_length(tag: int) -> bool:
+    """Tell whether an element is a group length, which the JSON model does not have (F.2.2)."""
+    return tag & 0xFFFF == 0
+
+
 def encode_value(vr: str, value: bytes, decode: Decode) -> dict[str, object] | None:
     """Convert one value that is text or numbers, None for one that is neither."""
     return _told(vr, value, decode) if vr in _VALUES else None
@@ -60,6 +65,8 @@ class _Converter:
             decode = decoder_of(character_set_term(own[1]))
         converted: dict[str, dict[str, object]] = {}
         for tag, (vr, value) in data_set.items():
+            if is_group_length(tag):
+                continue
             name = f"{tag:08X}"
             if vr in _VALUES and isinstance(value, bytes):
                 converted[name] = _told(vr, value, decode)

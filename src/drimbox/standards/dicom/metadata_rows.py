@@ -23,7 +23,12 @@ from drimbox.standards.dicom.data_set import (
     Encoding,
     Incomplete,
 )
-from drimbox.standards.dicom.dicom_json import BulkDataUri, encode_dicom_json, encode_value
+from drimbox.standards.dicom.dicom_json import (
+    BulkDataUri,
+    encode_dicom_json,
+    encode_value,
+    is_group_length,
+)
 from drimbox.standards.dicom.element_stream import LARGE
 from drimbox.standards.dicom.frame_index import FRAME_TAGS
 from drimbox.standards.dicom.skimming import HEADER, LONG_LENGTH, LONGEST_HEADER, skim
@@ -96,6 +101,9 @@ class MetadataRows:
             stop = _end_of(octets, header)
             if header.tag in FRAME_TAGS:
                 head.frame_facts[header.tag] = (header.vr, octets[header.value_offset : stop])
+            if is_group_length(header.tag):
+                offset = stop
+                continue
             creator = self._note(octets[header.value_offset : stop], header, creators)
             parts.append(self._part(octets[offset:stop], header, creator, bulk_data_uri))
             offset = stop

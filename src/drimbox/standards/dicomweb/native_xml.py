@@ -1,6 +1,9 @@
 """DICOM JSON to the Native DICOM Model, `application/dicom+xml` (PS3.19 A.1, PS3.18 8.7.3.2).
 
 <NativeDicomModel> <DicomAttribute tag vr keyword> Value* | PersonName* | Item* | BulkData ...
+
+A private attribute is named by its creator, and by its tag without the block that this data set
+reserved for it: gggg00ee (PS3.19 A.1.5).
 """
 
 import secrets
@@ -42,7 +45,7 @@ def _append_attributes(parent: etree._Element, row: Mapping[str, Mapping[str, ob
         if keyword := find_keyword(int(tag, 16)):
             told["keyword"] = keyword
         elif creator := _private_creator(tag, row):
-            told["privateCreator"] = creator
+            told |= {"tag": f"{tag[:4]}00{tag[6:]}", "privateCreator": creator}
         element = _make.DicomAttribute(told)
         _append_value(element, attribute)
         parent.append(element)

@@ -14,6 +14,12 @@ def python_files(*folders: str) -> Iterator[Path]:
         yield from sorted((ROOT / folder).rglob("*.py"))
 
 
+def page_files() -> Iterator[Path]:
+    """Yield what browsers read, written by hand: scripts and styles of the pages."""
+    for pattern in ("*.js", "*.css"):
+        yield from sorted((SOURCE / "entrypoints/http/static").rglob(pattern))
+
+
 @cache
 def committed_files() -> tuple[Path, ...]:
     """List what git has, or every file where this is no checkout."""

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.house.source_files import place, python_files
+from tests.house.source_files import page_files, place, python_files
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
@@ -14,7 +14,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:
     lengths = {
         place(p): len(p.read_text(encoding="utf-8").splitlines())
-        for p in python_files("src", "tests", "scripts")
+        for p in (*python_files("src", "tests", "scripts"), *page_files())
     }
     assert not {name: lines for name, lines in lengths.items() if lines > MAX_FILE_LINES}
 

@@ -107,6 +107,23 @@ class Tab:
                 "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
             )
 
+    async def drag(self, selector: str, x: int, y: int, *, button: str = "left") -> None:
+        """Take hold of the middle of an element, move by so many pixels, let go."""
+        start = await self._standing_still(f"document.querySelector({json.dumps(selector)})")
+        at = {"x": start[0], "y": start[1], "button": button}
+        await self._send("Input.dispatchMouseEvent", type="mousePressed", clickCount=1, **at)
+        at |= {"x": start[0] + x, "y": start[1] + y}
+        await self._send("Input.dispatchMouseEvent", type="mouseMoved", **at)
+        await self._send("Input.dispatchMouseEvent", type="mouseReleased", clickCount=1, **at)
+
+    async def turn_wheel(self, selector: str, pixels: int, *, with_control: bool = False) -> None:
+        """Turn the wheel over an element; downwards is positive."""
+        x, y = await self._standing_still(f"document.querySelector({json.dumps(selector)})")
+        await self._send(
+            "Input.dispatchMouseEvent",
+            type="mouseWheel", x=x, y=y, deltaX=0, deltaY=pixels, modifiers=2 * with_control,
+        )  # fmt: skip
+
     async def _standing_still(self, element: str) -> tuple[float, float]:
         """Return the middle of an element once it neither moves nor lies under another.
 

@@ -1,5 +1,6 @@
 """The image page and what its script asks for."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -117,6 +118,22 @@ def test_confirming_a_call_that_named_a_study_leads_to_its_images(
     context = site.call(client, StudyInstanceUID=STUDY)
     site.confirm(client, context)
     assert client.get(f"/viewer/{context.identifier}/{STUDY}").status_code == 200
+
+
+def test_the_page_names_all_its_scripts_beforehand(
+    site: ConsultationSite, client: TestClient
+) -> None:
+    """A module that is found only once another has come waits for it."""
+    page = client.get(_root(site, client)).text
+    pending, seen = ["/static/viewer/viewer.js"], set[str]()
+    while pending:
+        address = pending.pop()
+        seen.add(address)
+        script = client.get(address)
+        assert script.status_code == 200, address
+        pending += set(re.findall(r'from "(/static/[^"]+)"', script.text)) - seen
+    named = set(re.findall(r'<link rel="modulepreload" href="([^"]+)"', page))
+    assert named == seen - {"/static/viewer/viewer.js"}
 
 
 def test_facts_are_told_without_the_pixels(site: ConsultationSite, client: TestClient) -> None:

@@ -1,7 +1,7 @@
 // Frames of what is shown: fetched near first, a few at a time, kept while there is room. A frame is
 // {series, instance, frame}: a stack of key images comes from several series.
 
-import { ViewFailure } from "/static/viewer_failures.js";
+import { ViewFailure } from "/static/viewer/failures.js";
 
 const PARALLEL = 4;
 const MAX_KEPT = 1200; // compressed

@@ -1,12 +1,16 @@
 // The image page: one series at a time, drawn by the server, scrolled, windowed, zoomed here.
 
-import { FrameStore } from "/static/viewer_frames.js";
-import { presetsFor } from "/static/viewer_presets.js";
-import { ViewFailure } from "/static/viewer_failures.js";
-import { toggleExport } from "/static/viewer_export.js";
-import { SliceLink } from "/static/viewer_link.js";
-import { windowFilter } from "/static/viewer_preview.js";
-import { loadReports, toggleReports } from "/static/viewer_reports.js";
+import { showArrival } from "/static/viewer/arrival.js";
+import { Cine } from "/static/viewer/cine.js";
+import { compare, listenToCompared } from "/static/viewer/compared.js";
+import { FrameStore } from "/static/viewer/frames.js";
+import { presetsFor } from "/static/viewer/presets.js";
+import { ViewFailure } from "/static/viewer/failures.js";
+import { toggleExport } from "/static/viewer/export.js";
+import { SliceLink } from "/static/viewer/link.js";
+import { Pointer } from "/static/viewer/pointer.js";
+import { windowFilter } from "/static/viewer/preview.js";
+import { loadReports, toggleReports } from "/static/viewer/reports.js";
 import {
   isPictured,
   loadKeyImages,
@@ -16,8 +20,8 @@ import {
   offerOtherExams,
   stackOf,
   tellCount,
-} from "/static/viewer_series.js";
-import { showTexts } from "/static/viewer_texts.js";
+} from "/static/viewer/series.js";
+import { showTexts } from "/static/viewer/texts.js";
 
 const study = JSON.parse(document.getElementById("study").textContent);
 const frames = new FrameStore(document.body.dataset.root);
@@ -32,17 +36,30 @@ const ORIGINAL_VIEW = { zoom: 1, x: 0, y: 0, isInverted: false };
 let series = null; // the one opened in the tree
 let stack = []; // its images: {series, instance, frame}
 let position = 0;
-let tool = "window";
 let window_ = null; // [center, width] asked for; null: the image's own
 let view = { ...ORIGINAL_VIEW };
 let shown = null; // {image, facts, window}
-let cine = null;
 const marked = new Set(); // key images, as "instance/frame"
 const link = new SliceLink({
   frames,
   current: () => ({ stack, position }),
   goTo: (index) => goTo(index, { isLed: true }),
   tell: tellAwaited,
+});
+const cine = new Cine({
+  isNextHere: () => frames.has(stack[nextInCine()], window_),
+  goOn: () => goTo(nextInCine()),
+});
+const pointer = new Pointer(viewport, {
+  isShown: () => shown !== null,
+  isMonochrome: () => shown.facts.is_monochrome,
+  place: () => ({ position, count: stack.length, view: { ...view }, window: window_ ?? shown?.facts.window ?? [128, 256] }),
+  settle: () => frames.preload(position, window_),
+  goTo,
+  panTo,
+  zoomBy,
+  zoomTo,
+  setFreeWindow,
 });
 
 start();
@@ -61,7 +78,7 @@ function start() {
 /* Series */
 
 async function open(one) {
-  stopCine();
+  cine.stop();
   series = one;
   window_ = null;
   shown = null;
@@ -90,7 +107,7 @@ async function open(one) {
     if (series !== one) return;
     unfold(facts);
     fillPresets(facts);
-    if (facts.frame_time_ms > 0) setSpeed(Math.round(1000 / facts.frame_time_ms));
+    if (facts.frame_time_ms > 0) cine.setSpeed(Math.round(1000 / facts.frame_time_ms));
   } catch (error) {
     if (series === one) return tellFailure(error);
   }
@@ -125,23 +142,6 @@ async function loadRest() {
   for (const one of study.series.flatMap((note) => note.marked ?? [])) marked.add(`${one.instance}/${one.frame}`);
   if (shown) paint();
   loadThumbnails(study, frames);
-}
-
-/** Show another exam of the patient beside this one, as a viewer of its own (VI-CS.35). */
-function compare(address, title) {
-  byId("compared-title").textContent = title;
-  byId("compared").hidden = false;
-  byId("compared-page").contentWindow.location.replace(`${address}?beside=1`);
-}
-
-/** Show this exam once more, for two of its series. */
-function compareOwn() {
-  compare(document.body.dataset.root, document.querySelector(".viewer-exam h1").textContent);
-}
-
-function closeCompared() {
-  byId("compared").hidden = true;
-  byId("compared-page").contentWindow.location.replace("about:blank");
 }
 
 /* Drawing */
@@ -257,18 +257,6 @@ function showPosition() {
   byId("position-text").textContent = `${Math.min(position + 1, stack.length)} / ${stack.length}`;
 }
 
-function showArrival({ loaded, total, secondsLeft }) {
-  byId("loaded").max = total;
-  byId("loaded").value = loaded;
-  const images = `${loaded} / ${total} images`;
-  byId("loaded-text").textContent = loaded < total ? [images, timeLeft(secondsLeft)].filter(Boolean).join(", ") : "Série complète";
-}
-
-function timeLeft(seconds) {
-  if (seconds < 1) return "";
-  return seconds < 90 ? `encore ${Math.ceil(seconds)} s` : `encore ${Math.round(seconds / 60)} min`;
-}
-
 /* Moving */
 
 /** Show an image of the stack; isLed where the exam beside this one leads, which it then need not be told. */
@@ -282,16 +270,7 @@ function goTo(next, { isLed = false } = {}) {
   if (!isLed) link.onMoved();
 }
 
-function setTool(name) {
-  tool = name;
-  viewport.dataset.tool = name;
-  for (const button of document.querySelectorAll("[data-tool][role=radio]")) {
-    button.setAttribute("aria-checked", String(button.dataset.tool === name));
-  }
-}
-
 let windowTimer = null;
-let held = null; // what the hand that is on the image does
 
 function setWindow(wish) {
   window_ = wish;
@@ -300,12 +279,29 @@ function setWindow(wish) {
   // Drawn anew at most eight times a second while the hand moves.
   windowTimer ??= setTimeout(() => {
     windowTimer = null;
-    draw({ isMoving: held !== null });
+    draw({ isMoving: pointer.isHeld });
   }, 120);
 }
 
+/** Set a window that is none of the list. */
+function setFreeWindow(wish) {
+  byId("preset").value = "free";
+  setWindow(wish);
+}
+
+function panTo(x, y) {
+  view.x = x;
+  view.y = y;
+  paint();
+}
+
 function zoomBy(factor, at = null) {
-  const zoom = Math.min(Math.max(view.zoom * factor, 0.2), 20);
+  zoomTo(view.zoom * factor, at);
+}
+
+/** Zoom; what is `at` this place, from the centre, stays there. */
+function zoomTo(wish, at = null) {
+  const zoom = Math.min(Math.max(wish, 0.2), 20);
   const real = zoom / view.zoom;
   if (at) {
     view.x = at.x - (at.x - view.x) * real;
@@ -340,105 +336,24 @@ function invert() {
   paint();
 }
 
-/* Cine */
-
-function toggleCine() {
-  if (cine !== null) return stopCine();
-  document.querySelector('[data-action="cine"]').setAttribute("aria-pressed", "true");
-  let last = performance.now();
-  const step = (now) => {
-    cine = requestAnimationFrame(step);
-    const next = (position + 1) % stack.length;
-    if (now - last < 1000 / Number(byId("speed").value)) return;
-    // Waits for an image that has not come yet, rather than skip it.
-    if (!frames.has(stack[next], window_)) return;
-    last = now;
-    goTo(next);
-  };
-  cine = requestAnimationFrame(step);
+function nextInCine() {
+  return (position + 1) % stack.length;
 }
 
-function stopCine() {
-  if (cine !== null) cancelAnimationFrame(cine);
-  cine = null;
-  document.querySelector('[data-action="cine"]').setAttribute("aria-pressed", "false");
-}
-
-function setSpeed(speed) {
-  byId("speed").value = speed;
-  byId("speed-text").textContent = `${byId("speed").value} i/s`;
-}
-
-/* Hands */
+/* Buttons and keys */
 
 function listen() {
-  viewport.dataset.tool = tool;
-  viewport.addEventListener("wheel", onWheel, { passive: false });
-  viewport.addEventListener("pointerdown", onPointerDown);
-  viewport.addEventListener("contextmenu", (event) => event.preventDefault());
+  listenToCompared();
   viewport.addEventListener("dblclick", reset);
-  byId("compared-close").addEventListener("click", closeCompared);
-  byId("compare-own")?.addEventListener("click", compareOwn);
   byId("link").addEventListener("click", () => link.toggle());
   document.addEventListener("keydown", onKey);
   byId("position").addEventListener("input", (event) => goTo(Number(event.target.value) - 1));
-  byId("speed").addEventListener("input", (event) => setSpeed(event.target.value));
   byId("preset").addEventListener("change", (event) => {
     setWindow(event.target.value ? event.target.value.split(",").map(Number) : null);
   });
-  const actions = { previous: () => goTo(position - 1), next: () => goTo(position + 1), cine: toggleCine, invert, reset, reports: toggleReports, export: toggleExport };
+  const actions = { previous: () => goTo(position - 1), next: () => goTo(position + 1), cine: () => cine.toggle(), invert, reset, reports: toggleReports, export: toggleExport };
   for (const button of document.querySelectorAll("[data-action]")) {
     button.addEventListener("click", actions[button.dataset.action]);
-  }
-  for (const button of document.querySelectorAll("[data-tool][role=radio]")) {
-    button.addEventListener("click", () => setTool(button.dataset.tool));
-  }
-}
-
-function onWheel(event) {
-  event.preventDefault();
-  if (event.ctrlKey) return zoomBy(event.deltaY < 0 ? 1.12 : 1 / 1.12, fromCenter(event));
-  goTo(position + Math.sign(event.deltaY));
-}
-
-function fromCenter(event) {
-  const box = viewport.getBoundingClientRect();
-  return { x: event.clientX - box.left - box.width / 2, y: event.clientY - box.top - box.height / 2 };
-}
-
-function onPointerDown(event) {
-  if (!shown || event.target.closest(".message, .export-panel")) return;
-  viewport.setPointerCapture(event.pointerId);
-  held = { 1: "pan", 2: "zoom" }[event.button] ?? (event.shiftKey ? "pan" : tool);
-  const from = { x: event.clientX, y: event.clientY, view: { ...view }, position };
-  const startWindow = window_ ?? shown.facts.window ?? [128, 256];
-  const move = (moved) => drag(moved.clientX - from.x, moved.clientY - from.y, from, startWindow);
-  const release = () => {
-    held = null;
-    frames.preload(position, window_);
-    viewport.removeEventListener("pointermove", move);
-    viewport.removeEventListener("pointerup", release);
-    viewport.removeEventListener("pointercancel", release);
-  };
-  viewport.addEventListener("pointermove", move);
-  viewport.addEventListener("pointerup", release);
-  viewport.addEventListener("pointercancel", release);
-}
-
-function drag(dx, dy, from, [center, width]) {
-  if (held === "pan") {
-    view.x = from.view.x + dx;
-    view.y = from.view.y + dy;
-    paint();
-  } else if (held === "zoom") {
-    view.zoom = from.view.zoom;
-    zoomBy(Math.exp(-dy / 180));
-  } else if (held === "scroll") {
-    goTo(from.position + Math.round(dy / Math.max(3, viewport.clientHeight / stack.length)));
-  } else if (shown.facts.is_monochrome) {
-    const step = Math.max(width, 50) / 300;
-    byId("preset").value = "free";
-    setWindow([center + dy * step, Math.max(1, width + dx * step)]);
   }
 }
 
@@ -455,14 +370,14 @@ const KEYS = {
   "-": () => zoomBy(1 / 1.2),
   0: reset,
   i: invert,
-  w: () => setTool("window"),
-  s: () => setTool("scroll"),
-  z: () => setTool("zoom"),
-  d: () => setTool("pan"),
+  w: () => pointer.setTool("window"),
+  s: () => pointer.setTool("scroll"),
+  z: () => pointer.setTool("zoom"),
+  d: () => pointer.setTool("pan"),
   c: toggleReports,
   e: toggleExport,
   l: () => link.toggle(),
-  " ": toggleCine,
+  " ": () => cine.toggle(),
 };
 
 function onKey(event) {

@@ -1,7 +1,7 @@
 // Two exams beside each other, scrolled together by where their slices lie (VI-CS.35). Each is a page of its
 // own: the outer one holds the link and decides, the inner one tells where it is and goes where it is sent.
 
-import { SlicePlaces, areParallel, carried, nearest, shareAFrame } from "/static/viewer_slices.js";
+import { SlicePlaces, areParallel, carried, nearest, shareAFrame } from "/static/viewer/slices.js";
 
 const byId = (id) => document.getElementById(id);
 const isInner = document.body.classList.contains("is-beside");

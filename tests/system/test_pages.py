@@ -13,6 +13,7 @@ from tests.system.browsing import (
     call_from_dpi,
     complaints_of,
     confirm,
+    open_viewer,
     sign_in,
 )
 from tests.system.demo_session import DemoSession
@@ -183,15 +184,12 @@ async def _picture(tab: Tab) -> str:
 async def test_the_viewer_shows_each_kind_of_exam(
     chromium: Chromium, demo: DemoSession, pictures: Path, study: ScenarioStudy
 ) -> None:
-    tab = await call_from_dpi(demo, chromium, study, names_study=True)
-    await confirm(tab)
-    seconds = await tab.wait_for(SHOWS_AN_IMAGE)
-    print(f"\n{study.key}: first image after {seconds:.2f} s")  # noqa: T201
+    tab = await open_viewer(demo, chromium, study)
     shown = await tab.evaluate("document.body.innerText")
     assert study.patient.traits.family_name in shown
     assert "non destiné au diagnostic" in shown.lower()
     await tab.screenshot(pictures / f"9-viewer-{study.key}.png")
-    assert complaints_of(chromium) == []
+    assert tab.complaints == []
 
 
 @pytest.mark.requirement("FA.6")

@@ -42,6 +42,13 @@ class InstanceStream:
     transfer_syntax_uid: TransferSyntaxUid
     chunks: AsyncIterator[bytes]
 
+    def with_chunks(
+        self, chunks: AsyncIterator[bytes], transfer_syntax_uid: TransferSyntaxUid | None = None
+    ) -> "InstanceStream":
+        """Return the same instance with other octets; asked of each image on its way."""
+        syntax = transfer_syntax_uid or self.transfer_syntax_uid
+        return InstanceStream(self.sop_class_uid, self.sop_instance_uid, syntax, chunks)
+
 
 class QueryLevel(Enum):
     """Query/Retrieve Level (0008,0052); the value is the wire word."""

@@ -11,7 +11,7 @@ it down, and asking again costs little.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TypeVar
 
@@ -117,7 +117,7 @@ class PassingSeries:
                 passed = None if self.is_joined() else await self._next()
             if passed is not None:
                 given.add(passed.instance.sop_instance_uid)
-                yield replace(passed.instance, chunks=self._chunks(passed))
+                yield passed.instance.with_chunks(self._chunks(passed))
             elif not self.is_joined():
                 return
         if self.is_joined():
@@ -192,7 +192,7 @@ class PassingSeries:
             await self._log.flush()
             for passed in self._whole_ones() if self.can_be_joined else ():
                 given.append(passed.instance.sop_instance_uid)
-                yield replace(passed.instance, chunks=self._replayed(passed))
+                yield passed.instance.with_chunks(self._replayed(passed))
             async with self._turn:  # what the reader is waiting for comes first
                 await self._log.flush()
             if self.can_be_joined:
@@ -216,7 +216,7 @@ class PassingSeries:
 
     async def _others(self, given: int) -> AsyncIterator[InstanceStream]:
         for passed in self._passed[given:]:
-            yield replace(passed.instance, chunks=self._replayed(passed))
+            yield passed.instance.with_chunks(self._replayed(passed))
         if self._failure is not None:
             raise self._failure
         while (instance := await self._next_instance()) is not None:

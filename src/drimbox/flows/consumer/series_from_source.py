@@ -11,7 +11,7 @@ Source that gives nothing at all in time is not asked again.
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import anyio
 
@@ -154,7 +154,7 @@ class SeriesFromSource:
             return self._resumable(instance), answer
 
     def _resumable(self, instance: InstanceStream) -> InstanceStream:
-        return replace(instance, chunks=self._chunks(instance))
+        return instance.with_chunks(self._chunks(instance))
 
     async def _chunks(self, instance: InstanceStream) -> AsyncIterator[bytes]:
         """Yield the data set; where it is cut, ask for the instance again and go on."""

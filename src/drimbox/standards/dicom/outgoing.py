@@ -7,7 +7,7 @@ CO.77 replaces Patient ID by the local IPP at export. What is not touched keeps 
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from drimbox.model.patient import Ins, LocalPatientId
 from drimbox.model.retrieval import InstanceStream
@@ -84,11 +84,8 @@ class IdentifierWriter:
 
     def rewrite(self, instance: InstanceStream) -> InstanceStream:
         """Do as outgoing_instance does."""
-        return replace(
-            instance,
-            transfer_syntax_uid=outgoing_syntax(instance.transfer_syntax_uid),
-            chunks=_rewritten(instance, self),
-        )
+        syntax = outgoing_syntax(instance.transfer_syntax_uid)
+        return instance.with_chunks(_rewritten(instance, self), syntax)
 
     def write(self, held: DataSet, character_set: str) -> bytes:
         """Return the identifiers of one data set, changed.

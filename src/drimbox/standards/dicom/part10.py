@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from drimbox.errors import InvalidValue, MalformedMessage
 from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
@@ -45,14 +46,20 @@ def encode_file_meta(
     octets = b"".join(
         (
             _VERSION,
-            encode_element(0x00020002, ("UI", sop_class_uid.encode("ascii"))),
+            _common_uid(0x00020002, sop_class_uid),
             encode_element(0x00020003, ("UI", sop_instance_uid.encode("ascii"))),
-            encode_element(0x00020010, ("UI", transfer_syntax_uid.encode("ascii"))),
+            _common_uid(0x00020010, transfer_syntax_uid),
             _IMPLEMENTATION,
         )
     )
     length = encode_element(0x00020000, ("UL", len(octets).to_bytes(4, "little")))
     return b"\0" * PREFIX_OFFSET + b"DICM" + length + octets
+
+
+@lru_cache(maxsize=256)
+def _common_uid(tag: int, uid: str) -> bytes:
+    """Write what the images of a series have in common."""
+    return encode_element(tag, ("UI", uid.encode("ascii")))
 
 
 def parse_file_meta(octets: bytes | memoryview) -> FileMeta:

@@ -4,7 +4,7 @@ PS3.3 C.7.1.1, table 10-18. Items that are there stay; none is written twice.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from drimbox.errors import InvalidValue, MalformedMessage
@@ -149,7 +149,7 @@ def _skim_head(first: bytes) -> _Head | None:
 
 def with_chunks_again(instance: InstanceStream, read: list[bytes]) -> InstanceStream:
     """Return an instance of which some chunks were read, whole again."""
-    return replace(instance, chunks=_again(read, instance.chunks))
+    return instance.with_chunks(_again(read, instance.chunks))
 
 
 async def _read_head(

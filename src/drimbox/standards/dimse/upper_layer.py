@@ -164,7 +164,7 @@ class UpperLayer:
             or pdv_length <= 2
             or context_id not in self.accepted
             or self._data_context != expected
-            or PduType.DATA_TF not in _EXPECTED[self.state]
+            or self.state is not State.ESTABLISHED
         ):
             return offset
         self._pdu_left = self._pdv_left = pdv_length - 2

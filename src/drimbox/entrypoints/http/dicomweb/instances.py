@@ -7,7 +7,7 @@ is acceptable, else lossless, and lossy only where nothing else is.
 
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPMethod, HTTPStatus
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class OutgoingInstances:
             async for instance in received:
                 syntax = self._syntax_as_stored(instance)
                 if syntax is not None:
-                    yield replace(instance, transfer_syntax_uid=syntax)
+                    yield instance.with_chunks(instance.chunks, syntax)
                     continue
                 with self.asked.pixels.temporary_folder() as folder:
                     yield await self._transcoded(instance, folder)

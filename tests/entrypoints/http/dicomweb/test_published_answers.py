@@ -22,6 +22,7 @@ from tests.fakes.contexts import made_up_caller, made_up_context
 from tests.fakes.dicom_files import made_up_image, write_image
 from tests.fakes.dicom_kinds import KINDS, KINDS_STUDY
 from tests.fakes.dicomweb_site import WITHOUT_SCOPES, DicomwebSite
+from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_images import FakePixelWorker
 from tests.fakes.folder_pacs import FolderPacs
 from tests.fakes.manifests import STUDY, made_up_manifest, made_up_series
@@ -32,6 +33,7 @@ from drimbox.adapters.image_cache_disk.cache import DiskImageCache
 from drimbox.entrypoints.http.bearer import CONTEXT_HEADER
 from drimbox.entrypoints.http.dicomweb.routes import DicomwebDoor, dicomweb_routes
 from drimbox.entrypoints.http.error_doors import exception_handlers
+from drimbox.entrypoints.http.peer_limits import PeerLimits
 from drimbox.errors import DrimboxError, RejectedByPartner, TimedOut, Unavailable
 from drimbox.flows.consumer.retrieve_study import RetrieveStudy
 from drimbox.flows.recent_accesses import RecentAccesses
@@ -44,6 +46,7 @@ from drimbox.model.uids import SopInstanceUid, StudyInstanceUid, TransferSyntaxU
 pytestmark = pytest.mark.requirement("FA.6")
 
 OTHER_PATIENT = 409
+TOO_MANY = 429
 DOCUMENT_STUDY = f"{KINDS_STUDY}.99"  # one PDF and nothing else
 # Octets where they are plain, else what they are: a video is one of the kinds.
 ANY_PARTS = 'multipart/related; type="application/octet-stream", multipart/related; q=0.1'
@@ -111,11 +114,15 @@ class AnotherPatientsImages:
 
 @dataclass
 class Sites:
-    """A Source that works, one whose PACS fails, and a Consommatrice that gets wrong images."""
+    """A Source that works, one whose PACS fails, and a Consommatrice that gets wrong images.
+
+    busy answers nobody any more: it has had its one request of this minute.
+    """
 
     working: DicomwebSite
     broken: DicomwebSite
     consumer: TestClient
+    busy: TestClient
     pacs: BrokenPacs = field(default_factory=BrokenPacs)
 
 
@@ -134,12 +141,14 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     with (
         DicomwebSite(folder / "working") as working,
         DicomwebSite(folder / "broken", behind=pacs) as broken,
-        TestClient(_consumer(folder)) as consumer,
+        TestClient(application := _consumer(folder)) as consumer,
+        TestClient(PeerLimits(application, FakeClock(), a_minute=1, at_once=1)) as busy,
     ):
+        busy.get("/")
         for image in (*KINDS.values(), document):
             working.add(image)
             broken.add(image)
-        yield Sites(working, broken, published(consumer), pacs)
+        yield Sites(working, broken, published(consumer), published(busy), pacs)
 
 
 def _consumer(folder: Path) -> Starlette:
@@ -251,6 +260,12 @@ class Asking:
         """Ask in a context that is over, or was never that of this session."""
         return self.ask(404, **{CONTEXT_HEADER: "x" * 43})
 
+    def of_busy_box(self) -> int:
+        address = f"/dicom-web{self.address(TOO_MANY)}"
+        answer = self.sites.busy.request(self.method, address, headers={"Accept": self.accept})
+        assert int(answer.headers["retry-after"]) > 0
+        return answer.status_code
+
     def of_another_patient(self) -> int:
         address = f"/dicom-web{self.address(OTHER_PATIENT)}"
         answer = self.sites.consumer.get(address, headers={"Accept": self.accept})
@@ -280,8 +295,9 @@ def test_each_published_answer_can_be_given(
     sites: Sites, method: str, path: str, status: int
 ) -> None:
     asking = Asking(sites, method, path)
-    if status == OTHER_PATIENT:
-        assert asking.of_another_patient() == status
+    if status in {OTHER_PATIENT, TOO_MANY}:
+        ask = asking.of_busy_box if status == TOO_MANY else asking.of_another_patient
+        assert ask() == status
         return
     answer = CAUSES[status](asking)
     assert answer.status_code == status, answer.text

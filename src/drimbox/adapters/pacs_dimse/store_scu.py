@@ -2,7 +2,8 @@
 
 Instances come one at a time and tell only then what they are, so contexts are negotiated as needed:
 an instance whose SOP class and syntax were not proposed yet begins a new association that has both.
-What it takes only uncompressed is decompressed on the way, where a transcoder is given.
+What it takes only uncompressed is decompressed on the way, where a transcoder is given; Implicit VR
+is what every AE takes (PS3.5 10.1), and the last to be chosen.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -17,12 +18,16 @@ from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
 from drimbox.ports.pixel_worker import InstanceTranscoder
 from drimbox.settings.partners import ExportDestination
+from drimbox.standards.dicom.implicit_vr import implicit_instance
 from drimbox.standards.dicom.outgoing import (
     OutgoingIdentity,
     outgoing_instance,
     outgoing_syntax,
 )
-from drimbox.standards.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
+from drimbox.standards.dicom.transfer_syntaxes import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    UNCOMPRESSED_SYNTAXES,
+)
 from drimbox.standards.dimse.messages import Command, CommandField
 from drimbox.standards.dimse.pdu import MAX_CONTEXTS, ProposedContext
 from drimbox.standards.dimse.status import SUCCESS, is_warning, refusal
@@ -30,7 +35,7 @@ from drimbox.standards.dimse.status import SUCCESS, is_warning, refusal
 MAXIMUM_PDU = 131072
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 60.0
-_PROPOSALS_A_KIND = 3
+_PROPOSALS_A_KIND = 4
 
 _Kind = tuple[SopClassUid, TransferSyntaxUid]
 
@@ -178,8 +183,7 @@ class _Sender:
         association = Association(name, self._options.idle_seconds)
         proposals: dict[tuple[str, str], None] = {}
         for sop_class, syntax in self._proposed:
-            # Implicit VR is offered as it is, and as the Explicit VR that we make of it.
-            for offered in (syntax, outgoing_syntax(syntax), EXPLICIT_VR_LITTLE_ENDIAN):
+            for offered in (syntax, outgoing_syntax(syntax), *UNCOMPRESSED_SYNTAXES):
                 proposals[sop_class, offered] = None
         request = associate_request(
             called_ae_title=self._destination.ae_title,
@@ -218,12 +222,26 @@ class _Sender:
         context = accepted.get((instance.sop_class_uid, converted))
         if context is not None:
             return context, outgoing_instance(instance, OutgoingIdentity())
-        context = accepted.get((instance.sop_class_uid, EXPLICIT_VR_LITTLE_ENDIAN))
-        if context is not None and self._options.transcoder is not None:
-            received = self._options.transcoder.received(instance)
-            whole = await kept.enter_async_context(received)
-            with suppress(NotAcceptable, MalformedMessage):
-                return context, await whole.transcoded(EXPLICIT_VR_LITTLE_ENDIAN)
+        plain = [accepted.get((instance.sop_class_uid, one)) for one in UNCOMPRESSED_SYNTAXES]
+        context = plain[0] or plain[1]
+        if context is None:
+            return None
+        if converted == EXPLICIT_VR_LITTLE_ENDIAN:
+            return context, implicit_instance(outgoing_instance(instance, OutgoingIdentity()))
+        decompressed = await self._decompressed(instance, kept)
+        if decompressed is None:
+            return None
+        return context, decompressed if plain[0] else implicit_instance(decompressed)
+
+    async def _decompressed(
+        self, instance: InstanceStream, kept: AsyncExitStack
+    ) -> InstanceStream | None:
+        """Return the instance in Explicit VR Little Endian, None where it cannot be."""
+        if self._options.transcoder is None:
+            return None
+        whole = await kept.enter_async_context(self._options.transcoder.received(instance))
+        with suppress(NotAcceptable, MalformedMessage):
+            return await whole.transcoded(EXPLICIT_VR_LITTLE_ENDIAN)
         return None
 
     async def release(self) -> None:

@@ -101,7 +101,7 @@ def test_twelve_bits_of_sixteen_are_drawn_as_bright_as_they_are(tmp_path: Path) 
     assert np.abs(drawn(path) - RGB).max() <= 1
 
 
-@pytest.mark.parametrize("target", ["1", "4.80", "4.90", "4.91", "4.201"])
+@pytest.mark.parametrize("target", ["1", "4.70", "4.80", "4.90", "4.91", "4.201"])
 @pytest.mark.parametrize("suffix", ["1", "4.90", "4.80"])
 def test_what_is_lossless_keeps_colours_and_says_which_they_are(
     tmp_path: Path, suffix: str, target: str

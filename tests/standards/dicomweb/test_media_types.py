@@ -59,6 +59,13 @@ J2K = "1.2.840.10008.1.2.4.91"
             id="two headers, a quoted syntax",
         ),
         pytest.param(
+            ["multipart/related; type='application/dicom'"],
+            False,
+            True,
+            (EXPLICIT,),
+            id="quoted as some servers write it",
+        ),
+        pytest.param(
             ["application/dicom"], True, False, (EXPLICIT,), id="single part, one instance"
         ),
         pytest.param(

@@ -103,10 +103,17 @@ def _jpeg_extended(image: Dataset, pixels: Pixels) -> Any:  # noqa: ANN401  # un
 
 
 def _jpeg_lossless(image: Dataset, pixels: Pixels) -> Any:  # noqa: ANN401  # untyped library
-    if pixels.ndim != 2:
-        raise CannotEncode  # libjpeg would change the colour space
     bits = _bits(image, pixels)
-    return imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1, bitspersample=bits)
+    # Whatever the colours are, libjpeg shall take them for what it writes: it changes none then.
+    colours = None if pixels.ndim == 2 else "RGB"
+    return imagecodecs.jpeg8_encode(
+        pixels,
+        lossless=True,
+        predictor=1,
+        bitspersample=bits,
+        colorspace=colours,
+        outcolorspace=colours,
+    )
 
 
 def _jpeg_2000(image: Dataset, pixels: Pixels) -> Any:  # noqa: ANN401  # untyped library

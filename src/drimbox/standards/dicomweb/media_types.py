@@ -38,11 +38,13 @@ class MediaRange:
 class AcceptedInstances:
     """How instances may be sent: multipart or alone, in which syntaxes, best first.
 
-    A syntax of `*` means as stored. Explicit VR Little Endian stands for what names no syntax.
+    A syntax of `*` means as stored. Explicit VR Little Endian stands for what names no syntax,
+    names_none tells that something did.
     """
 
     is_multipart: bool
     transfer_syntaxes: tuple[tuple[str, float], ...]
+    names_none: bool = False
 
     @property
     def accepts_any(self) -> bool:
@@ -72,23 +74,23 @@ def accept_instances(ranges: Iterable[MediaRange], *, is_one_instance: bool) -> 
     Raises:
         NotAcceptable: nothing of application/dicom is accepted.
     """
-    multipart: dict[str, float] = {}
-    single: dict[str, float] = {}
-    best_single = best_multipart = 0.0
+    multipart: list[MediaRange] = []
+    single: list[MediaRange] = []
     for media_range in ranges:
         if media_range.q <= 0:
             continue
         if _is_single(media_range) and is_one_instance:
-            single.setdefault(_syntax(media_range), media_range.q)
-            best_single = max(best_single, media_range.q)
+            single.append(media_range)
         elif _is_multipart(media_range):
-            multipart.setdefault(_syntax(media_range), media_range.q)
-            best_multipart = max(best_multipart, media_range.q)
+            multipart.append(media_range)
     if not single and not multipart:
         raise NotAcceptable("instances are sent as application/dicom or multipart/related of it")
-    is_multipart = best_multipart >= best_single
-    chosen = multipart if is_multipart else single
-    return AcceptedInstances(is_multipart, tuple(chosen.items()))
+    is_multipart = max((r.q for r in multipart), default=0) >= max((r.q for r in single), default=0)
+    syntaxes: dict[str, float] = {}
+    for media_range in multipart if is_multipart else single:
+        syntaxes.setdefault(_syntax(media_range), media_range.q)
+    names_none = any(not r.transfer_syntax for r in (multipart if is_multipart else single))
+    return AcceptedInstances(is_multipart, tuple(syntaxes.items()), names_none)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def parse_media_type(text: str) -> MediaRange:
 def _parameter(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     value = value.strip()
-    if len(value) >= 2 and value[0] == value[-1] == '"':
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
         value = value[1:-1].replace('\\"', '"')
     return name.strip().lower(), value
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from dicomweb_client import DICOMfileClient
 from pydicom import Dataset
+from pydicom.uid import MPEG4HP41, ExplicitVRLittleEndian
 from tests.fakes.dicom_kinds import FRAMES, KINDS, KINDS_STUDY, grey
 from tests.fakes.dicomweb_site import DicomwebSite
 
@@ -72,6 +73,21 @@ def test_metadata_of_a_study_are_those_of_its_files(
     ours = by_instance(kinds_site.client().retrieve_study_metadata(KINDS_STUDY))
     assert ours.pop(KINDS["video"].SOPInstanceUID)
     assert ours == by_instance(files.retrieve_study_metadata(KINDS_STUDY))
+
+
+def test_a_client_of_no_syntax_gets_a_study_whole_its_video_too(kinds_site: DicomwebSite) -> None:
+    """dicomweb-client names none, which means decoded images; no video is ever decoded."""
+    found = kinds_site.client().retrieve_study(KINDS_STUDY)
+    stored = {KINDS[kind].SOPInstanceUID: KINDS[kind] for kind in KINDS}
+    assert {image.SOPInstanceUID for image in found} == set(stored)
+    for image in found:
+        is_video = image.SOPInstanceUID == KINDS["video"].SOPInstanceUID
+        syntax = image.file_meta.TransferSyntaxUID
+        assert syntax == (MPEG4HP41 if is_video else ExplicitVRLittleEndian)
+        assert not is_video or image.PixelData == KINDS["video"].PixelData
+    # Who asks for the video alone is told which syntax it has not.
+    path = kinds_site.path_of(KINDS["video"])
+    assert kinds_site.get(path, "application/dicom").status_code == 406
 
 
 @pytest.mark.parametrize("kind", READ_BY_BOTH)

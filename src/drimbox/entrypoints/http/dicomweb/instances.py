@@ -28,7 +28,11 @@ from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import TransferSyntaxUid
 from drimbox.standards.dicom.part10 import encode_file_meta
 from drimbox.standards.dicom.sop_classes import value_type_of
-from drimbox.standards.dicomweb.frame_media_types import WIDER_SYNTAX, transcoding_order
+from drimbox.standards.dicomweb.frame_media_types import (
+    VIDEO_MEDIA_TYPE_OF,
+    WIDER_SYNTAX,
+    transcoding_order,
+)
 from drimbox.standards.dicomweb.media_types import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     AcceptedInstances,
@@ -78,10 +82,14 @@ class OutgoingInstances:
             return stored
         if wider is not None and self.accepted.accepts(wider):
             return wider
+        if self.asked.is_of_one_instance:
+            return None
         # What has no pixels has one syntax; compressed ones are asked for the images beside it.
         has_pixels = value_type_of(instance.sop_class_uid) == "IMAGE"
         is_plain = stored == EXPLICIT_VR_LITTLE_ENDIAN and not has_pixels
-        return stored if is_plain and not self.asked.is_of_one_instance else None
+        # A video has one too: who names none means the images, and gets the study whole.
+        is_video = stored in VIDEO_MEDIA_TYPE_OF and self.accepted.names_none
+        return stored if is_plain or is_video else None
 
     async def _transcoded(self, instance: InstanceStream, folder: Path) -> InstanceStream:
         stored, encoded = folder / "stored.dcm", folder / "encoded.dcm"

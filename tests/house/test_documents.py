@@ -49,6 +49,18 @@ def _is_command(name: str, sub: str) -> bool:
     return command is not None
 
 
+def test_the_generated_files_and_what_writes_them_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.partition("## Generated files")[2].partition("\n## ")[0]
+    rows = [row.split("|")[1:4] for row in table.splitlines() if row.startswith("| `")]
+    assert rows
+    files = [name for row in rows for name in re.findall(r"`([\w./-]+)`", row[0])]
+    scripts = [name for row in rows for name in re.findall(r"`(scripts/\w+)", row[2])]
+    modules = [name for row in rows for name in re.findall(r"-m (tests[\w.]+)", row[2])]
+    places = [*files, *scripts, *(f"{name.replace('.', '/')}.py" for name in modules)]
+    assert not [name for name in places if not (ROOT / name).exists()]
+
+
 def test_operators_can_look_up_every_alert() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert not [kind.value for kind in AlertKind if f"| `{kind.value}` |" not in page]

@@ -7,7 +7,6 @@ GET  /api/v2/session/end   id_token_hint, post_logout_redirect_uri, state
 """
 
 import secrets
-import ssl
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,13 +24,13 @@ from drimbox.sandbox.openid_provider.clients import SandboxClient, authenticate_
 from drimbox.sandbox.openid_provider.front_door import FrontDoor
 from drimbox.sandbox.openid_provider.grants import Grants, Session
 from drimbox.sandbox.openid_provider.listening import (
-    Listening,
-    application,
+    RouteTable,
     bearer_of,
     no_store,
     read_form,
 )
 from drimbox.sandbox.openid_provider.pages import Choice, Look
+from drimbox.sandbox.openid_provider.provider import SandboxProvider
 from drimbox.sandbox.openid_provider.refusals import MachineRefused
 from drimbox.sandbox.patients.identities import PATIENTS, SandboxPatient
 
@@ -46,8 +45,11 @@ _RULES = AuthorizationRules(
 )
 
 
-class SandboxFranceConnect:
-    """One provider; clients are registered with a secret and the key to encrypt for them."""
+class SandboxFranceConnect(SandboxProvider):
+    """One provider; clients are registered with a secret and the key to encrypt for them.
+
+    The real one offers no mutual TLS; the demo may.
+    """
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class SandboxFranceConnect:
         patients: Sequence[SandboxPatient] = PATIENTS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._clients = {client.client_id: client for client in clients}
+        super().__init__(clients, _BASE)
         self._patients = {str(i): patient for i, patient in enumerate(patients)}
         self._now = now
         self._grants: Grants[SandboxPatient] = Grants(
@@ -64,7 +66,6 @@ class SandboxFranceConnect:
         )
         self._access_tokens: dict[str, tuple[Session[SandboxPatient], datetime]] = {}
         self._sealed = SealedTokens()
-        self._listening = Listening()
         self._door = FrontDoor(
             look=_LOOK,
             clients=self._clients,
@@ -76,26 +77,11 @@ class SandboxFranceConnect:
         )
 
     @property
-    def issuer(self) -> str:
-        return self._door.issuer
-
-    @property
     def discovery_url(self) -> str:
         return f"{self.issuer}/.well-known/openid-configuration"
 
-    def register(self, client: SandboxClient) -> None:
-        """Add or replace a client, also while running."""
-        self._clients[client.client_id] = client
-
-    async def start(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        mtls_port: int | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-    ) -> None:
-        """Listen; port 0 takes a free one. The real one offers no mutual TLS; the demo may."""
-        routes = [
+    def _routes(self) -> RouteTable:
+        return [
             ("GET", f"{_BASE}/authorize", self._door.authorize),
             ("POST", f"{_BASE}/choose", self._door.choose),
             ("GET", f"{_BASE}/.well-known/openid-configuration", self._discovery),
@@ -104,13 +90,6 @@ class SandboxFranceConnect:
             ("GET", f"{_BASE}/jwks", self._jwks),
             ("GET", f"{_BASE}/session/end", self._end_session),
         ]
-        await self._listening.start(
-            application(routes), host=host, port=port, mtls_port=mtls_port, ssl_context=ssl_context
-        )
-        self._door.issuer = f"http://localhost:{self._listening.port}{_BASE}"
-
-    async def stop(self) -> None:
-        await self._listening.stop()
 
     async def _discovery(self, request: web.Request) -> web.StreamResponse:
         del request
@@ -135,8 +114,8 @@ class SandboxFranceConnect:
             "userinfo_encryption_enc_values_supported": ["A256GCM"],
             "authorization_response_iss_parameter_supported": True,
         }
-        if self._listening.mtls_port is not None:
-            base = f"https://localhost:{self._listening.mtls_port}{_BASE}"
+        if self._mtls_base is not None:
+            base = f"{self._mtls_base}{_BASE}"
             document["mtls_endpoint_aliases"] = {
                 "token_endpoint": f"{base}/token",
                 "userinfo_endpoint": f"{base}/userinfo",

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,9 +23,12 @@ ProfessionalSession = Session[SandboxProfessional]
 
 @dataclass(slots=True)
 class AccessTokens:
-    """Signs and judges; a token lives as long as its session lets it."""
+    """Signs and judges; a token lives as long as its session lets it.
 
-    issuer: str
+    issuer_now tells the issuer, which has no port before the provider listens.
+    """
+
+    issuer_now: Callable[[], str]
     lifetime: timedelta
     key: RSAKey = field(default_factory=lambda: new_rsa_key(secrets.token_hex(8)))
     _sessions: dict[str, ProfessionalSession] = field(default_factory=dict)
@@ -87,7 +91,7 @@ class AccessTokens:
             claims = jwt.decode(token, self.key, algorithms=["RS256"]).claims
         except (JoseError, ValueError, TypeError):
             raise MachineRefused("invalid_token", "not a token of ours", status=401) from None
-        if claims.get("iss") != self.issuer:
+        if claims.get("iss") != self.issuer_now():
             raise MachineRefused("invalid_token", "another issuer", status=401)
         return claims
 
@@ -95,7 +99,7 @@ class AccessTokens:
         self, session: ProfessionalSession, now: datetime, kind: str, lifetime: timedelta
     ) -> dict[str, Any]:
         claims: dict[str, Any] = {
-            "iss": self.issuer,
+            "iss": self.issuer_now(),
             "sub": subject_of(session.person),
             "typ": kind,
             "azp": session.client_id,

@@ -9,7 +9,6 @@ Tokens obtained with a client certificate are bound to it: userinfo asks for the
 """
 
 import secrets
-import ssl
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,13 +29,13 @@ from drimbox.sandbox.openid_provider.clients import (
 from drimbox.sandbox.openid_provider.front_door import FrontDoor
 from drimbox.sandbox.openid_provider.grants import Grants, Session
 from drimbox.sandbox.openid_provider.listening import (
-    Listening,
-    application,
+    RouteTable,
     bearer_of,
     no_store,
     read_form,
 )
 from drimbox.sandbox.openid_provider.pages import Choice, Look
+from drimbox.sandbox.openid_provider.provider import SandboxProvider
 from drimbox.sandbox.openid_provider.refusals import MachineRefused
 from drimbox.sandbox.patients.professionals import (
     PROFESSIONALS,
@@ -67,7 +66,7 @@ _RULES = AuthorizationRules(
 _SANDBOX_LIFETIME = timedelta(minutes=30)
 
 
-class SandboxProSanteConnect:
+class SandboxProSanteConnect(SandboxProvider):
     """One provider; clients are the boxes registered with it."""
 
     def __init__(
@@ -78,14 +77,13 @@ class SandboxProSanteConnect:
         access_token_lifetime: timedelta = timedelta(minutes=2),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._clients = {client.client_id: client for client in clients}
+        super().__init__(clients, REALM)
         self._professionals = {p.rpps: p for p in professionals}
         self._now = now
         self._lifetime = access_token_lifetime
         self._grants: Grants[SandboxProfessional] = Grants(
             code_lifetime=timedelta(seconds=60), refresh_lifetime=timedelta(minutes=30)
         )
-        self._listening = Listening()
         self._door = FrontDoor(
             look=_LOOK,
             clients=self._clients,
@@ -95,31 +93,15 @@ class SandboxProSanteConnect:
             choose_path="/auth/choose",
             now=now,
         )
-        self._tokens = AccessTokens("", access_token_lifetime)
-        self._mtls_base: str | None = None
-
-    @property
-    def issuer(self) -> str:
-        return self._tokens.issuer
+        self._tokens = AccessTokens(lambda: self.issuer, access_token_lifetime)
 
     @property
     def discovery_url(self) -> str:
         """The address that the real one publishes, which is not the standard's."""
         return f"{self.issuer}/.well-known/wallet-openid-configuration"
 
-    def register(self, client: SandboxClient) -> None:
-        """Add or replace a client, also while running (redirect URIs know their port late)."""
-        self._clients[client.client_id] = client
-
-    async def start(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        mtls_port: int | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-    ) -> None:
-        """Listen; port 0 takes a free one. ssl_context must require client certificates."""
-        routes = [
+    def _routes(self) -> RouteTable:
+        return [
             ("GET", "/auth", self._door.authorize),
             ("POST", "/auth/choose", self._door.choose),
             ("GET", f"{REALM}/.well-known/wallet-openid-configuration", self._discovery),
@@ -132,21 +114,10 @@ class SandboxProSanteConnect:
             ("GET", f"{PROTOCOL}/logout", self._logout),
             ("POST", f"{REALM}/sandbox/token", self._sandbox_token),
         ]
-        await self._listening.start(
-            application(routes), host=host, port=port, mtls_port=mtls_port, ssl_context=ssl_context
-        )
-        self._tokens.issuer = f"http://localhost:{self._listening.port}{REALM}"
-        self._door.issuer = self._tokens.issuer
-        if self._listening.mtls_port is not None:
-            self._mtls_base = f"https://localhost:{self._listening.mtls_port}"
-
-    async def stop(self) -> None:
-        await self._listening.stop()
 
     async def _discovery(self, request: web.Request) -> web.StreamResponse:
         del request
-        base = f"http://localhost:{self._listening.port}"
-        return web.json_response(discovery_document(base, self._mtls_base))
+        return web.json_response(discovery_document(self._base, self._mtls_base))
 
     async def _certs(self, request: web.Request) -> web.StreamResponse:
         del request

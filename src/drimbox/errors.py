@@ -101,7 +101,10 @@ class Unavailable(DrimboxError):
 
     Attributes:
         retry_after_seconds: when, where somebody said so.
+        is_of_this_request: the partner is there, and failed at this one thing.
     """
+
+    is_of_this_request = False
 
     def __init__(
         self,

@@ -30,6 +30,8 @@ class CircuitBreaker:
     def guard(self) -> Iterator[None]:
         """Run one call to the partner.
 
+        One that fails at what it was asked, and not as a whole, is not spared for it.
+
         Raises:
             Unavailable: the circuit is open, or the call itself found it so.
         """
@@ -40,7 +42,10 @@ class CircuitBreaker:
             self._open_until = self._now() + OPEN_SECONDS
         try:
             yield
-        except Unavailable:
+        except Unavailable as error:
+            if error.is_of_this_request:
+                self._failures = 0
+                raise
             self._failures += 1
             self._open_until = self._now() + OPEN_SECONDS
             raise

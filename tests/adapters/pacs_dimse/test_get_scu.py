@@ -11,6 +11,7 @@ from drimbox.adapters.pacs_dimse.association import HIGH_WATER
 from drimbox.adapters.pacs_dimse.get_scu import (
     GetAssociation,
     GetNotSupported,
+    NotAllSent,
     NothingSent,
     RetrievalScope,
     get,
@@ -199,8 +200,7 @@ async def accepts_a_syntax_that_was_not_proposed(peer: Peer) -> None:
         ContextAnswer(get.context_id, ContextResult.ACCEPTANCE, get.transfer_syntaxes[0]),
         *(ContextAnswer(c.context_id, ContextResult.ACCEPTANCE, JPEG_XL) for c in storage),
     )
-    titles = request.called_ae_title, request.calling_ae_title
-    accept = AssociateAccept(*titles, answers, UserInformation(16384, "1.2.3"))
+    accept = AssociateAccept("PACS", "DRIMBOX", answers, UserInformation(16384, "1.2.3"))
     peer.raw(peer.layer.accept(accept))
     await peer.message()
     peer.store(CT, "1.2.3.1", PIXELS)
@@ -246,9 +246,9 @@ async def has_no_get(peer: Peer) -> None:
         pytest.param(sends_http, Unavailable, id="it speaks another protocol"),
         pytest.param(falls_silent, TimedOut, id="it falls silent"),
         pytest.param(never_accepts, TimedOut, id="it never answers the association"),
-        pytest.param(sends_half, Unavailable, id="it could not send everything"),
-        pytest.param(says_success_with_failures, Unavailable, id="it counts failures"),
-        pytest.param(ends_before_its_last, Unavailable, id="it counts more than it sent"),
+        pytest.param(sends_half, NotAllSent, id="it could not send everything"),
+        pytest.param(says_success_with_failures, NotAllSent, id="it counts failures"),
+        pytest.param(ends_before_its_last, NotAllSent, id="it counts more than it sent"),
         pytest.param(ends_without_a_status, Unavailable, id="it ends without a status"),
         pytest.param(sends_nothing_of_two, NothingSent, id="it could send nothing"),
         pytest.param(lets_us_take_nothing, GetNotSupported, id="it refuses our role"),

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.dicom_objects import STUDY
 from tests.fakes.made_up_series import KEYS, instances_of, octets_of
 
+from drimbox.adapters.pacs_dimse.get_scu import NotAllSent
 from drimbox.adapters.pacs_dimse.instance_funnel import InstanceFunnel
 from drimbox.adapters.pacs_dimse.move_relay import FirstWorker, MoveRelay
 from drimbox.errors import (
@@ -112,6 +113,7 @@ async def test_two_workers_at_once_get_each_its_own(relayed: tuple[Path, Listeni
         (RejectedByPartner("PACS", "A801"), RejectedByPartner),
         (TimedOut("PACS", 30), TimedOut),
         (Unavailable("PACS", "closed the connection"), Unavailable),
+        (NotAllSent("PACS", "did not send every instance"), NotAllSent),
         (InvalidValue("a UID", "none"), Unavailable),
     ],
 )

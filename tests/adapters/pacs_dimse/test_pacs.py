@@ -8,6 +8,7 @@ from tests.fakes.fake_pacs_features import FakePacsFeatures
 from tests.fakes.scripted_pacs import Peer, scripted_pacs
 
 from drimbox.adapters.pacs_dimse import pacs as pacs_module
+from drimbox.adapters.pacs_dimse.get_scu import NotAllSent
 from drimbox.adapters.pacs_dimse.pacs import DimsePacs
 from drimbox.adapters.pacs_dimse.presentation_contexts import storage_proposals
 from drimbox.adapters.pacs_dimse.search import SeriesOutline, StudyOutline
@@ -170,6 +171,27 @@ async def test_a_pacs_that_keeps_failing_is_left_alone(known_study: None) -> Non
             with pytest.raises(Unavailable):
                 await pacs.find_study(STUDY)
     assert len(calls) == FAILURES
+
+
+async def test_a_study_that_it_cannot_send_whole_hides_no_other(known_study: None) -> None:
+    """A viewer asks for it again and again: the PACS is there all the same."""
+    asked: list[CommandField] = []
+
+    async def lacks_one(peer: Peer) -> None:
+        await peer.accept()
+        context, request, _ = await peer.message()
+        asked.append(request.field)
+        peer.store(CT, "1.2.3.1", bytes(100))
+        peer.answer(context, request, 0xB000, SubOperations(0, 1, 1, 0))
+        await peer.finish()
+
+    async with scripted_pacs(lacks_one) as port:
+        pacs = made_up_pacs(port)
+        for _ in range(FAILURES + 3):
+            with pytest.raises(NotAllSent):
+                _ = [i async for i in pacs.retrieve(TargetResource(STUDY))]
+        await pacs.close()
+    assert len(asked) == FAILURES + 3
 
 
 def test_the_circuit_lets_one_call_through_after_a_while() -> None:

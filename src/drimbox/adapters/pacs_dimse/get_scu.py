@@ -48,7 +48,13 @@ class GetNotSupported(RejectedByPartner):
         super().__init__(PARTNER, "C-GET", "not supported")
 
 
-class NothingSent(Unavailable):
+class NotAllSent(Unavailable):
+    """The PACS ended a retrieval of which it did not send everything."""
+
+    is_of_this_request = True
+
+
+class NothingSent(NotAllSent):
     """All of a retrieval failed: it may go better another way."""
 
 
@@ -216,8 +222,8 @@ def check_retrieved(retrieved: Retrieved, scope: RetrievalScope, funnel: Instanc
         NotFound: it sent nothing, because it holds nothing.
         NotAcceptable: it sent nothing, and the caller does not take every syntax.
         NothingSent: it holds something, and could send none of it.
-        Unavailable: it did not send everything.
-        RejectedByPartner: it refused.
+        NotAllSent: it did not send everything.
+        Unavailable, RejectedByPartner: it failed, or refused.
     """
     status, counts = retrieved.response.status, retrieved.response.sub_operations
     if status is None:
@@ -237,13 +243,13 @@ def _check_counts(status: int, counts: SubOperations, received: int) -> None:
     """Check that all came; warnings alone are no want (PS3.4 table C.4-3).
 
     Raises:
-        NothingSent, Unavailable: it did not.
+        NotAllSent: it did not.
     """
     is_incomplete = status == SUB_OPERATIONS_INCOMPLETE and counts.failed != 0
     if is_incomplete or status == SUB_OPERATIONS_NOT_PERFORMED or counts.failed:
         reason = f"did not send every instance ({counts.failed or 0} failed)"
-        raise (Unavailable if received else NothingSent)(PARTNER, reason)
+        raise (NotAllSent if received else NothingSent)(PARTNER, reason)
     sent = (counts.completed or 0) + (counts.warning or 0)
     if sent > received:
         # A last response that overtakes an image would make a series short that looks whole.
-        raise Unavailable(PARTNER, f"counts {sent} instances and sent {received}")
+        raise NotAllSent(PARTNER, f"counts {sent} instances and sent {received}")

@@ -20,6 +20,7 @@ from pathlib import Path
 import orjson
 
 from drimbox.adapters.pacs_dimse.find_scu import PARTNER
+from drimbox.adapters.pacs_dimse.get_scu import NotAllSent
 from drimbox.adapters.pacs_dimse.instance_funnel import Arrival, InstanceFunnel
 from drimbox.errors import (
     DrimboxError,
@@ -229,7 +230,8 @@ def _told(error: DrimboxError) -> list[object]:
         case TimedOut():
             return ["TimedOut", error.partner, error.seconds]
         case Unavailable():
-            return ["Unavailable", error.partner, str(error).removeprefix(f"{error.partner} ")]
+            name = "NotAllSent" if isinstance(error, NotAllSent) else "Unavailable"
+            return [name, error.partner, str(error).removeprefix(f"{error.partner} ")]
         case RejectedByPartner():
             return ["RejectedByPartner", error.partner, error.code]
         case NotFound():
@@ -241,7 +243,8 @@ def _told(error: DrimboxError) -> list[object]:
 
 
 _ERRORS = {
-    one.__name__: one for one in (TimedOut, Unavailable, RejectedByPartner, NotFound, NotAcceptable)
+    one.__name__: one
+    for one in (TimedOut, Unavailable, NotAllSent, RejectedByPartner, NotFound, NotAcceptable)
 }
 
 

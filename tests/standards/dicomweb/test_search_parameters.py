@@ -29,6 +29,11 @@ def query(target: SearchTarget, *parameters: tuple[str, str]) -> DicomQuery:
         pytest.param("StudyDate", "20260101-", {"00080020": "20260101-"}, id="an open range"),
         pytest.param("StudyTime", "0900-1000.5", None, id="a fraction belongs to seconds"),
         pytest.param("StudyTime", "090000-100000.5", {"00080030": "090000-100000.5"}, id="times"),
+        pytest.param("StudyTime", "10-11", {"00080030": "100000-115959.999999"}, id="hours"),
+        pytest.param("StudyTime", "1030-", {"00080030": "103000-"}, id="from a minute on"),
+        pytest.param("StudyTime", "-1030", {"00080030": "-103059.999999"}, id="to its end"),
+        pytest.param("StudyTime", "1030", {"00080030": "1030"}, id="one time"),
+        pytest.param("SOPClassesInStudy", "1.2", {}, id="what a PACS tells and does not match"),
         pytest.param("StudyInstanceUID", "1.2,1.3", {"0020000D": "1.2\\1.3"}, id="UIDs by comma"),
         pytest.param("StudyInstanceUID", "1.2\\1.3", {"0020000D": "1.2\\1.3"}, id="by backslash"),
         pytest.param("ModalitiesInStudy", "CT", {"00080061": "CT"}, id="one modality"),
@@ -91,9 +96,9 @@ def test_numbers_are_compared_here_but_for_those_that_every_pacs_compares() -> N
 def test_a_range_of_times_belongs_to_its_range_of_dates() -> None:
     found = query(STUDIES, ("StudyDate", "20260101-20260103"), ("StudyTime", "100000-120000"))
     assert found.matching == {"00080020": "20260101-20260103"}
-    assert found.filters == {"00080030": "100000-120000"}
+    assert found.filters == {"00080030": "100000-120000.999999"}
     alone = query(STUDIES, ("StudyDate", "20260101"), ("StudyTime", "100000-120000"))
-    assert alone.matching == {"00080020": "20260101", "00080030": "100000-120000"}
+    assert alone.matching == {"00080020": "20260101", "00080030": "100000-120000.999999"}
 
 
 def test_the_path_names_the_parents_and_the_query_may_not_contradict_it() -> None:

@@ -38,6 +38,8 @@ _NOT_DONE = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
 # Required keys of PS3.4 C.6; other numbers are optional ones, which most PACS do not look at, or
 # compare as text.
 _NUMBERS_OF_EVERY_PACS = frozenset(map(tag_of, ("SeriesNumber", "InstanceNumber")))
+# What a PACS counts from the images of a study: it tells them, and hardly any matches them.
+_TOLD_ONLY = frozenset({tag_of("SOPClassesInStudy")})
 _STUDY, _SERIES = tag_of("StudyInstanceUID"), tag_of("SeriesInstanceUID")
 
 
@@ -127,7 +129,7 @@ def _is_filter(path: str, keys: Mapping[str, str]) -> bool:
     vr = vr_of_tag(path)
     if vr == "CS" and "\\" in keys[path]:
         return True
-    if vr in NUMBERS and path not in _NUMBERS_OF_EVERY_PACS:
+    if path in _TOLD_ONLY or (vr in NUMBERS and path not in _NUMBERS_OF_EVERY_PACS):
         return True
     # The times alone would leave out what lies inside the range of instants.
     return "-" in keys[path] and "-" in keys.get(COMBINED.get(path, ""), "")

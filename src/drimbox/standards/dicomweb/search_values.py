@@ -49,7 +49,20 @@ def parse_key(name: str, vr: str, values: Sequence[str]) -> str:
     if not value or value == "*":
         return ""
     _check(name, vr, value)
-    return value
+    return _whole_times(value) if vr == "TM" else value
+
+
+def _whole_times(value: str) -> str:
+    """Return a range of times said to the second: there are PACS that compare them as texts.
+
+    To them 110000 lies behind a range that ends with 11.
+    """
+    first, dash, last = value.partition("-")
+    if not dash:
+        return value
+    first = first and first + "000000"[len(first) :]
+    last = last if not last or "." in last else last + "235959.999999"[len(last) :]
+    return f"{first}-{last}"
 
 
 def _check(name: str, vr: str, value: str) -> None:

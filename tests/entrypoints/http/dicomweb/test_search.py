@@ -253,6 +253,16 @@ def test_fuzzy_matching_is_told_not_to_be_done(
     assert answer.headers.get("warning") == (expected if is_told else None)
 
 
+def test_studies_are_found_by_the_classes_of_their_objects(site: DicomwebSite) -> None:
+    classes = {image.SOPClassUID for image in OBJECTS}
+    assert len(classes) > 1
+    for one in classes:
+        found = {
+            uid_of(row, "studies") for row in site.get(f"/studies?SOPClassesInStudy={one}").json()
+        }
+        assert found == {i.StudyInstanceUID for i in OBJECTS if i.SOPClassUID == one}
+
+
 def test_the_client_of_others_reads_our_warning_and_asks_for_the_rest(site: DicomwebSite) -> None:
     client: DICOMwebClient = site.client()
     found = client.search_for_instances(limit=3, get_remaining=True)

@@ -47,7 +47,11 @@ async def confirm(tab: Tab) -> None:
 
 
 def complaints_of(chromium: Chromium) -> list[str]:
-    return [complaint for tab in chromium.tabs for complaint in tab.complaints]
+    """Take what all tabs complained of since this was last asked: each test answers for its own."""
+    told = [complaint for tab in chromium.tabs for complaint in tab.complaints]
+    for tab in chromium.tabs:
+        tab.complaints.clear()
+    return told
 
 
 async def open_viewer(demo: DemoSession, chromium: Chromium, study: ScenarioStudy) -> Tab:

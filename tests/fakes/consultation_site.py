@@ -48,14 +48,14 @@ from drimbox.entrypoints.http.security_headers import BrowserPolicy, SecurityHea
 from drimbox.entrypoints.http.session_cookie import BrowserCookies
 from drimbox.entrypoints.http.sign_in import SignInDoor, sign_in_routes
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
-from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
-from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
-from drimbox.entrypoints.http.viewer_key_images import (
+from drimbox.entrypoints.http.viewer.documents import ViewerDocumentsDoor, viewer_document_routes
+from drimbox.entrypoints.http.viewer.key_images import (
     ViewerKeyImagesDoor,
     viewer_key_images_routes,
 )
-from drimbox.entrypoints.http.viewer_links import ViewerLinksDoor, viewer_links_routes
-from drimbox.entrypoints.http.viewer_slices import ViewerSlicesDoor, viewer_slices_routes
+from drimbox.entrypoints.http.viewer.links import ViewerLinksDoor, viewer_links_routes
+from drimbox.entrypoints.http.viewer.page import ViewerDoor, viewer_routes
+from drimbox.entrypoints.http.viewer.slices import ViewerSlicesDoor, viewer_slices_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.consult_dmp import ConsultDmp
 from drimbox.flows.consumer.consultation_audit import ConsultationAudit

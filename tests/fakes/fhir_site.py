@@ -30,7 +30,7 @@ from drimbox.entrypoints.http.fhir.search import FhirSearch
 from drimbox.entrypoints.http.fhir.search_answers import SearchAnswers
 from drimbox.entrypoints.http.refused_credentials import RefusalsRecorded
 from drimbox.entrypoints.http.request_limit import RequestLimit
-from drimbox.entrypoints.http.viewer_links import LINKS_PATH
+from drimbox.entrypoints.http.viewer.links import LINKS_PATH
 from drimbox.errors import DrimboxError, NotAuthenticated
 from drimbox.flows.consumer.context_records import ContextRecords
 from drimbox.flows.fhir_service import FhirService

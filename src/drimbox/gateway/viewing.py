@@ -10,14 +10,14 @@ from drimbox.entrypoints.http.documents import DocumentsDoor, document_routes
 from drimbox.entrypoints.http.ohif import OhifDoor, OhifFiles, ohif_routes
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
-from drimbox.entrypoints.http.viewer import ViewerDoor, viewer_routes
-from drimbox.entrypoints.http.viewer_documents import ViewerDocumentsDoor, viewer_document_routes
-from drimbox.entrypoints.http.viewer_key_images import (
+from drimbox.entrypoints.http.viewer.documents import ViewerDocumentsDoor, viewer_document_routes
+from drimbox.entrypoints.http.viewer.key_images import (
     ViewerKeyImagesDoor,
     viewer_key_images_routes,
 )
-from drimbox.entrypoints.http.viewer_links import ViewerLinksDoor, viewer_links_routes
-from drimbox.entrypoints.http.viewer_slices import ViewerSlicesDoor, viewer_slices_routes
+from drimbox.entrypoints.http.viewer.links import ViewerLinksDoor, viewer_links_routes
+from drimbox.entrypoints.http.viewer.page import ViewerDoor, viewer_routes
+from drimbox.entrypoints.http.viewer.slices import ViewerSlicesDoor, viewer_slices_routes
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.import_studies import ImportStudies
 from drimbox.flows.consumer.read_documents import ReadDocuments

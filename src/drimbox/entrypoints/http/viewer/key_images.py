@@ -15,7 +15,7 @@ from drimbox.entrypoints.http.exports import caller_of
 from drimbox.entrypoints.http.instance_files import read_instance_header
 from drimbox.entrypoints.http.shown_failures import failing_in_words
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
-from drimbox.entrypoints.http.viewer import image_address
+from drimbox.entrypoints.http.viewer.page import image_address
 from drimbox.errors import NotAcceptable
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.view_study import ViewStudy

@@ -15,7 +15,7 @@ from drimbox.entrypoints.http.document_page import DocumentPage, document_page_r
 from drimbox.entrypoints.http.exports import caller_of
 from drimbox.entrypoints.http.instance_files import read_instance_header
 from drimbox.entrypoints.http.signed_in_pages import SignedInPages
-from drimbox.entrypoints.http.viewer import image_address
+from drimbox.entrypoints.http.viewer.page import image_address
 from drimbox.flows.consumer.confirm_patient import ConfirmPatient
 from drimbox.flows.consumer.view_study import ViewStudy
 from drimbox.model.access import ConsultationContext

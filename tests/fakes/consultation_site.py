@@ -90,7 +90,7 @@ DOCTOR = Professional(
     "899700100321", "DEMO-FAURE", "Olivier", "10", "SM74", (HERE,), authenticated_at=START
 )
 COLLEAGUE = replace(DOCTOR, national_id="899700100411", family_name="DEMO-NGUYEN")
-CREATOR = MediaCreator("Clinique des Essais", "drimbox 0.1.0")
+CREATOR = MediaCreator("Clinique des Essais", "drimbox 0.1.0", "3 rue des Essais, 01 23 45 67 89")
 FORM_TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 
 CALL = {

@@ -64,6 +64,7 @@ def make_download_studies(parts: Parts, exports: ImportStudies) -> DownloadStudi
         creator=MediaCreator(
             # What is known of one establishment of a box is known of its site.
             institution=parts.settings.dmp.establishments[0].name,
+            contact=parts.settings.dmp.establishments[0].contact,
             software=f"drimbox {version('drimbox')}",
         ),
     )

@@ -152,10 +152,14 @@ class MllpSettings(Section):
 
 
 class Establishment(Section):
-    """One structure that feeds the DMP, by Struct_IdNat, with its certificates (SO.19, SO.89)."""
+    """One structure that feeds the DMP, by Struct_IdNat, with its certificates (SO.19, SO.89).
+
+    contact is how who holds a medium made here reaches it (address, telephone), in one line.
+    """
 
     identifier: str
     name: str
+    contact: str = ""
     authentication: TlsFiles
     signature: TlsFiles
 

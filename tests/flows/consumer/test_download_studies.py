@@ -66,8 +66,10 @@ async def test_it_holds_what_ihe_pdi_wants(site: ConsultationSite) -> None:
     assert made_up_context().patient.family_name in index
     assert "13/07/2026" in index
     # RAD TF-2 4.47: who made the medium, with what, how it is laid out.
-    for told in ("Clinique des Essais", "drimbox 0.1.0", "DICOMDIR", "INDEX.HTM"):
+    for told in ("Clinique des Essais", "01 23 45 67 89", "drimbox 0.1.0", "DICOMDIR", "INDEX.HTM"):
         assert told in readme
+    for told in ("Clinique des Essais", "Préparé le", 'href="README.TXT"', 'href="DICOMDIR"'):
+        assert told in index
     assert readme.count("\r\n") == readme.count("\n")
 
 

@@ -5,6 +5,7 @@ import io
 import shutil
 import subprocess
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pydicom
@@ -117,6 +118,33 @@ def test_a_key_that_an_object_lacks_is_made_up_where_a_record_must_have_it() -> 
 
 
 @pytest.mark.parametrize(
+    ("sop_class", "keywords"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.104.1", ("ConceptNameCodeSequence", "DocumentTitle")),
+        ("1.2.840.10008.5.1.4.1.1.11.1", ("ContentDescription", "ContentCreatorName")),
+    ],
+)
+def test_a_key_of_type_2_is_there_though_the_object_lacks_it(
+    sop_class: str, keywords: Sequence[str]
+) -> None:
+    """PS3.3 F.5: an empty value says that it is not known."""
+    ds = pydicom.dcmread(io.BytesIO(directory([made_up_object(1, sop_class=sop_class)])))
+    leaf = ds.DirectoryRecordSequence[-1]
+    assert all(keyword in leaf and leaf[keyword].is_empty for keyword in keywords)
+
+
+def test_a_presentation_state_tells_the_images_that_it_is_of() -> None:
+    state = made_up_object(1, sop_class="1.2.840.10008.5.1.4.1.1.11.1")
+    image, series = Dataset(), Dataset()
+    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = CT, "1.2.3"
+    series.SeriesInstanceUID, series.ReferencedImageSequence = "1.2", [image]
+    state.ReferencedSeriesSequence = [series]
+    ds = pydicom.dcmread(io.BytesIO(directory([state])))
+    (found,) = ds.DirectoryRecordSequence[-1].ReferencedSeriesSequence
+    assert found == series
+
+
+@pytest.mark.parametrize(
     ("sop_class", "expected"),
     [
         (CT, "IMAGE"),
@@ -125,6 +153,7 @@ def test_a_key_that_an_object_lacks_is_made_up_where_a_record_must_have_it() -> 
         ("1.2.840.10008.5.1.4.1.1.104.1", "ENCAP DOC"),
         ("1.2.840.10008.5.1.4.1.1.11.1", "PRESENTATION"),
         ("1.2.840.10008.5.1.4.1.1.66.4", "IMAGE"),
+        ("1.2.840.10008.5.1.4.1.1.66.3", "REGISTRATION"),
         ("1.2.840.10008.5.1.4.1.1.66", "RAW DATA"),
     ],
 )

@@ -114,7 +114,9 @@ class DownloadStudies:
         made_on = self.clock.now().strftime("%d/%m/%Y")
         yield archive.add("DICOMDIR", directory)
         manifests = [study.manifest for study in studies]
-        yield archive.add("INDEX.HTM", index_page(context.patient, manifests))
+        yield archive.add(
+            "INDEX.HTM", index_page(context.patient, manifests, self.creator, made_on)
+        )
         yield archive.add("README.TXT", readme(self.creator, made_on)) + archive.finish()
 
     def _images(

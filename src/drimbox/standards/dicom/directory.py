@@ -19,7 +19,7 @@ from drimbox.standards.dicom.part10 import encode_file_meta
 from drimbox.standards.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 
 MEDIA_STORAGE_DIRECTORY = SopClassUid("1.2.840.10008.1.3.10")
-LAST_TAG = tags.PRESENTATION_CREATION_TIME
+LAST_TAG = tags.CONTENT_CREATOR_NAME
 """No key of a directory record stands behind this one in an object."""
 
 _FILE_SET_ID = 0x00041130
@@ -43,6 +43,7 @@ _TYPES = (
     ("4.2", "SPECTROSCOPY"),
     ("66.1", "REGISTRATION"),
     ("66.2", "FIDUCIAL"),
+    ("66.3", "REGISTRATION"),
     ("66.5", "SURFACE"),
     ("66", "RAW DATA"),
     ("481.2", "RT DOSE"),
@@ -86,6 +87,8 @@ _KEYS_OF_TYPE = {
         tags.CONTENT_DESCRIPTION,
         tags.PRESENTATION_CREATION_DATE,
         tags.PRESENTATION_CREATION_TIME,
+        tags.CONTENT_CREATOR_NAME,
+        tags.REFERENCED_SERIES_SEQUENCE,
     ),
     "IMAGE": (tags.INSTANCE_NUMBER, tags.NUMBER_OF_FRAMES, tags.ROWS, tags.COLUMNS),
 }
@@ -106,6 +109,10 @@ _TYPE_2: Mapping[int, RawElement] = {
     tags.PATIENT_NAME: ("PN", b""),
     tags.STUDY_DESCRIPTION: ("LO", b""),
     tags.ACCESSION_NUMBER: ("SH", b""),
+    tags.CONCEPT_NAME_CODE_SEQUENCE: ("SQ", []),
+    tags.DOCUMENT_TITLE: ("ST", b""),
+    tags.CONTENT_DESCRIPTION: ("LO", b""),
+    tags.CONTENT_CREATOR_NAME: ("PN", b""),
 }
 
 

@@ -202,7 +202,10 @@ def parse_media_type(text: str) -> MediaRange:
     parameters = dict(_parameter(p) for p in rest if p.strip())
     syntax = parameters.get("transfer-syntax")
     if syntax is not None and syntax != ANY:
-        TransferSyntaxUid(syntax)
+        try:
+            TransferSyntaxUid(syntax)
+        except InvalidValue as error:
+            raise InvalidValue("Accept", f"a transfer syntax of {error.rule}") from error
     return MediaRange(media_type, parameters, _quality(parameters.pop("q", "1")))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.uid import ParametricMapStorage
-from tests.fakes.dicom_kinds import KINDS, coloured, jpeg
+from tests.fakes.dicom_kinds import KINDS, MP4, coloured, jpeg
 from tests.fakes.dicomweb_site import DicomwebSite
 
 STUDY = "1.2.250.1.999.79"
@@ -98,10 +98,13 @@ EXPECTED: dict[str, tuple[Dataset, Callable[[int], bytes]]] = {
 }
 
 
+VIDEO = image_of("video", encapsulate([MP4], fragments_per_frame=3, has_bot=False))
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DicomwebSite]:
     with DicomwebSite(tmp_path_factory.mktemp("odd")) as running:
-        for number, (image, _) in enumerate(EXPECTED.values(), 1):
+        for number, image in enumerate([*(image for image, _ in EXPECTED.values()), VIDEO], 1):
             image.StudyInstanceUID, image.SeriesInstanceUID = STUDY, f"{STUDY}.{number}"
             image.SOPInstanceUID = f"{STUDY}.{number}.1"
             image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
@@ -135,3 +138,37 @@ def test_a_picture_is_drawn_of_all_its_fragments(site: DicomwebSite, kind: str) 
         )
         assert mine.status_code == other.status_code == 200
         assert mine.content == other.content
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        pytest.param("bytes=0-3", 0, 3, id="its head"),
+        pytest.param("bytes=1000-4000", 1000, 4000, id="over two joints"),
+        pytest.param("bytes=1800-", 1800, len(MP4) - 1, id="from there on"),
+        pytest.param("bytes=-7", len(MP4) - 7, len(MP4) - 1, id="its end"),
+        pytest.param("bytes=5000-999999", 5000, len(MP4) - 1, id="more than there is"),
+    ],
+)
+def test_a_part_of_a_video_is_sent_to_who_jumps_there(
+    site: DicomwebSite, asked: str, first: int, last: int
+) -> None:
+    path = f"{site.path_of(VIDEO)}/rendered"
+    whole = site.get(path, "video/mp4")
+    assert (whole.status_code, whole.content) == (200, MP4)
+    assert whole.headers["accept-ranges"] == "bytes"
+    answer = site.get(path, "video/mp4", Range=asked)
+    assert answer.status_code == 206
+    assert answer.headers["content-range"] == f"bytes {first}-{last}/{len(MP4)}"
+    assert answer.content == MP4[first : last + 1]
+
+
+def test_a_video_that_is_held_is_not_sent_again(site: DicomwebSite) -> None:
+    path = f"{site.path_of(VIDEO)}/rendered"
+    etag = site.get(path, "video/mp4").headers["etag"]
+    assert site.get(path, "video/mp4", **{"If-None-Match": etag}).status_code == 304
+    changed = site.get(path, "video/mp4", **{"Range": "bytes=0-3", "If-Range": '"another"'})
+    assert (changed.status_code, changed.content) == (200, MP4)
+    beyond = site.get(path, "video/mp4", Range=f"bytes={len(MP4)}-")
+    assert beyond.status_code == 416
+    assert beyond.headers["content-range"] == f"bytes */{len(MP4)}"

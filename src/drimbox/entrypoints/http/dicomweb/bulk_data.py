@@ -8,7 +8,7 @@ Compressed pixels have no value that octets alone would explain: they leave fram
 media type of their syntax (8.7.3.3), or decoded.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
@@ -122,7 +122,35 @@ async def _one_value(
         part = Part(offer.inner_type, found.chunks(), url)
         return await multipart_response(_one(part), headers)
     headers |= {"Content-Type": offer.media_type}
-    return _single_part(asked.request, found, headers)
+    return ranged_response(asked.request, found.length, found.chunks, headers)
+
+
+def ranged_response(
+    request: Request,
+    length: int,
+    chunks: Callable[[ByteRange | None], AsyncIterator[bytes]],
+    headers: dict[str, str],
+) -> Response:
+    """Return length octets, or the range of them that is asked for (RFC 9110 14).
+
+    headers have the ETag and the Content-Type.
+
+    Raises:
+        RangeNotSatisfiable: no octet of it is in the range asked for.
+    """
+    wanted = request.headers.get("range")
+    if request.headers.get("if-range", headers["ETag"]) != headers["ETag"]:
+        wanted = None
+    part = parse_range(wanted, length)
+    headers |= {"Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff"}
+    if part is None:
+        headers |= {"Content-Length": str(length)}
+        return StreamingResponse(chunks(None), headers=headers)
+    headers |= {
+        "Content-Length": str(part.length),
+        "Content-Range": f"bytes {part.first}-{part.last}/{length}",
+    }
+    return StreamingResponse(chunks(part), HTTPStatus.PARTIAL_CONTENT, headers)
 
 
 async def all_bulk_data_response(asked: ImageRequest) -> Response:
@@ -140,23 +168,6 @@ async def pixel_data_response(asked: ImageRequest) -> Response:
     """
     parts = _every_part(asked, only_pixels=True)
     return await multipart_response(parts, cache_headers(asked.request))
-
-
-def _single_part(request: Request, found: _Found, headers: dict[str, str]) -> Response:
-    """Return the value, or the range of it that is asked for (RFC 9110 14)."""
-    wanted = request.headers.get("range")
-    if request.headers.get("if-range", headers["ETag"]) != headers["ETag"]:
-        wanted = None
-    part = parse_range(wanted, found.length)
-    headers |= {"Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff"}
-    if part is None:
-        headers |= {"Content-Length": str(found.length)}
-        return StreamingResponse(found.chunks(), headers=headers)
-    headers |= {
-        "Content-Length": str(part.length),
-        "Content-Range": f"bytes {part.first}-{part.last}/{found.length}",
-    }
-    return StreamingResponse(found.chunks(part), HTTPStatus.PARTIAL_CONTENT, headers)
 
 
 async def _every_part(asked: ImageRequest, *, only_pixels: bool) -> AsyncIterator[Part]:

@@ -27,6 +27,7 @@ from drimbox.standards.dicomweb.frame_media_types import (
     frame_forms,
 )
 from drimbox.standards.dicomweb.media_types import MULTIPART, Offer, choose
+from drimbox.standards.dicomweb.validators import ByteRange
 
 
 async def pixel_data_parts(
@@ -60,12 +61,20 @@ async def pixel_data_parts(
 
 
 async def video_chunks(
-    instance: CachedInstance, fragments: Sequence[Range]
+    instance: CachedInstance, fragments: Sequence[Range], part: ByteRange | None = None
 ) -> AsyncIterator[bytes]:
-    """Return the one stream that a video is, without what encapsulates it (PS3.5 A.4.5)."""
+    """Return the one stream that a video is, without what encapsulates it (PS3.5 A.4.5).
+
+    Of it the part, where one is named.
+    """
+    before = 0
     for offset, length in fragments:
-        async for chunk in file_chunks(instance.path, offset, length):
-            yield chunk
+        first = max(part.first - before, 0) if part is not None else 0
+        end = min(part.last + 1 - before, length) if part is not None else length
+        before += length
+        if first < end:
+            async for chunk in file_chunks(instance.path, offset + first, end - first):
+                yield chunk
 
 
 async def _video(

@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import replace
 
 import anyio
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from drimbox.entrypoints.http.dicomweb.bulk_data import document_response
+from drimbox.entrypoints.http.dicomweb.bulk_data import document_response, ranged_response
 from drimbox.entrypoints.http.dicomweb.frames import parse_frame_list
 from drimbox.entrypoints.http.dicomweb.pixel_data import video_chunks
 from drimbox.entrypoints.http.dicomweb.representation import (
@@ -24,6 +24,7 @@ from drimbox.entrypoints.http.dicomweb.representation import (
     answer,
     cache_headers,
     not_modified,
+    strong_etag,
     weak_etag,
 )
 from drimbox.entrypoints.http.dicomweb.request import ImageRequest
@@ -190,9 +191,18 @@ async def _video(asked: ImageRequest, instance: CachedInstance) -> Response:
     if header.pixels is None:
         raise NotFound("the video has no pixels")
     fragments = await anyio.to_thread.run_sync(read_fragments, instance, header.pixels)
-    length = str(sum(length for _, length in fragments))
-    headers = {**cache_headers(asked.request), "Content-Type": media_type, "Content-Length": length}
-    return StreamingResponse(video_chunks(instance, fragments), headers=headers)
+    headers = {
+        **cache_headers(asked.request),
+        "Content-Type": media_type,
+        "ETag": strong_etag(instance.sop_instance_uid, media_type),
+    }
+    if (held := not_modified(asked.request, headers)) is not None:
+        return held
+    # Who plays it jumps to and fro: browsers ask for ranges.
+    length = sum(length for _, length in fragments)
+    return ranged_response(
+        asked.request, length, lambda part: video_chunks(instance, fragments, part), headers
+    )
 
 
 async def _report(asked: ImageRequest, instance: CachedInstance) -> Response:

@@ -6,13 +6,14 @@ from datetime import timedelta, timezone
 import anyio
 import pytest
 from lxml import etree
-from sqlalchemy import text
+from sqlalchemy import select, text
 from tests.fakes.audit_events import KOS, LEA, NOON, PATIENT, QUERY, STUDY, made_up_event
 from tests.fakes.fake_audit_repository import FakeAuditRepository
 
 from drimbox.adapters.storage_sql.audit_repository import SqlAuditRepository
 from drimbox.adapters.storage_sql.engine import Database
 from drimbox.adapters.storage_sql.sealing import Sealing
+from drimbox.adapters.storage_sql.tables import audit_events
 from drimbox.errors import Mismatch
 from drimbox.model.audit import AuditAction
 from drimbox.ports.audit_repository import AuditRepository, AuditSearch
@@ -87,11 +88,13 @@ async def test_what_happened_is_counted_from_an_instant_to_before_another(
 
 @pytest.mark.anyio
 async def test_each_event_keeps_the_message_it_was_told_by(
-    sql_repository: SqlAuditRepository,
+    database: Database, sealing: Sealing, sql_repository: SqlAuditRepository
 ) -> None:
     await sql_repository.record(QUERIED)
-    (message,) = await sql_repository.find_messages(AuditSearch())
-    root = etree.fromstring(message)
+    statement = select(audit_events.c.sequence, audit_events.c.message)
+    row = await database.read(lambda c: c.execute(statement).one())
+    place = "audit_events", "message", str(row.sequence)
+    root = etree.fromstring(sealing.unseal(row.message, *place))
     assert root.tag == "AuditMessage"
     assert root.xpath("string(AuditSourceIdentification/@AuditSourceID)") == "db1.test"
     (event,) = await sql_repository.find(AuditSearch())

@@ -90,17 +90,6 @@ class SqlAuditRepository:
             decode_record(AuditEvent, self._open(row.event, "event", row.sequence)) for row in rows
         )
 
-    async def find_messages(self, search: AuditSearch) -> tuple[bytes, ...]:
-        """Find the AuditMessages, as encoded when their events happened; newest first."""
-        statement = (
-            select(_columns.sequence, _columns.message)
-            .where(*self._criteria(search))
-            .order_by(_columns.occurred_at.desc(), _columns.sequence.desc())
-            .limit(search.limit)
-        )
-        rows = await self._database.read(lambda c: c.execute(statement).all())
-        return tuple(self._open(row.message, "message", row.sequence) for row in rows)
-
     async def find_outcomes(self, since: datetime, until: datetime) -> tuple[RecordedOutcome, ...]:
         statement = (
             select(_columns.occurred_at, _columns.action, _columns.outcome)

@@ -344,8 +344,10 @@ class UpperLayer:
     def _fragments(self, context_id: int, octets: bytes, flags: int, *, is_last: bool) -> bytes:
         # PS3.8 E.1: each fragment has an even number of octets; dcmtk aborts at an odd one.
         size = max(self._peer_maximum_pdu - _PDV_OVERHEAD & ~1, 2)
+        if len(octets) <= size:
+            return encode_data_pdu(context_id, octets, flags | (PDV_IS_LAST if is_last else 0))
         whole = memoryview(octets)
-        pieces = [whole[start : start + size] for start in range(0, len(whole), size)] or [whole]
+        pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
         last = len(pieces) - 1
         return b"".join(
             encode_data_pdu(

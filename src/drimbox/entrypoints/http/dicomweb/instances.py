@@ -222,28 +222,24 @@ def _content_type(syntax: str) -> str:
 async def _multipart(
     first: InstanceStream, others: AsyncIterator[InstanceStream], boundary: str
 ) -> AsyncIterator[bytes]:
+    """Yield the parts; the head of each leaves with its first octets where those are few."""
+    instance: InstanceStream | None = first
+    before = b""
     try:
-        async for octets in _part(first, boundary, b""):
-            yield octets
-        async for instance in others:
-            async for octets in _part(instance, boundary, PART_END):
-                yield octets
-        yield PART_END + closing(boundary)
+        while instance is not None:
+            headers = {"Content-Type": _content_type(instance.transfer_syntax_uid)}
+            before += part_header(boundary, headers) + _file_meta(instance)
+            async for chunk in instance.chunks:
+                if before and len(chunk) > _SENT_WITH_HEAD:
+                    yield before
+                    before = b""
+                yield before + chunk if before else chunk
+                before = b""
+            before += PART_END
+            instance = await anext(others, None)
+        yield before + closing(boundary)
     finally:
         await close(others)
-
-
-async def _part(instance: InstanceStream, boundary: str, before: bytes) -> AsyncIterator[bytes]:
-    """Yield one part, less what ends it; its head leaves with its first octets."""
-    headers = {"Content-Type": _content_type(instance.transfer_syntax_uid)}
-    head = before + part_header(boundary, headers) + _file_meta(instance)
-    async for chunk in instance.chunks:
-        if head and len(chunk) > _SENT_WITH_HEAD:
-            yield head
-        yield head + chunk if len(chunk) <= _SENT_WITH_HEAD else chunk
-        head = b""
-    if head:
-        yield head
 
 
 async def _single_part(

@@ -39,6 +39,7 @@ class DicomwebService:
     requests: list[str] = field(default_factory=list)
     accepts: list[str] = field(default_factory=list)
     stored: list[bytes] = field(default_factory=list)
+    stored_from: list[object] = field(default_factory=list)
     store_answer: web.Response | None = None
     refuses: dict[str, int] = field(default_factory=dict)
     url: str = ""
@@ -130,6 +131,8 @@ class DicomwebService:
 
     async def _store(self, request: web.Request) -> web.Response:
         self.requests.append(request.path_qs)
+        assert request.transport is not None
+        self.stored_from.append(request.transport.get_extra_info("peername"))
         if self.store_answer is not None:
             await request.read()
             return self.store_answer

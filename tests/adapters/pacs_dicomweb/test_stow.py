@@ -1,5 +1,6 @@
 """STOW-RS: instances reach the destination as they are, and its refusals have their code."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
 
@@ -11,7 +12,7 @@ from pydicom.uid import JPEGBaseline8Bit
 from tests.fakes.dicom_objects import SC, SR, STUDY, encoded, made_up_object
 from tests.fakes.dicomweb_service import DicomwebService
 
-from drimbox.adapters.pacs_dicomweb.stow import StowStorage
+from drimbox.adapters.pacs_dicomweb.stow import REUSED_WITHIN_SECONDS, StowStorage
 from drimbox.errors import RejectedByPartner, TooLarge, Unavailable
 from drimbox.model.retrieval import InstanceStream
 from drimbox.model.uids import SopClassUid, SopInstanceUid, TransferSyntaxUid
@@ -72,6 +73,19 @@ async def test_instances_of_several_kinds_arrive_as_they_left(service: DicomwebS
         assert ds.file_meta.TransferSyntaxUID == sent.file_meta.TransferSyntaxUID
         assert ds.preamble == b"\0" * 128
     assert service.requests == ["/dicom-web/studies"] * 3
+
+
+async def test_a_connection_that_was_idle_is_not_used_again(service: DicomwebService) -> None:
+    """Orthanc closes it after half a second: an image on its way then would be lost with it."""
+
+    async def from_a_slow_source() -> AsyncIterator[InstanceStream]:
+        async for instance in streams(objects()):
+            yield instance
+            await asyncio.sleep(2 * REUSED_WITHIN_SECONDS)
+
+    async with service.running():
+        assert await store(service, from_a_slow_source()) == [1, 2, 3]
+    assert len(set(service.stored_from)) == 3
 
 
 async def test_a_refusal_has_its_code_and_stops_the_rest(service: DicomwebService) -> None:

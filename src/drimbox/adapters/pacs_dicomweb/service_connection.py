@@ -95,11 +95,20 @@ class ServiceConnection:
     Args:
         settings: where it is, and how we prove who we are.
         partner: how errors name it.
+        reused_within_seconds: a connection that was idle for longer is not used again. What is no
+            GET cannot be sent anew where the service closes it at that very moment.
     """
 
-    def __init__(self, settings: DicomwebServiceSettings, partner: str) -> None:
+    def __init__(
+        self,
+        settings: DicomwebServiceSettings,
+        partner: str,
+        *,
+        reused_within_seconds: float = 15.0,
+    ) -> None:
         self.settings = settings
         self.partner = partner
+        self._reused_within_seconds = reused_within_seconds
         self.tls = _renewed_tls(settings)
         self._password = password_of(settings)
         self._session: aiohttp.ClientSession | None = None
@@ -165,7 +174,9 @@ class ServiceConnection:
             settings = self.settings
             user = settings.user
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit_per_host=16),
+                connector=aiohttp.TCPConnector(
+                    limit_per_host=16, keepalive_timeout=self._reused_within_seconds
+                ),
                 timeout=aiohttp.ClientTimeout(
                     total=None,
                     sock_connect=settings.connect_timeout_seconds,

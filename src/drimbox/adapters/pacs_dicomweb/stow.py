@@ -1,7 +1,7 @@
 """STOW-RS to an export destination (ports.pacs.StorageDestination, PS3.18 10.5, CO.60).
 
 One instance a request, streamed: a study of gigabytes is never whole in memory, and what was stored
-is known one by one. The connection stays open between them.
+is known one by one. The connection stays open between those that follow each other at once.
 """
 
 import secrets
@@ -21,6 +21,8 @@ from drimbox.standards.dicom.part10 import encode_file_meta
 from drimbox.standards.dicomweb.multipart_related import PART_END, closing, part_header
 
 _MAX_ANSWER_BYTES = 1024 * 1024
+# Orthanc (civetweb) closes what is idle for half a second; most others wait for longer.
+REUSED_WITHIN_SECONDS = 0.2
 _FAILED_SOP_SEQUENCE = 0x00081198
 _OTHER_FAILURES_SEQUENCE = 0x0008119A
 
@@ -41,7 +43,9 @@ class StowStorage:
         self, instances: AsyncIterator[InstanceStream], *, on_stored: Callable[[int], None]
     ) -> None:
         """Send every instance, in the syntax it comes in (ports.pacs.StorageDestination.store)."""
-        connection = ServiceConnection(self._settings, self._name)
+        connection = ServiceConnection(
+            self._settings, self._name, reused_within_seconds=REUSED_WITHIN_SECONDS
+        )
         stored = 0
         try:
             async for instance in instances:

@@ -38,6 +38,8 @@ from drimbox.settings.renewed import Renewed
 _log = structlog.get_logger("box")
 _PURGE_EVERY = timedelta(minutes=10)
 _BOUNDS_KEPT_EVERY_SECONDS = 30.0
+# Of the three seconds in which a box starts, whatever the ANS does (R12).
+_WHITE_LIST_AWAITED_SECONDS = 1.5
 
 
 class Box:
@@ -110,10 +112,12 @@ class Box:
         self._stack.push_async_callback(parts.pacs.close)
         self._stack.push_async_callback(self._cancel_tasks)
         try:
-            await parts.trusted_space.refresh()
-        except DrimboxError as error:
+            async with asyncio.timeout(_WHITE_LIST_AWAITED_SECONDS):
+                await parts.trusted_space.refresh()
+        except (DrimboxError, TimeoutError) as error:
             # `run` tries again; until a list is in force every peer is refused.
-            _log.warning("white_list_not_refreshed", reason=str(error))
+            reason = str(error) or "it takes long to come"
+            _log.warning("white_list_not_refreshed", reason=reason)
             parts.trusted_space.restore()
         self._run(parts.trusted_space.run())
 

@@ -19,6 +19,9 @@ class Outbox(Protocol):
     async def mark_retry(self, job_id: int, until: datetime, reason: str) -> None:
         """Try again at that time."""
 
+    async def bring_forward(self, now: datetime) -> int:
+        """Make due now whatever waits to be tried again; return how many lots that are."""
+
     async def mark_dead(self, job_id: int, reason: str, now: datetime) -> None:
         """Give up until an operator retries: publication failed."""
 

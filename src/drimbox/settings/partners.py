@@ -203,7 +203,7 @@ class PublicationSettings(Section):
     """How the Source publishes.
 
     time_zone is the site's, for times without an offset and those of the KOS; practice_setting
-    (JDV_J04) is said of reports that name none.
+    (JDV_J04) is said of reports that name none; lots_at_once are on their way to the DMP at most.
     """
 
     retrieve_url_host: str
@@ -218,6 +218,7 @@ class PublicationSettings(Section):
     give_up_after_seconds: Seconds = 7 * 24 * 3600
     alarm_after_seconds: Seconds = 900
     lease_seconds: Seconds = 120
+    lots_at_once: int = Field(default=4, ge=1, le=32)
 
 
 class OpenIdProviderSettings(Section):

@@ -64,6 +64,18 @@ def test_several_exams_are_queued_for_export_and_followed(site: ConsultationSite
     assert client.get("/consultation/exports").json() == {"under_way": 2}
 
 
+def test_a_compressed_form_is_refused_unread(site: ConsultationSite) -> None:
+    """N7: as at every other door (tests/security)."""
+    client = site.client(DOCTOR)
+    context = site.open_patient(client)
+    answer = client.post(
+        f"/consultation/{context}/exports",
+        content=b"\x1f\x8b",
+        headers={"Content-Encoding": "gzip"},
+    )
+    assert answer.status_code == 415
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

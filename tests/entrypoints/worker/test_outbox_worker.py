@@ -1,7 +1,7 @@
 """Each lot reaches the DMP once, whatever the DMP does meanwhile, or ends in an alert."""
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +41,7 @@ class Box:
     def __init__(self, database: Database, sealing: Sealing) -> None:
         self.clock = FakeClock()
         self.wake = Wake()
+        self.random: Callable[[], float] = lambda: 1.0
         self.dmp = FakeDmpFeeding()
         self.audit = FakeAuditRepository()
         self.intake = SqlIntake(database, sealing)
@@ -64,7 +65,7 @@ class Box:
             audit=self.audit,
             clock=self.clock,
             settings=SETTINGS,
-            delay=RetryDelay(SETTINGS, lambda: 1.0),
+            delay=RetryDelay(SETTINGS, self.random),
             dmp_name="https://dmp.test/repository",
             wake=self.wake,
         )
@@ -83,12 +84,12 @@ class Box:
                 self.wake.set()
                 await self._settle()
 
-    async def _settle(self) -> None:
+    async def _settle(self, patience_seconds: float = 30) -> None:
         """Wait until nothing is due nor under way."""
-        with anyio.fail_after(30):
+        with anyio.fail_after(patience_seconds):
             while True:
                 await anyio.sleep(0.01)
-                jobs = await self.outbox.find_jobs(limit=1000)
+                jobs = await self.outbox.find_jobs(limit=10_000)
                 # The first unfinished job of each study; the others wait for it.
                 heads = {j.study_instance_uid: j for j in jobs if j.state not in FINISHED}
                 if not any(
@@ -223,6 +224,31 @@ async def test_six_hours_without_the_dmp_lose_nothing_and_keep_the_order(box: Bo
     assert sorted(box.dmp.approved) == sorted(
         [kos_number(1, 2), *(kos_number(study, 1) for study in range(2, 9))]
     )
+
+
+@pytest.mark.anyio
+async def test_a_lot_that_alone_is_not_answered_keeps_its_own_curve(box: Box) -> None:
+    """Answers to the others are no end of an outage (R2): they do not bring it forward."""
+    async with box.working():
+        await box.queue(made_up_publication(study=1))
+        await box._settle()
+        box.dmp.faults = deque([AWAY])
+        for study in range(2, 12):
+            await box.queue(made_up_publication(study=study))
+            await box._settle()
+    assert box.dmp.calls.count(kos_number(2, 1)) == 1
+    assert (await box.states()).count(JobState.RETRY) == 1
+
+
+@pytest.mark.anyio
+async def test_what_waits_since_before_a_start_goes_once_the_dmp_has_answered(box: Box) -> None:
+    box.dmp.faults = deque([AWAY] * 3)
+    await box.queue(*(made_up_publication(study=study) for study in (1, 2, 3)))
+    await box.run()
+    assert set(await box.states()) == {JobState.RETRY}
+    await box.queue(made_up_publication(study=4))
+    await box.run()
+    assert set(await box.states()) == {JobState.DONE}
 
 
 @pytest.mark.anyio

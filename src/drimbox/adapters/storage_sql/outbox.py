@@ -113,6 +113,14 @@ class SqlOutbox:
 
         await self._database.write(work)
 
+    async def bring_forward(self, now: datetime) -> int:
+        statement = (
+            update(outbox)
+            .where(_columns.state == JobState.RETRY.value, _columns.due_at > now)
+            .values(due_at=now)
+        )
+        return await self._database.write(lambda c: c.execute(statement).rowcount)
+
     async def mark_dead(self, job_id: int, reason: str, now: datetime) -> None:
         """As the port says; a job finished meanwhile stays finished."""
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from starlette.requests import Request
 
+from drimbox.entrypoints.http.encoded_bodies import check_not_encoded
 from drimbox.errors import InvalidValue, MalformedMessage, TooLarge, UnsupportedMessage
 from drimbox.model.audit import AuditAction, AuditEvent
 from drimbox.ports.audit_repository import AuditSearch
@@ -20,11 +21,12 @@ async def parse_audit_search(request: Request) -> AuditSearch:
     """Read the criteria from the body of a request.
 
     Raises:
-        UnsupportedMessage: another type than application/json.
+        UnsupportedMessage: another type than application/json, or a compressed body (N7).
         TooLarge: over 16 KiB.
         MalformedMessage: not a JSON object.
         InvalidValue: an unknown criterion, or one that is not what it should be.
     """
+    check_not_encoded(request)
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise UnsupportedMessage("application/json", where="Content-Type")
     body = b""

@@ -20,9 +20,10 @@ from starlette.routing import BaseRoute, Route
 
 from drimbox.entrypoints.http.bearer import ProfessionalTokens, bearer_token
 from drimbox.entrypoints.http.calling_program import CallingProgram, PatientReference, page_of
+from drimbox.entrypoints.http.encoded_bodies import check_not_encoded
 from drimbox.entrypoints.http.pages import Pages, accepts, wants_page
 from drimbox.entrypoints.http.problems import problem_response
-from drimbox.errors import DrimboxError, Refused, TooLarge, UnsupportedMessage
+from drimbox.errors import DrimboxError, Refused, TooLarge
 from drimbox.flows.consumer.open_contextual_call import CallOrigin, OpenContextualCall
 from drimbox.flows.issue_token import TokenIssuer
 from drimbox.model.access import ConsultationContext
@@ -192,8 +193,7 @@ async def _read_form(request: Request) -> tuple[CallParameter, ...]:
         MalformedCall: another type, too large, or too many parameters: one fault of the whole call.
         UnsupportedMessage: a compressed body (N7).
     """
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise UnsupportedMessage("a compressed body", where="Content-Encoding")
+    check_not_encoded(request)
     body = await _read_body(request)
     if not is_form(request.headers.get("content-type")):
         raise _whole_call("Content-Type : application/x-www-form-urlencoded")

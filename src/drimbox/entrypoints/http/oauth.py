@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from drimbox.entrypoints.http.encoded_bodies import EncodedBody, check_not_encoded
 from drimbox.entrypoints.http.hardened import client_certificate
 from drimbox.entrypoints.http.problems import retry_after
 from drimbox.entrypoints.http.request_limit import TooManyRequests
@@ -73,6 +74,7 @@ OAUTH_ANSWER_TO: dict[type[DrimboxError], tuple[HTTPStatus, str]] = {
     InvalidValue: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     MalformedMessage: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     UnsupportedMessage: (HTTPStatus.BAD_REQUEST, "unsupported_grant_type"),
+    EncodedBody: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "invalid_request"),
     TooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "invalid_request"),
     NotAcceptable: (HTTPStatus.NOT_ACCEPTABLE, "invalid_request"),
     NotFound: (HTTPStatus.NOT_FOUND, "invalid_request"),
@@ -201,6 +203,7 @@ def _answer_to(error: DrimboxError) -> tuple[HTTPStatus, str]:
 
 
 async def _read_form(request: Request) -> list[tuple[str, str]]:
+    check_not_encoded(request)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _FORM_TYPE:
         raise MalformedMessage(_FORM_TYPE, where="Content-Type")

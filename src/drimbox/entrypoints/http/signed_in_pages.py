@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from drimbox.entrypoints.http.bearer import BrowserAuthentication
+from drimbox.entrypoints.http.encoded_bodies import check_not_encoded
 from drimbox.entrypoints.http.pages import Pages
 from drimbox.entrypoints.http.problems import problem_response
 from drimbox.entrypoints.http.sign_in import SignInDoor, address_of
@@ -95,8 +96,10 @@ async def read_form(request: Request, session: Session) -> FormData:
 
     Raises:
         MalformedMessage: no form, or one of more than we ever show.
+        EncodedBody: a compressed one (N7).
         Refused: it was not made for this session.
     """
+    check_not_encoded(request)
     try:
         form = await request.form(
             max_files=0, max_fields=_MAX_FIELDS, max_part_size=_MAX_VALUE_BYTES

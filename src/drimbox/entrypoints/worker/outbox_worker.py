@@ -6,10 +6,12 @@ claimed ─> made in what is the future now (the clock was set back)? ───�
                                                     ─> duplicate, equal ─> done
                                                     ─> away ────────────> retry, later dead
                                                     ─> refused ─────────> dead, alert
+
+An outage lets lots wait longer and longer; once the DMP answers again, all of them are due (R2).
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from anyio import fail_after
@@ -39,7 +41,32 @@ from drimbox.settings.partners import PublicationSettings
 _ATTEMPT_SHARE_OF_LEASE = 0.8
 # Registries allow for clocks that differ so much.
 _AHEAD = timedelta(seconds=60)
+# So many attempts in a row without an answer are an outage: a lot that alone is not answered, for
+# something of its own, does not make the others come back early, nor they it.
+_FAILURES_OF_AN_OUTAGE = 5
 _log = structlog.get_logger(__name__)
+
+
+@dataclass
+class _Outage:
+    """Whether the DMP is away, as far as this worker has seen.
+
+    One that has just started has seen nothing: lots may wait since an outage of before.
+    """
+
+    failures: int = _FAILURES_OF_AN_OUTAGE
+    ended_at: datetime | None = None
+
+    def failed(self) -> None:
+        self.failures += 1
+
+    def answered(self, now: datetime) -> bool:
+        """Note an answer; tell whether it ends an outage."""
+        is_end = self.failures >= _FAILURES_OF_AN_OUTAGE
+        self.failures = 0
+        if is_end:
+            self.ended_at = now
+        return is_end
 
 
 @dataclass(frozen=True)
@@ -56,7 +83,7 @@ class OutboxWorker:
     dmp_name: str
     wake: Wake = field(default_factory=Wake)
     failpoints: Failpoints = field(default_factory=Failpoints)
-    max_in_flight: int = 4
+    _outage: _Outage = field(default_factory=_Outage, init=False)
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -65,7 +92,7 @@ class OutboxWorker:
             claim=lambda: self.outbox.claim(self.clock.now(), self.settings.lease_seconds),
             work=self._work,
             release=lambda job: self.outbox.mark_retry(job.job_id, self.clock.now(), "stopped"),
-            max_in_flight=self.max_in_flight,
+            max_in_flight=self.settings.lots_at_once,
             wake=self.wake,
         )
         await loop.run()
@@ -74,21 +101,24 @@ class OutboxWorker:
         if job.created_at - self.clock.now() > _AHEAD:
             await self._wait_for_its_time(job)
             return
+        began = self.clock.now()
         try:
             description = await self._send_in_time(job)
-        except RejectedByPartner as error:
+        except (RejectedByPartner, Conflict) as error:
             await self._give_up(job, AlertKind.DMP_REFUSED, str(error))
-        except Conflict as error:
-            await self._give_up(job, AlertKind.DMP_REFUSED, str(error))
+            await self._note_answer()
         except DrimboxError as error:
-            await self._wait(job, error)
+            if isinstance(error, Unavailable):
+                self._outage.failed()
+            await self._wait(job, error, began)
         except Exception as error:  # noqa: BLE001 - a defect here must not stop the other jobs
             kind = type(error).__name__
             where = raised_at(error)
             _log.error("defect", worker="outbox", job_id=job.job_id, error=kind, where=where)
-            await self._wait(job, Unavailable("DMP", f"could not be fed: {kind}"))
+            await self._wait(job, Unavailable("DMP", f"could not be fed: {kind}"), began)
         else:
             await self._finish(job, description)
+            await self._note_answer()
 
     async def _send_in_time(self, job: PublicationJob) -> str:
         seconds = self.settings.lease_seconds * _ATTEMPT_SHARE_OF_LEASE
@@ -150,7 +180,14 @@ class OutboxWorker:
         await self.outbox.mark_done(job.job_id, self.clock.now())
         _log.info("kos_published", job_id=job.job_id, attempts=job.attempts)
 
-    async def _wait(self, job: PublicationJob, error: DrimboxError) -> None:
+    async def _note_answer(self) -> None:
+        """Let what the outage has made wait for long go on now, lots_at_once at a time."""
+        now = self.clock.now()
+        if self._outage.answered(now):
+            lots = await self.outbox.bring_forward(now)
+            _log.info("dmp_is_back", lots=lots)
+
+    async def _wait(self, job: PublicationJob, error: DrimboxError, began: datetime) -> None:
         """Try again later; alarm after a while, give up after days."""
         waited = self.clock.now() - job.created_at
         if waited >= timedelta(seconds=self.settings.give_up_after_seconds):
@@ -161,7 +198,10 @@ class OutboxWorker:
             await self._raise_alert(AlertKind.DMP_UNAVAILABLE, f"publications wait: {reason}", None)
         if reason != job.last_error:  # an outage is one fact, not one at each attempt
             await self._record(job, AuditOutcome.MINOR_FAILURE, reason)
-        until = self.clock.now() + timedelta(seconds=self.delay.seconds(job.attempts))
+        ended = self._outage.ended_at
+        # An attempt of before the end, of which the outage was heard after it, waits no longer.
+        attempts = 1 if ended is not None and began <= ended else job.attempts
+        until = self.clock.now() + timedelta(seconds=self.delay.seconds(attempts))
         await self.outbox.mark_retry(job.job_id, until, reason)
         _log.warning("publication_waits", job_id=job.job_id, attempts=job.attempts)
 

@@ -4,6 +4,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from drimbox.entrypoints.http.encoded_bodies import check_not_encoded
 from drimbox.entrypoints.http.fhir.formats import note_format
 from drimbox.errors import MalformedMessage, TooLarge, UnsupportedMessage
 from drimbox.standards.fhir.search import MAX_PARAMETERS
@@ -37,8 +38,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         TooLarge: more octets.
         UnsupportedMessage: compressed (N7).
     """
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise UnsupportedMessage("a compressed body", where="Content-Encoding")
+    check_not_encoded(request)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -158,6 +158,19 @@ def test_a_data_set_that_comes_at_once_is_its_beginning_and_one_piece(fragment: 
     assert b"".join(e.octets for e in pieces) == octets
 
 
+def test_a_beginning_is_no_longer_where_its_header_came_alone() -> None:
+    requestor, _ = pair()
+    octets = bytes(range(256)) * 400
+    sent = encode_data_pdu(1, encode_command(STORE), COMMAND | LAST)
+    header = len(sent) + 12
+    sent += encode_data_pdu(1, octets, LAST)
+    assert requestor.receive(sent[:header]) == [CommandReceived(1, STORE)]
+    assert requestor.receive(sent[header:]) == [
+        DataReceived(1, octets[: 16 * 1024], is_last=False),
+        DataReceived(1, octets[16 * 1024 :], is_last=True),
+    ]
+
+
 def test_what_came_of_a_data_set_is_told_before_the_abort_that_cuts_it() -> None:
     requestor, acceptor = pair()
     begun = requestor.send_command(1, STORE) + requestor.send_data(1, b"begun", is_last=False)

@@ -271,7 +271,7 @@ class UpperLayer:
         octets = b"" if self._is_begun else _take_beginning(self._run)
         rest = b"".join(self._run)
         self._run.clear()
-        self._is_begun = not is_last
+        self._is_begun = not is_last and (self._is_begun or bool(octets))
         if octets and rest:
             events.append(DataReceived(self._pdv_context, octets, is_last=False))
         if octets or rest or is_last:

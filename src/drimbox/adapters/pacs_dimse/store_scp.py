@@ -209,8 +209,6 @@ class IncomingAssociation(Association):
             self.abort()
 
     def _end_drip(self) -> None:
-        if self._is_paused:
-            return
         _log.warning("association_aborted", reason="sent hardly anything for long")
         self._fail(TimedOut(PARTNER, self._scp.idle_timeout_seconds))
         self.abort()

@@ -1,5 +1,6 @@
 """What a Source's token endpoint may answer, and what is made of it."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -78,7 +79,12 @@ async def test_a_token_bound_to_the_certificate_of_before_serves_no_more(tmp_pat
         await source.token()
         await source.token()
         assert len(source.asked) == 1
-        place.replace(other.client)
+
+        def look_between() -> None:
+            with pytest.raises(ssl.SSLError):
+                source.tokens.credentials.renew()
+
+        place.replace(other.client, between=look_between)
         assert source.tokens.credentials.renew()
         await source.token()
         await source.token()

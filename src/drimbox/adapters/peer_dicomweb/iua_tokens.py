@@ -10,6 +10,7 @@ One token serves one context at one box: another patient is another consent.
 
 import json
 import re
+import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -160,6 +161,9 @@ def _read_credentials(client: TlsFiles) -> _Credentials:
     except MalformedMessage as error:
         raise SettingsError("peer_client.key_file", str(error)) from error
     certificate = x509.load_pem_x509_certificates(client.certificate_file.read_bytes())[0]
+    # While one of both files is still the former one, they do not fit together: SSLError.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_cert_chain(client.certificate_file, client.key_file)
     return _Credentials(certificate.public_bytes(Encoding.DER), key)
 
 

@@ -80,7 +80,8 @@ def stored_frame(path: Path, frame: int) -> bytes:
     _check_frame(image, frame)
     if image.file_meta.TransferSyntaxUID.is_encapsulated:
         return get_frame(image.PixelData, frame - 1, number_of_frames=frame_count(image))
-    samples = stored_samples(image.SamplesPerPixel, str(image.PhotometricInterpretation))
+    told = str(image.get("PhotometricInterpretation") or "")
+    samples = stored_samples(image.SamplesPerPixel, told)
     bits = image.Rows * image.Columns * samples * image.BitsAllocated
     if bits % 8:
         return _shifted(image.PixelData, (frame - 1) * bits, bits)

@@ -100,11 +100,22 @@ async def test_what_was_not_asked_for_is_passed_over(
     assert all(found[uid].SOPInstanceUID == uid for uid in found)
 
 
-async def test_a_reference_to_the_study_asked_for_is_not_the_study() -> None:
+@pytest.mark.parametrize("padding", [0, 20_000])
+@pytest.mark.parametrize(
+    "sequence",
+    ["RelatedSeriesSequence", "StudiesContainingOtherReferencedInstancesSequence"],
+)
+async def test_a_reference_to_the_series_asked_for_is_not_the_series(
+    sequence: str, padding: int
+) -> None:
     image = made_up_object(1, study=OTHER_STUDY)
     reference = Dataset()
     reference.StudyInstanceUID, reference.SeriesInstanceUID = STUDY, f"{STUDY}.1"
-    image.StudiesContainingOtherReferencedInstancesSequence = [reference]
+    setattr(image, sequence, [reference])
+    image.add_new((0x0009, 0x0010), "LO", "TEST")
+    image.add_new((0x0009, 0x1001), "OB", bytes(padding))
+    with pytest.raises(Unavailable):
+        await passed_on([Sent(image)], ASKED_FOR["series"])
     # Even where its message says that it is one of them.
     with pytest.raises(Unavailable):
         await passed_on([Sent(image, f"{STUDY}.1.1")], ASKED_FOR["series"])

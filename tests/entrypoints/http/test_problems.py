@@ -21,10 +21,11 @@ from drimbox.entrypoints.http.problems import (
     TITLES,
     status_of,
 )
+from drimbox.entrypoints.http.request_limit import TooManyRequests
 
 
 def test_every_error_has_its_own_row_and_every_status_a_title() -> None:
-    assert all_errors() == set(STATUS_OF)
+    assert all_errors() | {TooManyRequests} == set(STATUS_OF)
     assert set(STATUS_OF.values()) <= set(TITLES)
 
 

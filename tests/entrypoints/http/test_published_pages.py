@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from starlette.testclient import TestClient
-from tests.entrypoints.http.test_viewer import ENCAPSULATED_PDF, INSTANCE, SERIES
+from tests.entrypoints.http.viewer.test_page import ENCAPSULATED_PDF, INSTANCE, SERIES
 from tests.fakes.clinical_documents import cda, pdf_body, report_entry
 from tests.fakes.consultation_site import DOCTOR, FORM_TOKEN, HERE, ConsultationSite
 from tests.fakes.manifests import STUDY, made_up_manifest
@@ -153,7 +153,11 @@ class Asking:
         self.site.dmp.contents[REPORT.unique_id] = TOO_DEEP
         return self.ask()
 
-    def of_a_kind_not_shown(self) -> httpx2.Response:
+    def of_a_kind_not_taken(self) -> httpx2.Response:
+        """Send a compressed form, or ask for a report that is not shown."""
+        if self.method == "post":
+            compressed = {"Content-Encoding": "gzip"}
+            return self.client.post(self.address(), data=self.form(), headers=compressed)
         self.site.images.sop_classes.clear()
         self.site.dmp.contents[REPORT.unique_id] = cda(pdf_body(media_type="text/html"))
         return self.ask()
@@ -186,7 +190,7 @@ CAUSES: Mapping[int, Callable[[Asking], httpx2.Response]] = {
     406: lambda asking: asking.of_source(406),
     409: Asking.of_another_patient,
     413: Asking.too_large,
-    415: Asking.of_a_kind_not_shown,
+    415: Asking.of_a_kind_not_taken,
     502: lambda asking: asking.of_source(502),
     503: lambda asking: asking.of_source(503),
     504: lambda asking: asking.of_source(504),

@@ -13,6 +13,8 @@ from drimbox.errors import MalformedMessage
 APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
 PDU_HEADER = struct.Struct(">BxI")
 PDV_HEADER = struct.Struct(">IBB")
+DATA_HEADER = struct.Struct(">BxIIBB")
+"""A P-DATA-TF and its first PDV."""
 _ITEM_HEADER = struct.Struct(">BxH")
 _ASSOCIATE_FIXED = struct.Struct(">HH16s16s32x")
 MAX_CONTEXTS = 128
@@ -216,8 +218,7 @@ def encode_data_pdu(context_id: int, fragment: bytes | memoryview, flags: int) -
     length = len(fragment)
     return b"".join(
         (
-            PDU_HEADER.pack(PduType.DATA_TF, length + 6),
-            PDV_HEADER.pack(length + 2, context_id, flags),
+            DATA_HEADER.pack(PduType.DATA_TF, length + 6, length + 2, context_id, flags),
             fragment,
         )
     )

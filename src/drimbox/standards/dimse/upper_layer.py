@@ -11,13 +11,13 @@ comes together leaves together, for each piece costs whoever passes it on; but t
 data set leaves by itself, so that whoever changes it need not copy the image behind it.
 """
 
-import struct
 from dataclasses import dataclass
 from enum import Enum
 
 from drimbox.errors import MalformedMessage, TooLarge
 from drimbox.standards.dimse.messages import Command, encode_command, parse_command
 from drimbox.standards.dimse.pdu import (
+    DATA_HEADER,
     PDU_HEADER,
     PDV_HEADER,
     PDV_IS_COMMAND,
@@ -42,7 +42,6 @@ DEFAULT_MAXIMUM_PDU = 16384
 _MAX_FRAGMENT = 1024 * 1024
 _PDV_OVERHEAD = 6
 _BEGINNING = 16 * 1024
-_DATA_HEADER = struct.Struct(">BxIIBB")  # a PDU_HEADER and its first PDV_HEADER
 
 
 class State(Enum):
@@ -130,7 +129,7 @@ class UpperLayer:
         view = memoryview(octets)
         offset, end = 0, len(view)
         while offset < end:
-            if not self._pdv_left and end - offset >= _DATA_HEADER.size:
+            if not self._pdv_left and end - offset >= DATA_HEADER.size:
                 offset = self._pass_data_header(view, offset)
             if self._pdv_left:
                 offset = self._fragment(view, offset, events)
@@ -156,7 +155,7 @@ class UpperLayer:
         """
         if self._pending or self._take != self._pdu_header:
             return offset
-        code, pdu_length, pdv_length, context_id, flags = _DATA_HEADER.unpack_from(view, offset)
+        code, pdu_length, pdv_length, context_id, flags = DATA_HEADER.unpack_from(view, offset)
         expected = None if flags & PDV_IS_COMMAND else context_id
         if (
             code != PduType.DATA_TF
@@ -169,7 +168,7 @@ class UpperLayer:
             return offset
         self._pdu_left = self._pdv_left = pdv_length - 2
         self._pdv_context, self._pdv_flags = context_id, flags
-        return offset + _DATA_HEADER.size
+        return offset + DATA_HEADER.size
 
     def _pdu_header(self, octets: memoryview | bytes, events: list[Event]) -> None:
         code, length = PDU_HEADER.unpack(octets)
